@@ -1,0 +1,1 @@
+"""The collaboration server: sessions, invitations, API, pages and the web sockets beside them."""

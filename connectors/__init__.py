@@ -1,0 +1,1 @@
+"""CTI and application server: what a PBX reports, turned into collaboration sessions."""

@@ -1,0 +1,375 @@
+"""Frozen values of the domain: what a PBX says, what the core concludes, what it is asked to do.
+
+Nothing here names a PBX, a socket or a thread. A driver (``asterisk``, ``freeswitch``) turns
+its wire into the `PbxEvent` values below and carries out `Command` values; the core in between
+works on legs, bridges and pairs.
+
+Identifiers are opaque strings given by the PBX (Asterisk ``Uniqueid``, FreeSWITCH
+``Unique-ID``). Times are seconds since the epoch by the connector's clock at receipt, never
+the PBX's.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+LegId = str
+BridgeId = str
+
+COLLAB_TYPES = ("form", "cobrowse", "chat", "whiteboard", "files", "screen", "video")
+"""Collaboration types a call can carry; anything else leaves the call an ordinary one."""
+
+
+# --- what the PBX says -------------------------------------------------------------------
+
+
+class BridgeKind(enum.Enum):
+    """What it means for two legs to share a bridge."""
+
+    TALK = "talk"
+    """They hear each other."""
+    HOLDING = "holding"
+    """Parking, hold music, waiting rooms: sharing one says nothing about two legs."""
+
+
+class LegRole(enum.Enum):
+    """Why a leg exists, as far as the PBX says."""
+
+    INBOUND = "inbound"
+    """The far end called the PBX."""
+    OUTBOUND = "outbound"
+    """The PBX called the far end."""
+    INTERNAL = "internal"
+    """One half of a ``Local``/``loopback`` pair."""
+    TOOL = "tool"
+    """Spy, recorder, announcer: never a party to the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegUp:
+    """A leg exists. Sent again it replaces name, number and role, and keeps the rest."""
+
+    leg: LegId
+    name: str
+    """The channel's name, for the trace (``PJSIP/1001-0000000a``)."""
+    endpoint: str
+    """Technology and peer, what agent tables name (``PJSIP/1001``, ``Local/1001@from-queue``)."""
+    number: str = ""
+    """The far end's number as the PBX has it; a caller may have shaped it."""
+    role: LegRole = LegRole.INBOUND
+    context: str = ""
+    """Where in the dialplan it entered, for the trace (``from-trunk/600``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegDown:
+    """A leg is gone."""
+
+    leg: LegId
+    cause: str = ""
+    """The PBX's word for why (``16 Normal Clearing``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """The far end of a leg put the call on hold, or took it back."""
+
+    leg: LegId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegsPaired:
+    """Two internal legs are the two ends of one pipe (``Local`` ``;1`` and ``;2``)."""
+
+    one: LegId
+    two: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegDialled:
+    """`caller` (None: the PBX itself) rings `callee`."""
+
+    caller: LegId | None
+    callee: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class LegDialEnded:
+    """Ringing of `callee` is over: ``ANSWER``, ``CANCEL``, ``NOANSWER``, ``BUSY`` …"""
+
+    callee: LegId
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeEntered:
+    """A leg is in a bridge; it leaves the one it was in. `swapped` is the leg it took over from."""
+
+    bridge: BridgeId
+    leg: LegId
+    kind: BridgeKind = BridgeKind.TALK
+    swapped: LegId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeLeft:
+    """A leg left a bridge."""
+
+    bridge: BridgeId
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeGone:
+    """A bridge and whatever was in it is dissolved."""
+
+    bridge: BridgeId
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKnown:
+    """A queue has a member."""
+
+    queue: str
+    interface: str
+    """How the queue rings it (``PJSIP/1001``, ``Local/1001@from-queue/n``)."""
+    name: str = ""
+    state_interface: str = ""
+    """The device whose state counts, often the phone behind a ``Local`` member."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberGone:
+    """A queue lost a member."""
+
+    queue: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A leg waits in a queue."""
+
+    leg: LegId
+    queue: str
+    position: int | None = None
+    """Place in line from 1; None: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unqueued:
+    """A leg waits no more: it is served, gave up, or the queue gave up on it."""
+
+    leg: LegId
+    queue: str
+    outcome: Literal["served", "abandoned", "timeout", "left"] = "left"
+    """``left``: the PBX has not said why (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The queue rings an agent for a waiting leg."""
+
+    leg: LegId
+    agent_leg: LegId
+    queue: str
+    interface: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The queue gave a waiting leg to an agent, who answered."""
+
+    leg: LegId
+    agent_leg: LegId
+    queue: str
+    interface: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An agent whom the queue rang did not take the call."""
+
+    leg: LegId
+    queue: str
+    interface: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The dialplan announced a collaboration on a leg.
+
+    Every string is as it left the wire (URI-decoded once, nothing else): hostile until the
+    application has checked it.
+    """
+
+    leg: LegId
+    type: str
+    user_uri: str = ""
+    feature: bool = False
+    """Somebody pressed a code in a standing call; `leg` is the presser's."""
+    header_type: str = ""
+    """``X-Collab-Type`` of the call, counted only from trusted endpoints."""
+    header_user_uri: str = ""
+    recovered: bool = False
+    """Read from the leg's variables during a resync, not announced now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something worth a line in the call's trace that changes no conclusion (a transfer's name)."""
+
+    leg: LegId
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLeg:
+    """One leg of a resync list."""
+
+    up: LegUp
+    bridge: BridgeId | None = None
+    kind: BridgeKind = BridgeKind.TALK
+    mark: Marked | None = None
+    queue: str = ""
+    """The queue it waits in now; empty: none."""
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that stands on the PBX now, read after a connect. What it lacks is gone."""
+
+    legs: tuple[SnapshotLeg, ...]
+    pairs: tuple[LegsPaired, ...] = ()
+    members: tuple[MemberKnown, ...] = ()
+    restarted: bool = False
+    """The PBX was started anew since the connector last saw it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The connection to the PBX is gone; what stands is unknown until the next `Snapshot`."""
+
+    why: str
+
+
+PbxEvent = (
+    LegUp
+    | LegDown
+    | LegHeld
+    | LegsPaired
+    | LegDialled
+    | LegDialEnded
+    | BridgeEntered
+    | BridgeLeft
+    | BridgeGone
+    | MemberKnown
+    | MemberGone
+    | Queued
+    | Unqueued
+    | Offered
+    | Served
+    | Refused
+    | Marked
+    | Noted
+    | Snapshot
+    | LinkDown
+)
+
+
+# --- what the core concludes -------------------------------------------------------------
+
+
+class CallState(enum.Enum):
+    """Where a call stands, as the collaboration server is told."""
+
+    REQUESTED = "requested"
+    """Seen, not queued, no agent yet."""
+    QUEUED = "queued"
+    ACTIVE = "active"
+    """An agent serves it."""
+    SUSPENDED = "suspended"
+    """An agent served it; none does now (consultation, transfer under way)."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceItem:
+    """One line of the call trace."""
+
+    n: int
+    """Counts up from 1 within a call; the server drops a number it has."""
+    at: float
+    stage: Literal["wire", "mark", "queue", "agent", "outbox", "message", "end"]
+    text: str
+    stopped: bool = False
+    """The call got no session, and this is why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """The latest state of one call; the body of one item of ``calls`` in a report."""
+
+    id: str
+    """The user leg's id when the call was first seen; kept through re-anchoring."""
+    state: CallState
+    type: str | None
+    """The collaboration type; None: an ordinary call."""
+    initiator: Literal["user", "agent"]
+    user_uri: str
+    agent_uri: str | None
+    agent_leg: str | None
+    queue: str | None
+    position: int | None
+    held: bool
+    cause: str | None
+    """Why it ended: ``hangup``, ``abandoned``, ``queue_timeout``, ``lost``; None while it stands."""
+    since: float
+    """When it reached `state`."""
+    aliases: tuple[str, ...] = ()
+    """Other leg ids that mean this call: former and current user legs."""
+    trace: tuple[TraceItem, ...] = ()
+    """New lines since the last report of this call."""
+
+
+# --- what the PBX is asked to do ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An effect the collaboration server wants on the PBX, as it came down the link."""
+
+    id: str
+    """Deterministic effect id; the same id again is the same effect."""
+    kind: str
+    call: str | None = None
+    """The call it belongs to, by the id or an alias of a `CallReport`."""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """Send a text to the terminal at the far end of a leg. At most once."""
+
+    leg: LegId
+    endpoint: str
+    text: str
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a command."""
+
+    id: str
+    status: Literal["done", "failed", "unknown"]
+    detail: str = ""
