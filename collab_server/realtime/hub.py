@@ -1,0 +1,63 @@
+"""What the Flask side says to the open web sockets, from any thread.
+
+Every method is safe from any thread, returns at once, and does nothing when nobody is connected,
+when the port is not open yet or when it is closed already. `create_hub` gives the one that `serve`
+brings to life; made without `serve` (in a test, in `flask shell`) it simply has nobody connected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from collab_server.realtime.backend import Role
+
+
+@dataclass(frozen=True)
+class Present:
+    """A participant who has at least one socket open."""
+
+    role: Role
+    uri: str
+    name: str
+    since: float
+    """When the first of their sockets opened, seconds since the Unix epoch."""
+
+
+class Hub(Protocol):
+    """The open web sockets of this server."""
+
+    def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
+        """Push the session's new state (message 102) to the sockets of each role in `views`."""
+        ...
+
+    def close_session(self, session_id: str, role: Role | None, uri: str | None, code: int) -> None:
+        """Close a session's sockets with `code` (4409, 4410); None means every role, every URI."""
+        ...
+
+    def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
+        """Send a message to every desk socket of an agent."""
+        ...
+
+    def desk_close(self, login_id: str) -> None:
+        """Send `{"kind": "signed_out"}` to the desk sockets of one log-in, then close with 4401."""
+        ...
+
+    def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
+        """Send commands to the connectors of a PBX; those not linked ask at their next connect."""
+        ...
+
+    def presence(self, session_id: str) -> Sequence[Present]:
+        """Who is in a session now, in the order they came."""
+        ...
+
+    def linked(self, pbx: str) -> bool:
+        """Whether a connector of this PBX has its link open."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Numbers for /metrics: rooms, sync, desk, link sockets, unstored updates, refusals."""
+        ...
