@@ -86,7 +86,9 @@ class LegsPaired:
     """Two internal legs are the two ends of one pipe (``Local`` ``;1`` and ``;2``)."""
 
     one: LegId
+    """The half that was dialled (``;1``)."""
     two: LegId
+    """The half that runs on through the dialplan (``;2``), the phone behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +333,7 @@ class CallReport:
     position: int | None
     held: bool
     cause: str | None
-    """Why it ended: ``hangup``, ``abandoned``, ``queue_timeout``, ``lost``; None while it stands."""
+    """Why it ended: ``hangup``, ``abandoned``, ``queue_timeout``, ``lost``; else None."""
     since: float
     """When it reached `state`."""
     aliases: tuple[str, ...] = ()

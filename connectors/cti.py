@@ -1,0 +1,359 @@
+"""Which agent serves which leg: the graph of legs, bridges and pairs, kept from PBX events.
+
+Theory of operation. A PBX moves calls in dozens of ways, each with events of its own, and
+new releases add more. What they all come down to is who shares a bridge with whom. So the
+CTI keeps a small graph and asks one question of it: which legs *known as an agent's* can be
+reached from a leg, through talking bridges and through the pairs that ``Local``/``loopback``
+channels form?
+
+                bridge A            pair             bridge B
+    user leg ----(o)---- Local;1 ======== Local;2 ----(o)---- PJSIP/1001   the agent
+
+- A holding bridge (parking, hold music) connects nobody. Spies and announcers are not parties.
+- An internal leg is a pipe, never an agent: the phone behind it is.
+- A leg is known as an agent's by its endpoint (a pattern, or a queue's member), or because a
+  queue offered it the call; what stands behind a queue's ``Local`` member inherits that.
+- Between the queue's word that the agent has answered and the bridge there is a moment; the
+  word counts as a bridge until the leg's next real one.
+
+Everything is O(size of the conversation) for each event, and the conversation is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from connectors import model
+
+MAX_LEGS = 50_000
+"""More than any one PBX carries; a flood of unknown legs stops here."""
+MAX_CONVERSATION = 512
+"""Legs looked at from one leg: a larger conference is cut off, first come first."""
+MAX_MEMBERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A queue's member as the queue names it."""
+
+    interface: str
+    name: str = ""
+    state_interface: str = ""
+
+
+@dataclass(slots=True)
+class Leg:
+    """What is known of one leg now."""
+
+    id: str
+    name: str = ""
+    endpoint: str = ""
+    number: str = ""
+    role: model.LegRole = model.LegRole.INBOUND
+    bridge: str | None = None
+    pair: str | None = None
+    near: bool = False
+    """The half of a pair that was dialled; the phone is behind the other half."""
+    dialled_by: str | None = None
+    held: bool = False
+    member: Member | None = None
+    served_by: str | None = None
+    """The agent's leg by the queue's word, until the next bridge."""
+    serves: str | None = None
+
+
+@dataclass(slots=True)
+class Bridge:
+    kind: model.BridgeKind
+    legs: dict[str, None] = field(default_factory=dict)
+    """In the order they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent who can be reached: where, and who it is."""
+
+    leg: str
+    uri: str
+
+
+def plain_interface(interface: str) -> str:
+    """An interface without ``Local``'s option letters: ``Local/1@ctx/n`` -> ``Local/1@ctx``."""
+    head, slash, options = interface.rpartition("/")
+    return head if slash and "@" in head and "@" not in options else interface
+
+
+def uri_for(name: str, domain: str) -> str:
+    """``sip:<name>@<domain>``, `name` escaped as a SIP user part (RFC 3261, 25.1)."""
+    return f"sip:{quote(name, safe=_USER_UNRESERVED, errors='replace')}@{domain}"
+
+
+_USER_UNRESERVED = "-_.!~*'()&=+$,;?/"
+
+
+class Cti:
+    """The graph, and the answers it gives."""
+
+    def __init__(
+        self, domain: str, agents: Mapping[str, str], agent_endpoints: Sequence[str]
+    ) -> None:
+        self._domain = domain
+        self._agents = dict(agents)
+        self._patterns = [re.compile(pattern) for pattern in agent_endpoints]
+        self._matched: dict[str, bool] = {}
+        self.legs: dict[str, Leg] = {}
+        self._bridges: dict[str, Bridge] = {}
+        self._members: dict[tuple[str, str], Member] = {}
+        self._by_interface: dict[str, list[Member]] = {}
+        self.dropped = 0
+        """Legs and members not taken because a bound was reached."""
+
+    # --- events in ---------------------------------------------------------------------
+
+    def apply(self, event: model.PbxEvent) -> tuple[str, ...]:
+        """Take an event in; return legs from which every changed conversation can be walked."""
+        match event:
+            case model.LegUp():
+                return self._up(event)
+            case model.LegDown(leg=leg):
+                return self._down(leg)
+            case model.LegHeld(leg=leg, held=held):
+                if known := self.legs.get(leg):
+                    known.held = held
+                return (leg,)
+            case model.LegsPaired(one=one, two=two):
+                first, second = self._leg(one), self._leg(two)
+                if first and second:
+                    first.pair, second.pair, first.near = two, one, True
+                return (one, two)
+            case model.LegDialled(caller=caller, callee=callee):
+                return self._dialled(caller, callee)
+            case model.BridgeEntered():
+                return self._entered(event)
+            case model.BridgeLeft(bridge=bridge, leg=leg):
+                return self._left(bridge, leg)
+            case model.BridgeGone(bridge=bridge):
+                gone = self._bridges.get(bridge)
+                return tuple(
+                    seed for leg in list(gone.legs if gone else ()) for seed in self._leave(leg)
+                )
+            case model.MemberKnown(queue=queue, interface=interface):
+                self._add_member(
+                    queue,
+                    Member(plain_interface(interface), event.name, event.state_interface),
+                )
+            case model.MemberGone(queue=queue, interface=interface):
+                self._remove_member(queue, plain_interface(interface))
+            case model.Offered() | model.Served():
+                return self._offered(event)
+            case _:
+                pass
+        return ()
+
+    def replace(self, snapshot: model.Snapshot) -> None:
+        """Make the graph what the PBX says stands now; what a leg had learnt about it stays."""
+        before = self.legs
+        self.legs, self._bridges = {}, {}
+        self._members, self._by_interface = {}, {}
+        for member in snapshot.members:
+            self.apply(member)
+        for listed in snapshot.legs:
+            self._up(listed.up)
+            leg, old = self.legs.get(listed.up.leg), before.get(listed.up.leg)
+            if leg and old:
+                leg.held, leg.member, leg.dialled_by = old.held, old.member, old.dialled_by
+        for pair in snapshot.pairs:
+            self.apply(pair)
+        for listed in snapshot.legs:
+            if listed.bridge:
+                self._entered(model.BridgeEntered(listed.bridge, listed.up.leg, listed.kind))
+
+    def _leg(self, leg_id: str) -> Leg | None:
+        leg = self.legs.get(leg_id)
+        if leg is None:
+            if len(self.legs) >= MAX_LEGS:
+                self.dropped += 1
+                return None
+            leg = self.legs[leg_id] = Leg(leg_id)
+        return leg
+
+    def _up(self, event: model.LegUp) -> tuple[str, ...]:
+        leg = self._leg(event.leg)
+        if leg is None:
+            return ()
+        leg.name, leg.endpoint = event.name, event.endpoint
+        leg.number, leg.role = event.number, event.role
+        return (leg.id,)
+
+    def _down(self, leg_id: str) -> tuple[str, ...]:
+        leg = self.legs.get(leg_id)
+        if leg is None:
+            return ()
+        seeds = list(self._leave(leg_id))
+        self._unserve(leg)
+        if leg.pair and (other := self.legs.get(leg.pair)):
+            other.pair = None
+            seeds.append(other.id)
+        del self.legs[leg_id]
+        return tuple(seeds)
+
+    def _dialled(self, caller: str | None, callee: str) -> tuple[str, ...]:
+        leg = self._leg(callee)
+        if leg is None:
+            return ()
+        leg.dialled_by = caller
+        source = self.legs.get(caller) if caller else None
+        if source is not None and source.role is model.LegRole.INTERNAL:
+            near = self.legs.get(source.pair) if source.pair else None
+            leg.member = leg.member or source.member or (near.member if near else None)
+        return (callee, caller) if caller else (callee,)
+
+    def _entered(self, event: model.BridgeEntered) -> tuple[str, ...]:
+        leg = self._leg(event.leg)
+        if leg is None:
+            return ()
+        seeds = self._leave(event.leg) if leg.bridge != event.bridge else ()
+        bridge = self._bridges.setdefault(event.bridge, Bridge(event.kind))
+        bridge.kind = event.kind
+        bridge.legs[leg.id] = None
+        leg.bridge = event.bridge
+        if leg.served_by:
+            self._unserve(leg)
+        return (*seeds, leg.id)
+
+    def _left(self, bridge: str, leg_id: str) -> tuple[str, ...]:
+        leg = self.legs.get(leg_id)
+        # A late word about a bridge it is no longer in says nothing.
+        return self._leave(leg_id) if leg is not None and leg.bridge == bridge else ()
+
+    def _leave(self, leg_id: str) -> tuple[str, ...]:
+        leg = self.legs[leg_id]
+        bridge = self._bridges.get(leg.bridge) if leg.bridge else None
+        if bridge is None or leg.bridge is None:
+            return (leg_id,)
+        bridge.legs.pop(leg_id, None)
+        if not bridge.legs:
+            del self._bridges[leg.bridge]
+        leg.bridge = None
+        return (leg_id, next(iter(bridge.legs))) if bridge.legs else (leg_id,)
+
+    def _offered(self, event: model.Offered | model.Served) -> tuple[str, ...]:
+        agent = self._leg(event.agent_leg)
+        if agent is None:
+            return ()
+        interface = plain_interface(event.interface)
+        listed = self._listed(interface)
+        agent.member = Member(interface, event.name, listed.state_interface if listed else "")
+        user = self.legs.get(event.leg)
+        if isinstance(event, model.Served) and user is not None and not self._bridged(user, agent):
+            self._unserve(user)
+            user.served_by, agent.serves = agent.id, user.id
+        return (event.leg, event.agent_leg)
+
+    def _bridged(self, one: Leg, two: Leg) -> bool:
+        return one.bridge is not None and one.bridge == two.bridge
+
+    def _unserve(self, leg: Leg) -> None:
+        for known in (leg, self.legs.get(leg.served_by or ""), self.legs.get(leg.serves or "")):
+            if known is not None:
+                known.served_by = known.serves = None
+
+    def _add_member(self, queue: str, member: Member) -> None:
+        if len(self._members) >= MAX_MEMBERS and (queue, member.interface) not in self._members:
+            self.dropped += 1
+            return
+        self._remove_member(queue, member.interface)
+        self._members[queue, member.interface] = member
+        for interface in {member.interface, plain_interface(member.state_interface)} - {""}:
+            self._by_interface.setdefault(interface, []).append(member)
+
+    def _remove_member(self, queue: str, interface: str) -> None:
+        member = self._members.pop((queue, interface), None)
+        if member is None:
+            return
+        for key in {member.interface, plain_interface(member.state_interface)} - {""}:
+            listed = self._by_interface[key]
+            listed.remove(member)
+            if not listed:
+                del self._by_interface[key]
+
+    # --- answers out -------------------------------------------------------------------
+
+    def conversation(self, leg_id: str) -> list[Leg]:
+        """Every leg reachable from `leg_id`, itself first, nearest first; empty when unknown."""
+        return [leg for leg, _ in self._walk(leg_id)]
+
+    def agents_of(self, leg_id: str) -> list[Agent]:
+        """The agents reachable from `leg_id`, nearest and longest there first; not itself."""
+        found = []
+        for leg, through in self._walk(leg_id):
+            if leg.id == leg_id or not is_phone(leg):
+                continue
+            if leg.member is None and through is not None:
+                # Kept on the leg: the pipe may be optimised away, the agent stays.
+                leg.member = through
+            if (uri := self.agent_uri(leg)) is not None:
+                found.append(Agent(leg.id, uri))
+        return found
+
+    def agent_uri(self, leg: Leg) -> str | None:
+        """Whose leg it is when it is an agent's, else None."""
+        if not is_phone(leg):
+            return None
+        member = leg.member or self._listed(leg.endpoint)
+        if member is None and not self.matches_pattern(leg.endpoint):
+            return None
+        for key in (leg.endpoint, *((member.state_interface, member.interface) if member else ())):
+            if (uri := self._agents.get(key)) is not None:
+                return uri
+        name = leg.endpoint.partition("/")[2] or (member.name if member else "")
+        return uri_for(name, self._domain) if name else None
+
+    def matches_pattern(self, endpoint: str) -> bool:
+        """Whether the settings name `endpoint` as an agent's."""
+        if endpoint in self._agents:
+            return True
+        if (known := self._matched.get(endpoint)) is None:
+            if len(self._matched) >= MAX_MEMBERS:
+                self._matched.clear()
+            known = any(pattern.fullmatch(endpoint) for pattern in self._patterns)
+            self._matched[endpoint] = known
+        return known
+
+    def _walk(self, leg_id: str) -> Iterator[tuple[Leg, Member | None]]:
+        """Breadth first over bridges and pairs, with the member whose pipe led there."""
+        start = self.legs.get(leg_id)
+        if start is None:
+            return
+        seen = {leg_id}
+        row: list[tuple[Leg, Member | None]] = [(start, None)]
+        for leg, through in row:
+            yield leg, through
+            if leg.near:
+                through = through or leg.member or self._listed(leg.endpoint)
+            for neighbour in self._neighbours(leg):
+                if neighbour in seen or len(seen) >= MAX_CONVERSATION:
+                    continue
+                seen.add(neighbour)
+                if (known := self.legs.get(neighbour)) is not None:
+                    row.append((known, through))
+
+    def _listed(self, interface: str) -> Member | None:
+        """The first of the queues' members at an interface."""
+        return next(iter(self._by_interface.get(interface, ())), None)
+
+    def _neighbours(self, leg: Leg) -> Iterator[str]:
+        bridge = self._bridges.get(leg.bridge) if leg.bridge else None
+        if bridge is not None and bridge.kind is model.BridgeKind.TALK:
+            yield from bridge.legs
+        for linked in (leg.pair, leg.served_by, leg.serves):
+            if linked:
+                yield linked
+
+
+def is_phone(leg: Leg) -> bool:
+    """Whether a leg has a person's terminal at its far end."""
+    return leg.role in (model.LegRole.INBOUND, model.LegRole.OUTBOUND)
