@@ -1,0 +1,1 @@
+"""Asterisk over AMI: bytes to domain events, commands to actions."""
