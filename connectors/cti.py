@@ -53,6 +53,7 @@ class Leg:
     endpoint: str = ""
     number: str = ""
     role: model.LegRole = model.LegRole.INBOUND
+    context: str = ""
     bridge: str | None = None
     pair: str | None = None
     near: bool = False
@@ -149,6 +150,8 @@ class Cti:
                 self._remove_member(queue, plain_interface(interface))
             case model.Offered() | model.Served():
                 return self._offered(event)
+            case model.Marked(leg=leg) | model.Queued(leg=leg):
+                self._leg(leg)
             case _:
                 pass
         return ()
@@ -185,7 +188,7 @@ class Cti:
         if leg is None:
             return ()
         leg.name, leg.endpoint = event.name, event.endpoint
-        leg.number, leg.role = event.number, event.role
+        leg.number, leg.role, leg.context = event.number, event.role, event.context
         return (leg.id,)
 
     def _down(self, leg_id: str) -> tuple[str, ...]:
@@ -314,8 +317,8 @@ class Cti:
 
     def matches_pattern(self, endpoint: str) -> bool:
         """Whether the settings name `endpoint` as an agent's."""
-        if endpoint in self._agents:
-            return True
+        if not endpoint or endpoint in self._agents:
+            return bool(endpoint)
         if (known := self._matched.get(endpoint)) is None:
             if len(self._matched) >= MAX_MEMBERS:
                 self._matched.clear()

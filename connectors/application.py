@@ -1,0 +1,488 @@
+"""The application server: what is a collaboration call, what to report, what to do on the PBX.
+
+Pure: PBX events and commands in, reports and effects out, the time passed in. `Cti` says who
+can be reached from a leg; here it becomes calls. A call is anchored on its user leg: who came
+in from outside, or who was dialled by an agent. It is born when the dialplan marks it, when a
+queue takes it, or when an agent is first reached from it (the last two without a type: an
+ordinary call, which a feature code may turn into a collaboration call at any time).
+
+    REQUESTED --queue--> QUEUED --agent reached--> ACTIVE <--agents gone/back--> SUSPENDED
+         every state --the user leg is gone--> ENDED (with its cause)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connectors import model
+from connectors.calls import Call, restored
+from connectors.cti import Agent, Cti, Leg, is_phone
+from connectors.lines import Lines
+from connectors.marks import number_uri, read, shown
+from connectors.model import CallReport, CallState
+
+SETTLE = 0.3
+"""Seconds without an agent before a call counts as suspended: transfers swap legs in less."""
+
+
+_GAVE_UP = {"abandoned": "the caller gave up in", "timeout": "nobody answered in time in"}
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """What the core needs of ``[pbx.NAME]``."""
+
+    domain: str
+    agents: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint or queue interface -> agent URI."""
+    agent_endpoints: Sequence[str] = ()
+    """Patterns, matched whole: endpoints that are agents outside a queue."""
+    trust_headers: Sequence[str] = ()
+    """Patterns, matched whole: endpoints whose ``X-Collab-*`` headers count."""
+
+
+class Application:
+    """Turns what a PBX says into reports, and commands into what the PBX is to do."""
+
+    def __init__(self, settings: CoreSettings) -> None:
+        self._domain = settings.domain
+        self._trusted = [re.compile(pattern) for pattern in settings.trust_headers]
+        self.cti = Cti(settings.domain, settings.agents, settings.agent_endpoints)
+        self._calls: dict[str, Call] = {}
+        """By id."""
+        self._anchors: dict[str, Call] = {}
+        """By the leg a call is anchored on."""
+        self._names: dict[str, Call] = {}
+        """By id and alias."""
+        self._lines = Lines()
+        self._settling: dict[str, Call] = {}
+        self._pending: dict[str, model.Marked] = {}
+        """Marks on an agent's own leg, until it shows who is on the other side."""
+        self._touched: dict[str, Call] = {}
+
+    # --- the interface -----------------------------------------------------------------
+
+    def handle(self, event: model.PbxEvent, now: float) -> list[CallReport]:
+        """Take in what the PBX said at `now`; return each call it changed, in order."""
+        match event:
+            case model.Snapshot():
+                self._snapshot(event, now)
+            case model.LinkDown():
+                pass
+            case _:
+                self._event(event, now)
+        return self._due()
+
+    def idle(self, now: float) -> list[CallReport]:
+        """Let the timers of the core run; call it about once a second."""
+        for call in [c for c in self._settling.values() if (c.settle_at or now) <= now]:
+            self._suspend(call, now)
+        return self._due()
+
+    def restore(self, calls: Iterable[CallReport]) -> None:
+        """Take up calls that stood when the connector last ran, before the first snapshot."""
+        for report in calls:
+            if report.state is not CallState.ENDED and report.id not in self._calls:
+                self._add(restored(report))
+        self._touched.clear()
+
+    def calls(self) -> list[CallReport]:
+        """The latest state of every standing call, without trace lines."""
+        return [call.report() for call in self._calls.values()]
+
+    def command(self, command: model.Command, now: float) -> model.SendMessage | model.Result:
+        """What to do on the PBX for a command, or its result where nothing can be done."""
+
+        def failed(why: str) -> model.Result:
+            return model.Result(command.id, "failed", why)
+
+        if command.kind != "message":
+            return failed(f"this connector has no command {shown(command.kind)}")
+        if command.expires is not None and command.expires <= now:
+            return failed("it came too late")
+        text = command.args.get("text")
+        content_type = command.args.get("content_type", "text/plain")
+        if not isinstance(text, str) or not text or not isinstance(content_type, str):
+            return failed("a message needs args.text and args.content_type, both strings")
+        call = self._names.get(command.call or "")
+        if call is None:
+            return failed("the call does not stand on this PBX")
+        leg = self.cti.legs.get(call.user_leg)
+        if leg is None or not is_phone(leg) or not leg.endpoint:
+            return failed("the user's terminal is not known to this PBX")
+        return model.SendMessage(leg.id, leg.endpoint, text, content_type)
+
+    # --- events ------------------------------------------------------------------------
+
+    def _event(self, event: model.PbxEvent, now: float) -> None:
+        if isinstance(event, model.LegDown):
+            self._leg_down(event, now)
+        elif isinstance(event, model.BridgeEntered) and event.swapped:
+            self._swapped(event.swapped, event.leg, now)
+        seeds = self.cti.apply(event)
+        if isinstance(event, model.Marked | model.Queued) and event.leg not in self.cti.legs:
+            return  # The CTI is full, and says so in `dropped`.
+        match event:
+            case model.Marked():
+                self._marked(event, now)
+            case model.Queued():
+                self._queued(event, now)
+            case model.Unqueued():
+                self._unqueued(event, now)
+            case model.Offered(leg=leg):
+                self._trace(leg, now, "agent", f"queue {event.queue} rings {_who(event)}")
+            case model.Served(leg=leg):
+                self._served(event, now)
+            case model.Refused(leg=leg):
+                why = f" ({event.why})" if event.why else ""
+                self._trace(leg, now, "agent", f"{event.interface} did not take the call{why}")
+            case model.Noted(leg=leg, text=text):
+                self._trace(leg, now, "wire", text)
+            case model.LegDialled(caller=caller, callee=callee):
+                self._dialled(caller, callee, now)
+            case _:
+                pass
+        self._look(seeds, now)
+
+    def _look(self, seeds: Iterable[str], now: float) -> None:
+        """Draw the conclusions for every conversation that `seeds` lead into."""
+        seen: set[str] = set()
+        for seed in seeds:
+            if seed in seen:
+                continue
+            legs = self.cti.conversation(seed)
+            seen.update(leg.id for leg in legs)
+            calls = [call for leg in legs if (call := self._anchors.get(leg.id))]
+            if not calls and len(legs) > 1:
+                calls = self._discover(legs, now)
+            for call in calls:
+                self._refresh(call, now)
+
+    def _discover(self, legs: list[Leg], now: float) -> list[Call]:
+        """A conversation nobody has anchored: a call when an agent and somebody else are in it."""
+        phones = [leg for leg in legs if is_phone(leg)]
+        users = [leg for leg in phones if self.cti.agent_uri(leg) is None]
+        agents = [leg for leg in phones if self.cti.agent_uri(leg) is not None]
+        marked = next((leg for leg in phones if leg.id in self._pending), None)
+        if marked is not None and len(phones) > 1:
+            user = users[0] if users else marked
+            mark = self._pending.pop(marked.id)
+            call = self._create(user.id, now)
+            call.initiator = "agent" if user is not marked else "user"
+            self._mark(call, mark, now)
+            return [call]
+        if agents and users:
+            # Agents seen through somebody else's side only count from the user's own leg.
+            return [self._create(users[0].id, now)]
+        return []
+
+    def _refresh(self, call: Call, now: float) -> None:
+        """Bring a call up to what the graph says of its user leg."""
+        self._touch(call)
+        agents = self.cti.agents_of(call.user_leg)
+        agent = _choose(call.agent, agents)
+        user = self.cti.legs.get(call.user_leg)
+        on_agent = self.cti.legs.get(agent.leg) if agent else None
+        call.held = bool((user and user.held) or (on_agent and on_agent.held))
+        if agent is not None:
+            self._agent_in(call, agent, now)
+        elif call.agent is not None:
+            if call.settle_at is None:
+                call.settle_at = now + SETTLE
+                self._settling[call.id] = call
+        elif not call.served:
+            call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
+            self._name_strangers(call, now)
+
+    def _agent_in(self, call: Call, agent: Agent, now: float) -> None:
+        call.settle_at = None
+        self._settling.pop(call.id, None)
+        name = self._name(agent.leg)
+        if call.agent is None:
+            call.trace(now, "agent", f"{agent.uri} serves the call on {name}")
+        elif call.agent.uri != agent.uri:
+            call.trace(now, "agent", f"{agent.uri} on {name} follows {call.agent.uri}")
+        elif call.agent.leg != agent.leg:
+            call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
+        call.agent, call.served = agent, True
+        call.enter(CallState.ACTIVE, now)
+
+    def _suspend(self, call: Call, now: float) -> None:
+        self._settling.pop(call.id, None)
+        call.settle_at = None
+        if call.agent is not None:
+            call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
+            call.agent = None
+            call.enter(CallState.SUSPENDED, now)
+        self._touch(call)
+
+    def _name_strangers(self, call: Call, now: float) -> None:
+        """Say who answered a marked call without being known as an agent: the usual mistake."""
+        if call.type is None:
+            return
+        for leg in self.cti.conversation(call.user_leg)[1:]:
+            if is_phone(leg):
+                call.trace_once(
+                    now,
+                    "agent",
+                    f"{leg.endpoint or leg.name} is in the call but not known as an agent: neither "
+                    "a queue's member nor matched by agent_endpoints",
+                    stopped=True,
+                )
+
+    # --- queues ------------------------------------------------------------------------
+
+    def _queued(self, event: model.Queued, now: float) -> None:
+        call = self._anchors.get(event.leg) or self._create(event.leg, now)
+        if (mark := self._pending.pop(event.leg, None)) is not None:
+            self._mark(call, mark, now)
+        self._touch(*self._lines.join(call, event.queue, event.position))
+        call.gave_up = None
+        place = f", place {event.position}" if event.position is not None else ""
+        call.trace(now, "queue", f"waits in queue {event.queue}{place}")
+        self._refresh(call, now)
+
+    def _unqueued(self, event: model.Unqueued, now: float) -> None:
+        if (call := self._anchors.get(event.leg)) is None:
+            return
+        if event.outcome in _GAVE_UP:
+            if call.gave_up is None:
+                call.trace(now, "queue", f"{_GAVE_UP[event.outcome]} queue {event.queue}")
+            call.gave_up = event.outcome
+        self._touch(*self._lines.leave(call))
+        self._refresh(call, now)
+
+    def _served(self, event: model.Served, now: float) -> None:
+        self._trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
+        if (call := self._anchors.get(event.leg)) is not None:
+            call.gave_up = None
+            self._touch(*self._lines.leave(call))
+
+    # --- marks -------------------------------------------------------------------------
+
+    def _marked(self, event: model.Marked, now: float) -> None:
+        if event.feature:
+            self._pressed(event, now)
+            return
+        call = self._anchors.get(event.leg)
+        if call is None and self._is_agents(event.leg):
+            # The user is whom this agent is about to reach, or this agent, as a caller.
+            self._pending[event.leg] = event
+            self._look((event.leg,), now)
+            return
+        call = call or self._create(event.leg, now)
+        self._mark(call, event, now)
+        self._refresh(call, now)
+
+    def _pressed(self, event: model.Marked, now: float) -> None:
+        """A code in a standing call, by either side: the call is the one the presser is in."""
+        legs = self.cti.conversation(event.leg)
+        calls = [call for leg in legs if (call := self._anchors.get(leg.id))]
+        mine = [c for c in calls if event.leg in (c.user_leg, c.agent.leg if c.agent else None)]
+        call = next(iter(mine or calls), None)
+        if call is None:
+            callers = [leg.id for leg in legs if leg.role is model.LegRole.INBOUND]
+            call = self._create(callers[0] if callers else event.leg, now)
+        if call.type is None:
+            call.initiator = "user" if call.user_leg == event.leg else "agent"
+        self._mark(call, event, now)
+        self._refresh(call, now)
+
+    def _mark(self, call: Call, event: model.Marked, now: float) -> None:
+        self._touch(call)
+        leg = self.cti.legs.get(event.leg)
+        endpoint = leg.endpoint if leg else ""
+        trusted = any(pattern.fullmatch(endpoint) for pattern in self._trusted)
+        mark = read(event, endpoint, trusted=trusted)
+        how = "mark found" if event.recovered else "code pressed" if event.feature else "announced"
+        said = shown(event.type or event.header_type)
+        call.trace(now, "wire", f"collaboration {said} {how} on {self._name(event.leg)}")
+        for note in mark.notes:
+            call.trace_once(now, "mark", note)
+        if mark.type is None:
+            call.trace(now, "mark", f"goes on as it was: {mark.why}", stopped=call.type is None)
+            return
+        call.user_uri = mark.user_uri or call.user_uri
+        if call.type is None:
+            call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
+        elif call.type != mark.type:
+            call.trace(now, "mark", f"{mark.type} is wanted besides {call.type}")
+        call.type = mark.type
+
+    def _dialled(self, caller: str | None, callee: str, now: float) -> None:
+        """An agent with a marked leg dials somebody: that is the user."""
+        mark = self._pending.get(caller or "")
+        leg = self.cti.legs.get(callee)
+        if mark is None or leg is None or not is_phone(leg) or self._is_agents(callee):
+            return
+        del self._pending[mark.leg]
+        call = self._anchors.get(callee) or self._create(callee, now)
+        call.initiator = "agent"
+        self._mark(call, mark, now)
+        self._refresh(call, now)
+
+    # --- births, moves and ends ----------------------------------------------------------
+
+    def _create(self, leg_id: str, now: float, *, recovered: bool = False) -> Call:
+        leg = self.cti.legs.get(leg_id)
+        uri = number_uri(leg.number if leg else "", self._domain)
+        call = Call(leg_id, leg_id, uri, CallState.REQUESTED, now)
+        if recovered:
+            # An earlier run may have numbered lines of this call; these come after them.
+            call.lines = int(now * 1000)
+        context = f" at {leg.context}" if leg and leg.context else ""
+        call.trace(now, "wire", f"call seen on {self._name(leg_id)}{context}")
+        self._add(call)
+        return call
+
+    def _add(self, call: Call) -> None:
+        self._calls[call.id] = call
+        self._anchors[call.user_leg] = call
+        for name in (call.id, *call.aliases):
+            self._names[name] = call
+        if call.waiting and call.queue:
+            self._lines.place(call, call.queue, call.position)
+        self._touch(call)
+
+    def _leg_down(self, event: model.LegDown, now: float) -> None:
+        if (mark := self._pending.pop(event.leg, None)) is not None:
+            self._mark(self._create(event.leg, now), mark, now)
+        if (call := self._anchors.get(event.leg)) is None:
+            return
+        if call.served:
+            cause = "hangup"
+        elif call.gave_up == "timeout":
+            cause = "queue_timeout"
+        else:
+            cause = "abandoned"
+        self._end(call, cause, event.cause, now)
+
+    def _end(self, call: Call, cause: str, detail: str, now: float) -> None:
+        self._touch(call, *self._lines.leave(call))
+        if call.type is None and not call.stopped:
+            call.trace(
+                now,
+                "mark",
+                "never marked: the dialplan did not call Gosub(collab,request,…) "
+                "and nobody pressed a code",
+                stopped=True,
+            )
+        text = f"{cause} ({detail})" if detail else cause
+        call.trace(now, "end", text, stopped=not call.served)
+        call.end(cause, now)
+        self._settling.pop(call.id, None)
+        del self._calls[call.id], self._anchors[call.user_leg]
+        for name in (call.id, *call.aliases):
+            if self._names.get(name) is call:
+                del self._names[name]
+
+    def _swapped(self, old: str, new: str, now: float) -> None:
+        """A leg took another's place in a bridge: the user's place moves, an agent's does not."""
+        call, leg = self._anchors.get(old), self.cti.legs.get(new)
+        if call is None or new in self._anchors or leg is None:
+            return
+        if is_phone(leg) and self.cti.agent_uri(leg) is None:
+            self._move(call, new, now)
+
+    def _move(self, call: Call, leg_id: str, now: float) -> None:
+        del self._anchors[call.user_leg]
+        call.moved_to(leg_id)
+        self._anchors[leg_id] = self._names[leg_id] = call
+        call.trace(now, "wire", f"the user goes on, on {self._name(leg_id)}")
+        self._touch(call)
+
+    # --- resync ------------------------------------------------------------------------
+
+    def _snapshot(self, snapshot: model.Snapshot, now: float) -> None:
+        self.cti.replace(snapshot)
+        for call in list(self._calls.values()):
+            if call.user_leg in self.cti.legs:
+                continue
+            alive = [a for a in (call.id, *call.aliases) if a in self.cti.legs]
+            if alive and alive[-1] not in self._anchors:
+                self._move(call, alive[-1], now)
+            else:
+                why = "the PBX was restarted" if snapshot.restarted else "while out of sight"
+                self._end(call, "lost", why, now)
+        self._pending = {leg: m for leg, m in self._pending.items() if leg in self.cti.legs}
+        waiting = {s.up.leg for s in snapshot.legs if s.queue}
+        for call in list(self._calls.values()):
+            if call.waiting and call.user_leg not in waiting:
+                self._lines.leave(call)
+        for listed in snapshot.legs:
+            if listed.queue:
+                self._still_queued(listed, now)
+        marked = [s for s in snapshot.legs if s.mark is not None]
+        # A mark is inherited by the legs a call dials: the user's own comes first.
+        marked.sort(key=lambda s: self._is_agents(s.up.leg))
+        for listed in marked:
+            self._recover(listed, now)
+        self._look([listed.up.leg for listed in snapshot.legs], now)
+        for call in self._calls.values():
+            self._refresh(call, now)
+
+    def _still_queued(self, listed: model.SnapshotLeg, now: float) -> None:
+        call = self._anchors.get(listed.up.leg)
+        if call is None:
+            call = self._create(listed.up.leg, now, recovered=True)
+        if not call.waiting or call.queue != listed.queue:
+            call.trace(now, "queue", f"waits in queue {listed.queue}")
+        self._lines.place(call, listed.queue, listed.position)
+        self._touch(call)
+
+    def _recover(self, listed: model.SnapshotLeg, now: float) -> None:
+        if listed.mark is None:
+            return
+        legs = self.cti.conversation(listed.up.leg)
+        call = self._anchors.get(listed.up.leg)
+        if call is None:
+            if self._is_agents(listed.up.leg):
+                if not any(leg.id in self._anchors for leg in legs):
+                    self._pending[listed.up.leg] = listed.mark
+                return
+            call = self._create(listed.up.leg, now, recovered=True)
+        if call.type is None:
+            self._mark(call, listed.mark, now)
+
+    # --- small -------------------------------------------------------------------------
+
+    def _is_agents(self, leg_id: str) -> bool:
+        leg = self.cti.legs.get(leg_id)
+        return leg is not None and self.cti.agent_uri(leg) is not None
+
+    def _trace(self, leg: str, now: float, stage: Literal["agent", "wire"], text: str) -> None:
+        if (call := self._anchors.get(leg)) is not None:
+            call.trace(now, stage, text)
+            self._touch(call)
+
+    def _name(self, leg_id: str) -> str:
+        leg = self.cti.legs.get(leg_id)
+        return (leg.name if leg else "") or leg_id
+
+    def _touch(self, *calls: Call) -> None:
+        for call in calls:
+            self._touched[call.id] = call
+
+    def _due(self) -> list[CallReport]:
+        touched, self._touched = self._touched, {}
+        return [report for call in touched.values() if (report := call.changed()) is not None]
+
+
+def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:
+    """The first agent stays while reachable, on whichever phone; then the nearest follows."""
+    if current is not None:
+        if current in agents:
+            return current
+        for agent in agents:
+            if agent.uri == current.uri:
+                return agent
+    return agents[0] if agents else None
+
+
+def _who(event: model.Offered | model.Served) -> str:
+    if event.name and event.name != event.interface:
+        return f"{event.name} ({event.interface})"
+    return event.interface

@@ -1,0 +1,137 @@
+"""One call as the application server sees it: its state, its trace, its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from connectors.cti import Agent
+from connectors.model import CallReport, CallState, TraceItem
+
+MAX_TRACE = 200
+"""Lines kept for one call; a call that is passed round all day says so and stops there."""
+MAX_ALIASES = 20
+
+Stage = Literal["wire", "mark", "queue", "agent", "outbox", "message", "end"]
+
+
+@dataclass(slots=True)
+class Call:
+    """A call that is seen: marked, queued, or served by an agent."""
+
+    id: str
+    user_leg: str
+    user_uri: str
+    state: CallState
+    since: float
+    type: str | None = None
+    initiator: Literal["user", "agent"] = "user"
+    agent: Agent | None = None
+    served: bool = False
+    """An agent has served it."""
+    waiting: bool = False
+    """It stands in a queue now."""
+    queue: str | None = None
+    position: int | None = None
+    gave_up: str | None = None
+    """How its last wait in a queue ended without an agent: ``abandoned`` or ``timeout``."""
+    held: bool = False
+    cause: str | None = None
+    aliases: list[str] = field(default_factory=list)
+    settle_at: float | None = None
+    """When the absence of an agent counts as a suspension, not as a moment of a transfer."""
+    lines: int = 0
+    """The number of the last trace line."""
+    written: int = 0
+    pending: list[TraceItem] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
+    """Trace lines that are worth saying once."""
+    stopped: bool = False
+    last: CallReport | None = None
+    """What was reported last, without its trace."""
+
+    def trace(self, now: float, stage: Stage, text: str, *, stopped: bool = False) -> None:
+        """Add a line to the trace; past `MAX_TRACE` only the reason a call stopped is kept."""
+        self.stopped = self.stopped or stopped
+        if self.written >= MAX_TRACE and not stopped:
+            if self.written > MAX_TRACE:
+                return
+            text = f"more than {MAX_TRACE} lines: the rest is left out"
+        self.written += 1
+        self.lines += 1
+        self.pending.append(TraceItem(self.lines, now, stage, text, stopped))
+
+    def trace_once(self, now: float, stage: Stage, text: str, *, stopped: bool = False) -> None:
+        """Add a line unless this call's trace has it."""
+        if text not in self.said and len(self.said) < MAX_TRACE:
+            self.said.add(text)
+            self.trace(now, stage, text, stopped=stopped)
+
+    def enter(self, state: CallState, now: float) -> None:
+        """Change the state; staying in it keeps its time."""
+        if state is not self.state:
+            self.state, self.since = state, now
+
+    def end(self, cause: str, now: float) -> None:
+        """End the call: `cause` is a session's reason."""
+        self.cause, self.waiting, self.position = cause, False, None
+        self.agent, self.settle_at = None, None
+        self.enter(CallState.ENDED, now)
+
+    def moved_to(self, leg: str) -> None:
+        """Anchor on another user leg; the ones before stay aliases, the newest last."""
+        self.aliases = [*[a for a in self.aliases if a != leg][-(MAX_ALIASES - 1) :], leg]
+        self.user_leg = leg
+
+    def report(self) -> CallReport:
+        """The latest state, without trace lines."""
+        return CallReport(
+            id=self.id,
+            state=self.state,
+            type=self.type,
+            initiator=self.initiator,
+            user_uri=self.user_uri,
+            agent_uri=self.agent.uri if self.agent else None,
+            agent_leg=self.agent.leg if self.agent else None,
+            queue=self.queue,
+            position=self.position,
+            held=self.held,
+            cause=self.cause,
+            since=self.since,
+            aliases=tuple(self.aliases),
+        )
+
+    def changed(self) -> CallReport | None:
+        """The report that is due, with the new trace lines; None when nothing is new."""
+        report = self.report()
+        if report == self.last and not self.pending:
+            return None
+        self.last = report
+        lines, self.pending = tuple(self.pending), []
+        return replace(report, trace=lines)
+
+
+def restored(report: CallReport) -> Call:
+    """The call a report spoke of; its trace goes on after the last of ``report.trace``."""
+    agent = None
+    if report.agent_leg and report.agent_uri:
+        agent = Agent(report.agent_leg, report.agent_uri)
+    lines = max((item.n for item in report.trace), default=0)
+    return Call(
+        id=report.id,
+        user_leg=report.aliases[-1] if report.aliases else report.id,
+        user_uri=report.user_uri,
+        state=report.state,
+        since=report.since,
+        type=report.type,
+        initiator=report.initiator,
+        agent=agent,
+        served=report.state in (CallState.ACTIVE, CallState.SUSPENDED),
+        waiting=report.state is CallState.QUEUED,
+        queue=report.queue,
+        position=report.position,
+        held=report.held,
+        aliases=list(report.aliases),
+        lines=lines,
+        last=replace(report, trace=()),
+    )

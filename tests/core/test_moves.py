@@ -1,0 +1,159 @@
+"""Direct calls, codes pressed in a call, and every transfer of the first issue."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.model import BridgeEntered, CallState, LegRole, LegUp, Noted, Unqueued
+from tests.core.world import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_marked_direct_call_finds_the_agent_by_pattern(world: World) -> None:
+    world.caller().mark(type="chat", uri="mailto:user@example.org").rings("a", "PJSIP/1001")
+    assert world.latest["c"].state is CallState.REQUESTED
+    world.bridge("b", "a", "c")
+    call = world.latest["c"]
+    assert (call.state, call.agent_uri) == (CallState.ACTIVE, "sip:1001@pbx.example.org")
+    assert call.user_uri == "mailto:user@example.org"
+
+
+def test_an_unknown_phone_that_answers_a_marked_call_is_named_in_the_trace(world: World) -> None:
+    world.caller().mark().rings("x", "PJSIP/desk").bridge("b", "x", "c")
+    assert world.latest["c"].state is CallState.REQUESTED
+    (line,) = [item for item in world.traces["c"] if item.stopped]
+    assert line.stage == "agent"
+    assert line.text.startswith("PJSIP/desk is in the call but not known as an agent")
+
+
+@pytest.mark.parametrize(("presser", "initiator"), [("c", "user"), ("a", "agent")])
+def test_a_code_by_either_side_makes_a_standing_call_a_collaboration(
+    world: World, presser: str, initiator: str
+) -> None:
+    world.caller().rings("a", "PJSIP/1001").bridge("b", "a", "c")
+    assert world.latest["c"].type is None
+    world.press(presser, "cobrowse")
+    call = world.latest["c"]
+    assert (call.id, call.type, call.initiator) == ("c", "cobrowse", initiator)
+    assert (call.state, call.agent_uri) == (CallState.ACTIVE, "sip:1001@pbx.example.org")
+
+
+def test_a_second_code_opens_another_panel_of_the_same_call(world: World) -> None:
+    world.queue_call().press("a", "chat")
+    call = world.latest["c"]
+    assert (call.type, call.initiator) == ("chat", "user")
+    assert list(world.latest) == ["c"]
+
+
+def test_an_agent_who_dials_out_serves_whom_they_dialled(world: World) -> None:
+    world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a")
+    assert world.latest == {}
+    world(LegUp("u", "PJSIP/trunk-u", "PJSIP/trunk", "3015550100", LegRole.OUTBOUND))
+    world.rings("u2", "PJSIP/trunk", by="a")
+    assert world.latest["u2"].initiator == "agent"
+    assert world.latest["u2"].state is CallState.REQUESTED
+    world.bridge("b", "u2", "a")
+    call = world.latest["u2"]
+    assert (call.state, call.agent_leg, call.type) == (CallState.ACTIVE, "a", "form")
+
+
+def test_a_marked_agent_reaching_another_agent_is_the_user(world: World) -> None:
+    world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a")
+    world.rings("b", "PJSIP/1002", by="a").bridge("x", "b", "a")
+    call = world.latest["a"]
+    assert (call.agent_uri, call.initiator) == ("sip:1002@pbx.example.org", "user")
+
+
+def test_a_code_between_two_agents_makes_the_caller_the_user(world: World) -> None:
+    world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND))
+    world.rings("b", "PJSIP/1002", by="a").bridge("x", "b", "a")
+    assert world.latest == {}, "two agents talking are nobody's customer call"
+    world.press("b", "whiteboard")
+    call = world.latest["a"]
+    assert (call.type, call.initiator) == ("whiteboard", "agent")
+    assert call.agent_uri == "sip:1002@pbx.example.org"
+
+
+def test_a_marked_call_whose_agent_leg_dies_unanswered_is_on_record(world: World) -> None:
+    world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a").down("a")
+    assert (world.latest["a"].state, world.latest["a"].cause) == (CallState.ENDED, "abandoned")
+
+
+def test_blind_transfer_follows_the_user_to_the_next_agent(world: World) -> None:
+    world.queue_call()(Noted("c", "blind transfer to 712"))
+    world.unbridge("b", "c", "a").down("a").wait(1)
+    assert world.latest["c"].state is CallState.SUSPENDED
+    world.rings("a2", "PJSIP/1002").bridge("b2", "a2", "c")
+    call = world.latest["c"]
+    assert (call.state, call.agent_uri) == (CallState.ACTIVE, "sip:1002@pbx.example.org")
+    assert "blind transfer to 712" in [item.text for item in world.traces["c"]]
+
+
+def test_attended_transfer_by_refer_swaps_agents_without_a_suspension(world: World) -> None:
+    world.queue_call()
+    world(LegUp("a1b", "PJSIP/1001-2", "PJSIP/1001", "1001", LegRole.INBOUND))
+    world.rings("a2", "PJSIP/1002", by="a1b").bridge("consult", "a2", "a1b")
+    assert world.latest["c"].agent_leg == "a", "the consultation is not the user's"
+    world.unbridge("consult", "a2").unbridge("b", "a")
+    world(BridgeEntered("b", "a2", swapped="a")).down("a", "a1b").wait(1)
+    call = world.latest["c"]
+    assert (call.state, call.agent_leg) == (CallState.ACTIVE, "a2")
+    assert CallState.SUSPENDED not in {r.state for r in world.reports}
+    assert list(world.latest) == ["c"]
+
+
+def test_attended_transfer_by_the_pbx_goes_through_a_local_pipe(world: World) -> None:
+    world.queue_call().local(name="Local/712@from-sip")
+    world.unbridge("b", "a").bridge("consult", "l1", "a")
+    world.rings("a2", "PJSIP/1002", by="l2").bridge("far", "a2", "l2").wait(1)
+    assert world.latest["c"].state is CallState.SUSPENDED
+    world.unbridge("consult", "a", "l1").bridge("b", "l1").down("a")
+    call = world.latest["c"]
+    assert (call.state, call.agent_leg) == (CallState.ACTIVE, "a2")
+
+
+def test_redirect_tells_nothing_but_the_bridges(world: World) -> None:
+    world.queue_call().unbridge("b", "c", "a").down("a")
+    world.rings("a2", "PJSIP/1002").bridge("b2", "a2", "c").wait(1)
+    assert world.latest["c"].agent_uri == "sip:1002@pbx.example.org"
+    assert CallState.SUSPENDED not in {r.state for r in world.reports}
+
+
+def test_the_first_agent_stays_while_others_take_part(world: World) -> None:
+    world.queue_call().rings("a2", "PJSIP/1002", by=None).bridge("b", "a2")
+    assert world.latest["c"].agent_leg == "a"
+    world.unbridge("b", "a")
+    assert world.latest["c"].agent_leg == "a2"
+
+
+def test_a_transfer_to_a_phone_outside_suspends(world: World) -> None:
+    world.queue_call().unbridge("b", "a", "c").down("a")
+    world.rings("x", "PJSIP/mobile").bridge("b2", "x", "c").wait(1)
+    assert world.latest["c"].state is CallState.SUSPENDED
+
+
+def test_the_users_place_in_the_bridge_taken_over_re_anchors_the_call(world: World) -> None:
+    world.queue_call()
+    world(LegUp("u2", "PJSIP/trunk-9", "PJSIP/trunk", "99", LegRole.INBOUND))
+    world(BridgeEntered("b", "u2", swapped="c")).down("c").wait(1)
+    call = world.latest["c"]
+    assert (call.id, call.aliases, call.state) == ("c", ("u2",), CallState.ACTIVE)
+    world.down("u2")
+    assert (world.latest["c"].state, world.latest["c"].cause) == (CallState.ENDED, "hangup")
+
+
+def test_a_call_between_strangers_is_nobodys_business(world: World) -> None:
+    world.caller().rings("x", "PJSIP/mobile").bridge("b", "x", "c").down("c", "x")
+    assert world.reports == []
+
+
+def test_events_after_the_end_bring_nothing_back(world: World) -> None:
+    world.queue_call().down("c")
+    reports = len(world.reports)
+    world(Unqueued("c", "support", "left"), Noted("c", "late")).unbridge("b", "a").down("a")
+    assert len(world.reports) == reports
+    assert world.app.calls() == []
