@@ -1,9 +1,12 @@
 # Two commands matter: `make demo` shows Tandem at work, `make test` proves it.
 PYTHON ?= python3
+PBX    ?= simulator
 VENV   := .venv
 BIN    := $(VENV)/bin
-PBX    ?= simulator
-STAMP  := $(VENV)/.installed
+# The constraint holds for the build's own environment too.
+PIP    := PIP_CONSTRAINT=.constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# What only tests need from the system: a browser. SIPp and Asterisk are unpacked by the lab.
+CHROMIUM := $(or $(wildcard /usr/bin/chromium),$(VENV)/.chromium)
 
 .PHONY: help install demo test bench lint clean
 
@@ -12,29 +15,41 @@ help:
 	@echo "make demo PBX=asterisk    the same on a real Asterisk, unpacked for it"
 	@echo "make test                 every test"
 	@echo "make bench                the benchmark tables"
+	@echo "make lint                 style and types"
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tandem needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python has no venv module: install your system's python3-venv package"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tandem needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python lacks its venv module: apt-get install python3-venv"; exit 1; }
 
-$(STAMP): pyproject.toml .constraints.txt | $(BIN)/python
-	@echo "installing Tandem …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c .constraints.txt -e '.[test]'
+$(VENV)/.installed: pyproject.toml .constraints.txt | $(BIN)/python
+	@echo "installing Tandem (once) …"
+	@$(PIP) -e .
 	@touch $@
 
-install: $(STAMP)
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "installing what the tests need (once) …"
+	@$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.chromium:
+	@echo "installing Chromium for the browser tests (once) …"
+	@{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; } >$(VENV)/chromium.log 2>&1 \
+		|| { tail -3 $(VENV)/chromium.log; echo "the browser tests need Chromium: apt-get install chromium (as root)"; exit 1; }
+	@touch $@
+
+install: $(VENV)/.installed
 
 demo: install
 	@$(BIN)/tandem-connector demo --pbx $(PBX)
 
-test: install
+test: $(VENV)/.installed-test $(CHROMIUM)
 	@$(BIN)/python -m pytest tests
 
-lint: install
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-
-bench: install
+bench: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.bench
+
+lint: $(VENV)/.installed-test
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 clean:
 	rm -rf $(VENV) .cache collab_server/static/dist collab_server/web/node_modules
