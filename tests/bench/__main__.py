@@ -1,0 +1,18 @@
+"""``python -m tests.bench``: every table; with names, those tables."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.bench import ami
+
+TABLES = {"ami": ami.table}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or TABLES:
+        print(TABLES[name](), end="\n\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
