@@ -1,0 +1,39 @@
+"""Effects of the core as AMI actions."""
+
+from __future__ import annotations
+
+import base64
+
+from connectors.asterisk.protocol import LINE_LIMIT
+from connectors.model import SendMessage
+from connectors.runtime.driver import ActionError
+
+_BODY = "Base64Body: "
+TEXT_LIMIT = (LINE_LIMIT - len(_BODY)) // 4 * 3
+"""Bytes of UTF-8 a message's text may have: its base64 must fit one line of an action."""
+
+
+def message_send(effect: SendMessage, domain: str) -> dict[str, str]:
+    """A SIP MESSAGE to the terminal behind a leg's endpoint.
+
+    Out of dialog and at most once; Asterisk says Success when it took it, not when the terminal
+    did (facts: message_send.ami). Raises `ActionError` for an endpoint or a text it cannot carry.
+    """
+    technology, _, peer = effect.endpoint.partition("/")
+    if technology != "PJSIP" or not peer:
+        raise ActionError(f"no message can be sent to {effect.endpoint}: it is no PJSIP endpoint")
+    if not peer.isprintable() or any(character in peer for character in "/@?;, "):
+        raise ActionError("no message can be sent: the endpoint's name is not a plain one")
+    body = effect.text.encode()
+    if len(body) > TEXT_LIMIT:
+        raise ActionError(
+            f"the text has {len(body)} bytes; Asterisk takes {TEXT_LIMIT} in one action"
+        )
+    if effect.content_type != "text/plain":
+        raise ActionError(f"a message of type {effect.content_type[:60]!r} cannot be sent")
+    return {
+        "Action": "MessageSend",
+        "To": f"pjsip:{peer}",
+        "From": f"sip:collab@{domain}",
+        "Base64Body": base64.b64encode(body).decode(),
+    }

@@ -1,0 +1,171 @@
+"""The Asterisk driver: a session on AMI, and effects carried out on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from connectors.asterisk.actions import message_send
+from connectors.asterisk.connection import Ami
+from connectors.asterisk.events import Decoder
+from connectors.asterisk.resync import Window, resync
+from connectors.asterisk.wire import Frame
+from connectors.model import SendMessage
+from connectors.runtime.driver import (
+    ActionError,
+    EventSink,
+    Outcome,
+    PbxError,
+    UnansweredError,
+    UnreachableError,
+)
+from connectors.settings import PbxSettings
+
+log = logging.getLogger(__name__)
+
+BOOTED_WAIT = 0.3
+"""Seconds to wait for FullyBooted behind the login; a booted Asterisk sends both at once, and
+a user without the system class never sees it."""
+
+
+class AsteriskDriver:
+    """One Asterisk, as `connectors.runtime.driver.Driver` wants it."""
+
+    def __init__(self, settings: PbxSettings) -> None:
+        self._settings = settings
+        self._decoder = Decoder()
+        self._window: Window | None = None
+        """Set while a resync is under way."""
+        self._on_event: EventSink | None = None
+        self._ami: Ami | None = None
+        self._booted = asyncio.Event()
+        self._look_again = asyncio.Event()
+        self._started = ""
+        """When Asterisk started, by its own words."""
+        self._version = ""
+        self._refused = 0
+
+    @property
+    def title(self) -> str:
+        return f"Asterisk {self._version}".rstrip() + (
+            f" at {self._settings.host}:{self._settings.port}"
+        )
+
+    async def session(self, on_event: EventSink, on_ready: Callable[[], None]) -> str:
+        """See `connectors.runtime.driver.Driver.session`."""
+        self._on_event = on_event
+        self._window = Window()
+        self._booted.clear()
+        self._look_again.clear()
+        ami = await Ami.connect(self._settings, self._take)
+        self._ami = ami
+        ready = False
+        try:
+            await _either(self._booted, ami.ended, BOOTED_WAIT)
+            await self._resync(ami)
+            ready = True
+            on_ready()
+            while not ami.ended.done():
+                await _either(self._look_again, ami.ended)
+                if self._look_again.is_set() and not ami.ended.done():
+                    self._look_again.clear()
+                    self._window = Window()
+                    await self._resync(ami)
+            why = ami.ended.result()
+        except UnansweredError as error:
+            why = ami.ended.result() if ami.ended.done() else str(error)
+            if not ready:
+                raise UnreachableError(f"{self.title}: {why}") from None
+        finally:
+            self._ami = None
+            self._window = None
+            await ami.close()
+        return why
+
+    async def perform(self, effect: SendMessage) -> Outcome:
+        """See `connectors.runtime.driver.Driver.perform`."""
+        ami = self._ami
+        if ami is None:
+            return Outcome("failed", "the connector is not connected to Asterisk")
+        try:
+            await ami.ask(message_send(effect, self._settings.domain))
+        except ActionError as error:
+            return Outcome("failed", str(error))
+        except UnansweredError as error:
+            return Outcome("unknown", str(error))
+        return Outcome("done", f"Asterisk sent it to {effect.endpoint}")
+
+    async def _resync(self, ami: Ami) -> None:
+        """Deliver a snapshot, then what came meanwhile; from then on frames go straight on."""
+        restarted = await self._ask_when_started(ami)
+        window = self._window
+        if window is None or self._on_event is None:
+            raise PbxError("a resync outside a session")
+        result = await resync(ami, window, restarted=restarted)
+        self._decoder.adopt(listed.up for listed in result.snapshot.legs)
+        log.info(
+            "resync: %d channels, %d queue members, %d looks%s",
+            len(result.snapshot.legs),
+            len(result.snapshot.members),
+            result.looks,
+            "" if result.settled else ", not settled",
+        )
+        self._on_event(result.snapshot)
+        self._window = None
+        for frame in [*result.after, *window.frames]:
+            self._deliver(frame)
+
+    async def _ask_when_started(self, ami: Ami) -> bool:
+        """Whether Asterisk was started anew since the last session; False if unknown."""
+        try:
+            status = await ami.ask({"Action": "CoreStatus"})
+            core = await ami.ask({"Action": "CoreSettings"})
+        except ActionError:
+            return False
+        started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
+        restarted = self._started not in ("", started)
+        self._started = started
+        self._version = core.get("AsteriskVersion")
+        return restarted
+
+    def _take(self, frame: Frame) -> None:
+        if frame.event == "FullyBooted":
+            if self._ami is not None and self._window is None:
+                self._look_again.set()  # it had not booted when we read what stands
+            self._booted.set()
+        elif frame.event == "Shutdown":
+            again = " and will restart" if frame.get("Restart") == "True" else ""
+            if self._ami is not None:
+                self._ami.drop(f"Asterisk is shutting down{again}")
+        elif self._window is not None:
+            self._window.add(frame)
+        else:
+            self._deliver(frame)
+
+    def _deliver(self, frame: Frame) -> None:
+        if self._on_event is None:
+            return
+        for event in self._decoder.decode(frame):
+            self._on_event(event)
+        if self._decoder.refused.total() > self._refused:
+            self._refused = self._decoder.refused.total()
+            if self._refused & (self._refused - 1) == 0:  # 1, 2, 4, 8 …: no flood of lines
+                log.warning(
+                    "refused %d events as forged; the last: %s",
+                    self._refused,
+                    self._decoder.last_refusal,
+                )
+
+
+async def _either(
+    event: asyncio.Event, ended: asyncio.Future[str], within: float | None = None
+) -> None:
+    """Wait for the event, the end of the connection, or until `within` s are over."""
+    waiting: set[asyncio.Future[Any]] = {asyncio.ensure_future(event.wait()), ended}
+    try:
+        await asyncio.wait(waiting, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for future in waiting - {ended}:
+            future.cancel()

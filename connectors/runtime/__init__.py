@@ -1,0 +1,1 @@
+"""What every connector needs around the pure core, written once for all PBXs."""
