@@ -1,0 +1,34 @@
+/** Small things kept on the device. A browser may forbid that or be full: then they are not kept. */
+
+function store(kind: "local" | "session"): Storage | null {
+  try {
+    return kind === "local" ? window.localStorage : window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+export function recall(key: string, kind: "local" | "session" = "local"): string | null {
+  try {
+    return store(kind)?.getItem(key) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Keep `value` (null: forget it); tells whether the device did. */
+export function remember(
+  key: string,
+  value: string | null,
+  kind: "local" | "session" = "local",
+): boolean {
+  const place = store(kind);
+  if (!place) return false;
+  try {
+    if (value === null) place.removeItem(key);
+    else place.setItem(key, value);
+    return true;
+  } catch {
+    return false;
+  }
+}

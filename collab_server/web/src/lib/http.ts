@@ -1,0 +1,96 @@
+/** Requests to the server: JSON both ways, problem documents (RFC 9457) as errors. */
+
+const TIMEOUT_MS = 15_000;
+
+/** What went wrong, in the server's words where it had any. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+
+  constructor(
+    /** HTTP status; 0 when the server was not reached. */
+    readonly status: number,
+    /** Last part of the problem's `type`: `urn:tandem:problem:gone` is "gone"; "" when it has none. */
+    readonly kind: string,
+    /** One sentence. */
+    readonly detail: string,
+    /** What support can look for; may be empty. */
+    readonly reference = "",
+    /** Seconds to wait (429, 503); 0 when not said. */
+    readonly retryAfter = 0,
+    /** Why something is gone (410): used, revoked, ended, expired. */
+    readonly why = "",
+    /** The session a used link led to; empty when not said. */
+    readonly session = "",
+  ) {
+    super(detail);
+  }
+
+  get unreachable(): boolean {
+    return this.status === 0 || this.status >= 500 || this.status === 429;
+  }
+}
+
+let csrf = "";
+
+/** Token that cookie-authenticated writes carry; the server hands it out with `me` and `join`. */
+export function rememberCsrf(token: string | undefined): void {
+  if (token) csrf = token;
+}
+
+export async function request<T>(
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new Problem(0, "unreachable", "");
+  }
+  const text = await response.text().catch(() => "");
+  const data = parse(text);
+  if (!response.ok) throw problem(response, data);
+  return data as T;
+}
+
+function parse(text: string): unknown {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
+function problem(response: Response, data: unknown): Problem {
+  const document = (typeof data === "object" && data !== null ? data : {}) as Record<string, unknown>;
+  const word = (key: string) => (typeof document[key] === "string" ? (document[key] as string) : "");
+  const kind = word("type") === "about:blank" ? "" : (word("type").split(/[/:#]/).pop() ?? "");
+  const reference = word("reference") || word("instance") || response.headers.get("X-Request-Id") || "";
+  const wait = Number(response.headers.get("Retry-After"));
+  return new Problem(
+    response.status,
+    kind,
+    word("detail") || word("title"),
+    reference,
+    Number.isFinite(wait) ? wait : 0,
+    word("why"),
+    word("session"),
+  );
+}
+
+/** Any thrown value as a Problem, so that pages have one thing to show. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  return new Problem(-1, "page", error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,47 @@
+/** Opening a session: what a join link brought, or a fresh token for the cookie that is there. */
+import { recall, remember } from "./device";
+import { rememberCsrf, request } from "./http";
+import { loadMe } from "./me";
+import { Room } from "./room";
+import { takeOver } from "./routes";
+import type { Joined, Role } from "./types";
+
+/** A browser can hold both sides of a session (a trial at one desk); each window keeps its own. */
+const roleKey = (session: string) => `tandem.role.${session}`;
+
+function freshToken(session: string, role: string | null): Promise<Joined> {
+  const path = `/v1/sessions/${encodeURIComponent(session)}/token`;
+  return request<Joined>("POST", path, role ? { role } : {});
+}
+
+/** Open a session with this browser's cookie. Throws Problem. */
+export async function visit(session: string): Promise<Room> {
+  let joined = takeOver(session);
+  if (!joined) {
+    await loadMe(); // brings the token that writes need
+    joined = await freshToken(session, recall(roleKey(session), "session"));
+  }
+  rememberCsrf(joined.csrf);
+  remember(roleKey(session), joined.role, "session");
+  return makeRoom(session, joined.role, "", joined);
+}
+
+/** The way back of a browser whose link is used up already; null when it was not this browser. */
+export async function rejoin(session: string): Promise<Joined | null> {
+  try {
+    await loadMe();
+    return await freshToken(session, null);
+  } catch {
+    return null; // the page then says what a used link means
+  }
+}
+
+/** Open a session from the desk; the first token is fetched by the room itself. */
+export function deskRoom(session: string, name: string): Room {
+  return makeRoom(session, "agent", name, null);
+}
+
+function makeRoom(session: string, role: Role, name: string, joined: Joined | null): Room {
+  const renew = async () => (await freshToken(session, role)).sync;
+  return new Room({ session, role, name, access: joined?.sync ?? null, renew });
+}

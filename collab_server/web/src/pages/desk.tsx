@@ -1,0 +1,46 @@
+/** /desk: log-in first, then the agent's sessions. */
+import { useEffect, useState } from "preact/hooks";
+import { asProblem, type Problem } from "../lib/http";
+import { loadMe } from "../lib/me";
+import type { Me } from "../lib/types";
+import { t } from "../lib/words";
+import { Desk } from "../ui/desk";
+import { LogIn } from "../ui/login";
+import { ProblemNotice } from "../ui/parts";
+import "../style/agent.css";
+
+export default function DeskPage() {
+  const [me, setMe] = useState<Me | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [attempt, setAttempt] = useState(0);
+  const [notice, setNotice] = useState("");
+
+  useEffect(() => {
+    document.title = `${t("desk.title")} · ${t("app.name")}`;
+    setProblem(null);
+    loadMe().then(setMe, (error: unknown) => setProblem(asProblem(error)));
+  }, [attempt]);
+
+  if (problem) {
+    return (
+      <main class="agent middle">
+        <ProblemNotice problem={problem} retry={() => setAttempt(attempt + 1)} />
+      </main>
+    );
+  }
+  if (!me) return <p class="loading">{t("app.loading")}</p>;
+  if (!me.agent) return <LogIn entered={setMe} brand={me.brand?.name} notice={notice} />;
+  const out = (said: string) => {
+    setNotice(said);
+    setMe({ ...me, agent: null });
+  };
+  return (
+    <Desk
+      key={me.agent.uri}
+      agent={me.agent}
+      brand={me.brand?.name}
+      loggedOut={() => out("")}
+      signedOut={() => out(t("desk.signedOut"))}
+    />
+  );
+}

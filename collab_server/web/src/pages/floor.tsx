@@ -1,0 +1,16 @@
+/** /floor: says what stands elsewhere. */
+import { t } from "../lib/words";
+import { CardPage } from "../ui/parts";
+
+export default function FloorPage() {
+  return (
+    <CardPage title={t("floor.title")}>
+      <p>{t("floor.text")}</p>
+      <p>
+        <a class="button" href="/setup">
+          {t("setup.title")}
+        </a>
+      </p>
+    </CardPage>
+  );
+}

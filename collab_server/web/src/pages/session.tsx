@@ -1,0 +1,99 @@
+/** /s/{id}: the session for whoever joined it, the caller or an agent with a join link. */
+import { useEffect, useState } from "preact/hooks";
+import { asProblem, type Problem } from "../lib/http";
+import type { Room } from "../lib/room";
+import { t } from "../lib/words";
+import { visit } from "../lib/visit";
+import { CardPage, problemText } from "../ui/parts";
+import { AgentSession } from "../ui/agent-session";
+import { UserSession } from "../ui/user-session";
+import "../style/user.css";
+
+export default function SessionPage({ id = "" }: Record<string, string>) {
+  const [room, setRoom] = useState<Room | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [left, setLeft] = useState(false);
+  const [attempt, setAttempt] = useState(0);
+
+  useEffect(() => {
+    if (left) return;
+    let current = true;
+    let opened: Room | null = null;
+    setProblem(null);
+    visit(id).then(
+      (made) => {
+        opened = made;
+        if (current) setRoom(made);
+        else made.close();
+      },
+      (error: unknown) => current && setProblem(asProblem(error)),
+    );
+    return () => {
+      current = false;
+      opened?.close();
+      setRoom(null);
+    };
+  }, [id, left, attempt]);
+
+  const again = () => setAttempt(attempt + 1);
+  if (left) return <Left comeBack={() => setLeft(false)} />;
+  if (problem) return <NotOpen problem={problem} again={again} />;
+  if (!room) return <p class="loading">{t("app.loading")}</p>;
+  return room.role === "agent" ? (
+    <AgentSession room={room} />
+  ) : (
+    <UserSession room={room} leave={() => setLeft(true)} />
+  );
+}
+
+function Left({ comeBack }: { comeBack: () => void }) {
+  return (
+    <CardPage title={t("user.left.title")}>
+      <p>{t("user.left")}</p>
+      <p>
+        <button class="primary" type="button" onClick={comeBack}>
+          {t("user.comeBack")}
+        </button>
+      </p>
+    </CardPage>
+  );
+}
+
+/** The server would not open the session: over, passed on, never this browser's, or out of reach. */
+function NotOpen({ problem, again }: { problem: Problem; again: () => void }) {
+  const ended = problem.status === 410 && problem.why !== "revoked";
+  const revoked = problem.status === 409 || problem.why === "revoked";
+  if (ended || revoked) {
+    const kind = ended ? "ended" : "revoked";
+    return (
+      <CardPage title={t(`join.${kind}.title`)}>
+        <p>{t(`join.${kind}`)}</p>
+      </CardPage>
+    );
+  }
+  if (problem.unreachable || problem.status < 0) {
+    return (
+      <CardPage title={t("app.failed")}>
+        <p role="alert">{problemText(problem)}</p>
+        {problem.reference && (
+          <p class="small">{t("app.reference", { reference: problem.reference })}</p>
+        )}
+        <p>
+          <button class="primary" type="button" onClick={again}>
+            {t("app.retry")}
+          </button>
+        </p>
+      </CardPage>
+    );
+  }
+  return (
+    <CardPage title={t("user.noSession.title")}>
+      <p>{t("user.noSession")}</p>
+      <p>
+        <a class="button" href="/">
+          {t("join.code")}
+        </a>
+      </p>
+    </CardPage>
+  );
+}

@@ -1,0 +1,52 @@
+/** /s/{id} for an agent who came by a join link: the desk's workspace for that one session. */
+import { useEffect, useState } from "preact/hooks";
+import { personName } from "../lib/people";
+import type { Room } from "../lib/room";
+import { t } from "../lib/words";
+import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
+import { Side } from "./side";
+import { Workspace } from "./workspace";
+import "../style/agent.css";
+
+export function AgentSession({ room }: { room: Room }) {
+  const view = room.view.value;
+  const [details, setDetails] = useState(() => innerWidth >= 1000);
+  useEffect(() => {
+    if (view?.agent && room.gone.value === null) room.rename(personName(view.agent));
+  }, [view?.agent?.uri]);
+  useEffect(() => {
+    document.title = view ? `${personName(view.user)} · ${t("app.name")}` : t("app.name");
+  }, [view?.user.uri]);
+  return (
+    <div class={`agent page desk desk-single ${details ? "desk-wide" : ""}`}>
+      <header class="desk-top">
+        <Brand name={view?.brand.name} />
+        <span class="grow" />
+        <LanguageSwitch />
+      </header>
+      {view ? (
+        <>
+          <Workspace
+            view={view}
+            room={room}
+            details={details}
+            toggleDetails={() => setDetails(!details)}
+          />
+          {details && <Side view={view} gone={room.gone.value} history={null} />}
+        </>
+      ) : (
+        <main class="workspace">
+          {room.gone.value ? (
+            <div class="empty">
+              <h1>{t(room.gone.value === "transferred" ? "join.revoked.title" : "join.ended.title")}</h1>
+            </div>
+          ) : room.fault.value ? (
+            <ProblemNotice problem={room.fault.value} retry={room.wake} />
+          ) : (
+            <p class="loading">{t("app.loading")}</p>
+          )}
+        </main>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+/** The desk's head: Ready, whether alerts can reach the agent, who is logged in. */
+import { alertAgent, alerting, becomeReady, ready, stopReady, wasReady } from "../lib/alerts";
+import { logOut } from "../lib/me";
+import type { AgentAccount } from "../lib/types";
+import { type Key, t } from "../lib/words";
+import { Icon } from "./icons";
+import { Brand, LanguageSwitch } from "./parts";
+
+const ALERTS: Record<string, Key> = {
+  on: "desk.alertsOn",
+  blocked: "desk.alertsBlocked",
+  page: "desk.alertsPage",
+};
+
+interface Props {
+  agent: AgentAccount;
+  brand: string | undefined;
+  loggedOut: () => void;
+}
+
+export function DeskTop({ agent, brand, loggedOut }: Props) {
+  const isReady = ready.value;
+  const said = isReady ? (ALERTS[alerting.value] ?? "desk.alertsPage") : "desk.alertsOff";
+  const tone = !isReady || alerting.value === "blocked" ? "hold" : "live";
+  const leave = () => {
+    stopReady();
+    void logOut().then(loggedOut, loggedOut);
+  };
+  return (
+    <header class="desk-top">
+      <Brand name={brand} />
+      <button
+        class={isReady ? "" : "primary"}
+        type="button"
+        aria-pressed={isReady}
+        onClick={() => (isReady ? stopReady() : void becomeReady())}
+      >
+        {t(isReady ? "desk.notReady" : "desk.ready")}
+      </button>
+      <p class={`alerts ink-${tone}`} role="status" data-was-ready={wasReady}>
+        <Icon name="bell" />
+        {t(said)}
+      </p>
+      <span class="grow" />
+      <span class="desk-who">{agent.name}</span>
+      <LanguageSwitch />
+      <button class="quiet" type="button" onClick={leave}>
+        {t("login.out")}
+      </button>
+    </header>
+  );
+}
+
+export function DeskEmpty() {
+  const test = () =>
+    alertAgent({
+      title: t("desk.testTitle"),
+      body: t("app.name"),
+      tag: "test",
+      sound: true,
+      onOpen: () => undefined,
+    });
+  return (
+    <main class="workspace desk-empty">
+      <div class="empty">
+        <h1>{t("desk.empty")}</h1>
+        <p class="muted">{t(ready.value ? "desk.emptyHint" : "desk.emptyNotReady")}</p>
+        {ready.value && (
+          <p>
+            <button type="button" onClick={test}>
+              <Icon name="bell" />
+              {t("desk.test")}
+            </button>
+          </p>
+        )}
+      </div>
+    </main>
+  );
+}

@@ -1,0 +1,109 @@
+/** Small pieces that every page shares: brand, language switch, notices. */
+import type { ComponentChildren } from "preact";
+import type { Problem } from "../lib/http";
+import { type Key, type Language, LANGUAGES, language, speak, t } from "../lib/words";
+import { Icon, Mark } from "./icons";
+
+export function Brand({ name }: { name?: string | undefined }) {
+  return (
+    <span class="brand">
+      <Mark />
+      <span class="brand-name">{name || t("app.name")}</span>
+    </span>
+  );
+}
+
+export function LanguageSwitch() {
+  return (
+    <label class="language">
+      <Icon name="globe" />
+      <span class="hidden">{t("app.language")}</span>
+      <select
+        value={language.value}
+        onChange={(event) => speak(event.currentTarget.value as Language)}
+      >
+        {Object.entries(LANGUAGES).map(([tag, name]) => (
+          <option key={tag} value={tag} lang={tag}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** One sentence for a problem: the server's own where it says more than the page knows. */
+export function problemText(problem: Problem): string {
+  const by: Record<number, Key> = {
+    [-1]: "error.page",
+    0: "error.unreachable",
+    403: "error.forbidden",
+    404: "error.notFound",
+    429: "error.busy",
+    502: "error.unreachable",
+    503: "error.busy",
+    504: "error.unreachable",
+  };
+  const own = by[problem.status] ?? (problem.status >= 500 ? "error.server" : "error.other");
+  // The server speaks English; its sentence beats a general one, not the reader's language.
+  const said = language.value === "en" && problem.status > 0 && problem.status < 500;
+  return (said && problem.detail) || t(own);
+}
+
+interface NoticeProps {
+  tone?: "danger" | "hold" | "live" | "calm";
+  children: ComponentChildren;
+}
+
+export function Notice({ tone = "calm", children }: NoticeProps) {
+  return (
+    <div class={`notice tone-${tone}`} role={tone === "danger" ? "alert" : "status"}>
+      {children}
+    </div>
+  );
+}
+
+interface ProblemProps {
+  problem: Problem;
+  /** What the one action is; absent: the sentence alone. */
+  retry?: () => void;
+}
+
+/** One sentence, one action, a reference. */
+export function ProblemNotice({ problem, retry }: ProblemProps) {
+  return (
+    <Notice tone="danger">
+      <p>{problemText(problem)}</p>
+      {problem.reference && <p class="small">{t("app.reference", { reference: problem.reference })}</p>}
+      {retry && (
+        <button type="button" onClick={retry}>
+          {t("app.retry")}
+        </button>
+      )}
+    </Notice>
+  );
+}
+
+interface CardPageProps {
+  brand?: string | undefined;
+  title: string;
+  children: ComponentChildren;
+}
+
+/** A page of the user with one card in its middle. */
+export function CardPage({ brand, title, children }: CardPageProps) {
+  return (
+    <div class="user page">
+      <header class="top">
+        <Brand name={brand} />
+        <LanguageSwitch />
+      </header>
+      <main class="middle">
+        <div class="card">
+          <h1>{title}</h1>
+          {children}
+        </div>
+      </main>
+    </div>
+  );
+}

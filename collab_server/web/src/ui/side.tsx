@@ -1,0 +1,106 @@
+/** Right of the workspace: the caller, the invitation, the note and the outcome. */
+import type { ComponentChildren } from "preact";
+import { shortTime, since } from "../lib/clock";
+import { personName } from "../lib/people";
+import type { Gone } from "../lib/room";
+import type { View } from "../lib/types";
+import { t, tOr } from "../lib/words";
+import { EndSession } from "./end-session";
+import { InvitationBox } from "./invitation";
+import { WrapUpForm } from "./wrap-up";
+
+interface Props {
+  view: View;
+  gone: Gone | null;
+  /** Earlier sessions of the same caller; null where they are not known. */
+  history: View[] | null;
+  /** Administrators get the way to the call's trace. */
+  admin?: boolean;
+  /** After the wrap-up of an ended session is saved. */
+  done?: () => void;
+}
+
+export function Side({ view, gone, history, admin = false, done }: Props) {
+  const over = view.state === "ended" || gone !== null;
+  return (
+    <aside class="side" aria-label={t("side.title")}>
+      {over && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
+      <section>
+        <h2>{t("side.caller")}</h2>
+        <dl>
+          <Fact name={t("side.address")}>
+            <span class="break">{view.user.uri}</span>
+          </Fact>
+          <Fact name={t("side.presence")}>{whereabouts(view)}</Fact>
+          <Fact name={t("side.type")}>{tOr(`type.${view.type}`, view.type)}</Fact>
+          {view.queue && <Fact name={t("side.queue")}>{view.queue}</Fact>}
+          <Fact name={t("side.started")}>{shortTime(view.created)}</Fact>
+          <Fact name={t("side.word")}>{view.word}</Fact>
+          {view.call && (
+            <Fact name={t("side.call")}>
+              <span class="break code">
+                {view.call.pbx} {view.call.id}
+              </span>
+              {admin && <TraceLink call={view.call} />}
+            </Fact>
+          )}
+        </dl>
+      </section>
+      {!over && view.invitation && <InvitationBox key={view.id} view={view} />}
+      {!over && <WrapUpForm key={view.id} view={view} />}
+      {history && <History items={history} />}
+      {!over && <EndSession view={view} />}
+    </aside>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function whereabouts(view: View): string {
+  const caller = view.presence.user;
+  if (caller.connected) return t("side.here");
+  return caller.joined ? t("side.away", { time: since(caller.since) }) : t("side.never");
+}
+
+export function TraceLink({ call }: { call: { pbx: string; id: string } }) {
+  const query = new URLSearchParams({ call: `${call.pbx}/${call.id}` });
+  return (
+    <a class="trace-link" href={`/setup?${query}`} target="_blank" rel="noopener">
+      {t("side.trace")}
+    </a>
+  );
+}
+
+function History({ items }: { items: View[] }) {
+  return (
+    <section>
+      <h2>{t("side.history")}</h2>
+      {items.length === 0 ? (
+        <p class="muted">{t("side.noHistory")}</p>
+      ) : (
+        <ul class="history">
+          {items.slice(0, 10).map((item) => (
+            <li key={item.id}>
+              <span>{shortTime(item.created)}</span>{" "}
+              <span class="muted">
+                {tOr(`type.${item.type}`, item.type)}
+                {item.agent ? `, ${personName(item.agent)}` : ""}
+                {item.wrap_up?.outcome
+                  ? `, ${tOr(`side.outcome.${item.wrap_up.outcome}`, item.wrap_up.outcome)}`
+                  : ""}
+              </span>
+              {item.wrap_up?.note && <p class="muted">{item.wrap_up.note}</p>}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,143 @@
+/** The caller's page: a strip with the call's state, one panel, a bar at the bottom. */
+import { useState } from "preact/hooks";
+import { copyText, download } from "../lib/copy";
+import { statusOf } from "../lib/state";
+import type { Room } from "../lib/room";
+import type { View } from "../lib/types";
+import { t } from "../lib/words";
+import { Chat } from "./chat";
+import { usePassedOn } from "./hooks";
+import { Icon } from "./icons";
+import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
+import { Saved } from "./saved";
+import { Said, Strip } from "./strip";
+
+interface Props {
+  room: Room;
+  leave: () => void;
+}
+
+export function UserSession({ room, leave }: Props) {
+  const view = room.view.value;
+  const gone = room.gone.value;
+  const before = usePassedOn(view);
+  const [alone, setAlone] = useState(false);
+  const ended = view?.state === "ended" || gone !== null;
+  const shown = view ?? blank(room.session);
+  const status = view
+    ? statusOf({
+        role: "user",
+        view,
+        gone,
+        before,
+        link: room.link.value,
+        kept: room.save.value !== "nowhere",
+      })
+    : { tone: "calm" as const, word: t("state.connecting"), sentence: t("user.connecting") };
+  const fault = room.link.value === "offline" && !view ? room.fault.value : null;
+
+  return (
+    <div class="user page session">
+      <header class="top">
+        <Brand name={view?.brand.name} />
+        {view?.word && (
+          <p class="word" title={t("join.wordHint")}>
+            {t("user.word")} <strong>{view.word}</strong>
+          </p>
+        )}
+        <LanguageSwitch />
+      </header>
+      {!(ended && !alone) && <Strip status={status} />}
+      <Said status={status} />
+      {fault && <ProblemNotice problem={fault} retry={room.wake} />}
+      <main class="panel">
+        {ended && !alone ? (
+          <Ended room={room} view={shown} sentence={status.sentence} alone={() => setAlone(true)} />
+        ) : (
+          <>
+            {ended && (
+              <p class="notice tone-calm">
+                {t("user.finishing")}{" "}
+                <button class="quiet" type="button" onClick={() => setAlone(false)}>
+                  {t("user.backToEnd")}
+                </button>
+              </p>
+            )}
+            <Chat room={room} view={view} closed={gone !== null} />
+          </>
+        )}
+      </main>
+      {!ended && (
+        <footer class="bar">
+          <button
+            class="bar-button"
+            type="button"
+            onClick={() => document.getElementById("message")?.focus()}
+          >
+            <Icon name="message" />
+            {t("user.message")}
+          </button>
+          <button class="bar-button" type="button" onClick={leave}>
+            <Icon name="stop" />
+            {t("user.stop")}
+          </button>
+          <Saved room={room} />
+        </footer>
+      )}
+    </div>
+  );
+}
+
+interface EndedProps {
+  room: Room;
+  view: View;
+  sentence: string;
+  alone: () => void;
+}
+
+function Ended({ room, view, sentence, alone }: EndedProps) {
+  const lines = room.lines.value;
+  const save = () => download(`tandem-${view.id}.txt`, copyText(lines, room.view.value));
+  return (
+    <div class="ended">
+      <div class="card">
+        <h1>{t("user.ended.title")}</h1>
+        <p>{sentence}</p>
+        <p class="actions">
+          <button class="primary" type="button" onClick={save}>
+            <Icon name="save" />
+            {t("user.copy")}
+          </button>
+          {room.gone.value === null && (
+            <button type="button" onClick={alone}>
+              {t("user.finish")}
+            </button>
+          )}
+        </p>
+      </div>
+      <Chat room={room} view={room.view.value} closed />
+    </div>
+  );
+}
+
+/** Stands in for a view that has not come and will not: the session is over already. */
+function blank(id: string): View {
+  const nobody = { connected: false, since: null, joined: false };
+  return {
+    id,
+    state: "ended",
+    reason: null,
+    type: "chat",
+    initiator: "user",
+    user: { uri: "" },
+    agent: null,
+    held: false,
+    created: new Date().toISOString(),
+    since: new Date().toISOString(),
+    ended: null,
+    presence: { user: nobody, agent: nobody },
+    word: "",
+    brand: { name: "" },
+    panels: [],
+  };
+}

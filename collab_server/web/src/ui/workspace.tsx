@@ -1,0 +1,68 @@
+/** The centre of the agent's screen: one session's state, its panel, and who is there. */
+import type { ComponentChildren } from "preact";
+import { since } from "../lib/clock";
+import { personName } from "../lib/people";
+import type { Room } from "../lib/room";
+import { statusOf } from "../lib/state";
+import type { View } from "../lib/types";
+import { t, tOr } from "../lib/words";
+import { Chat } from "./chat";
+import { usePassedOn } from "./hooks";
+import { Icon } from "./icons";
+import { Saved } from "./saved";
+import { Said, Strip } from "./strip";
+
+interface Props {
+  view: View;
+  /** Null while the session has no agent: there is nothing to open yet. */
+  room: Room | null;
+  details: boolean;
+  toggleDetails: () => void;
+  /** Way back to the list, where there is no room for both. */
+  back?: ComponentChildren;
+}
+
+export function Workspace({ view, room, details, toggleDetails, back }: Props) {
+  const before = usePassedOn(view);
+  const gone = room?.gone.value ?? null;
+  const closed = gone !== null || view.state === "ended";
+  const status = statusOf({
+    role: "agent",
+    view,
+    gone,
+    before,
+    link: room ? room.link.value : "online",
+    kept: room?.save.value !== "nowhere",
+  });
+  return (
+    <main class="workspace">
+      <div class="workspace-head">
+        {back}
+        <h1>{personName(view.user)}</h1>
+        <span class="tag">{tOr(`type.${view.type}`, view.type)}</span>
+        <time class="timer" title={t("desk.age")}>
+          {since(view.created, view.ended)}
+        </time>
+        <span class="grow" />
+        <button class="quiet" type="button" aria-expanded={details} onClick={toggleDetails}>
+          <Icon name="side" />
+          {t("desk.details")}
+        </button>
+      </div>
+      <Strip status={status} />
+      <Said status={status} />
+      {room ? (
+        <>
+          <Chat room={room} view={view} closed={closed} />
+          {!closed && (
+            <footer class="workspace-foot">
+              <Saved room={room} />
+            </footer>
+          )}
+        </>
+      ) : (
+        <div class="empty" />
+      )}
+    </main>
+  );
+}

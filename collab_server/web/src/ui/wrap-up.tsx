@@ -1,0 +1,94 @@
+/** Note and outcome of a session, kept with it. */
+import { useState } from "preact/hooks";
+import { recall, remember } from "../lib/device";
+import { asProblem, type Problem, request } from "../lib/http";
+import type { View } from "../lib/types";
+import { t, tOr } from "../lib/words";
+import { ProblemNotice } from "./parts";
+
+const OUTCOMES = ["", "solved", "follow_up", "no_contact", "other"] as const;
+const LONGEST_NOTE = 4000;
+
+interface Props {
+  view: View;
+  /** Given for a session that is over: saving it also closes it. */
+  done?: () => void;
+}
+
+export function WrapUpForm({ view, done }: Props) {
+  const draft = `tandem.note.${view.id}`;
+  const [note, setNote] = useState(recall(draft, "session") ?? view.wrap_up?.note ?? "");
+  const [outcome, setOutcome] = useState(view.wrap_up?.outcome ?? "");
+  const [busy, setBusy] = useState(false);
+  const [saved, setSaved] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const known = outcome === "" || (OUTCOMES as readonly string[]).includes(outcome);
+
+  const save = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const path = `/v1/sessions/${encodeURIComponent(view.id)}/note`;
+      await request("POST", path, { note, outcome });
+      remember(draft, null, "session");
+      setSaved(true);
+      done?.();
+    } catch (error) {
+      setProblem(asProblem(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <section>
+      <form
+        class="wrap-up"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        <label>
+          <span>{t("side.note")}</span>
+          <textarea
+            rows={4}
+            maxLength={LONGEST_NOTE}
+            value={note}
+            onInput={(event) => {
+              setNote(event.currentTarget.value);
+              setSaved(false);
+              remember(draft, event.currentTarget.value, "session");
+            }}
+          />
+        </label>
+        <label>
+          <span>{t("side.outcome")}</span>
+          <select
+            value={outcome}
+            onChange={(event) => {
+              setOutcome(event.currentTarget.value);
+              setSaved(false);
+            }}
+          >
+            {OUTCOMES.map((key) => (
+              <option key={key} value={key}>
+                {tOr(`side.outcome.${key}`, key)}
+              </option>
+            ))}
+            {!known && <option value={outcome}>{outcome}</option>}
+          </select>
+        </label>
+        <p class="actions">
+          <button class={done ? "primary" : ""} type="submit" disabled={busy}>
+            {done ? t("side.done") : t("side.noteSave")}
+          </button>
+          <span class="small ink-live" role="status">
+            {saved ? t("side.noteSaved") : ""}
+          </span>
+        </p>
+        {problem && <ProblemNotice problem={problem} />}
+      </form>
+    </section>
+  );
+}
