@@ -1,13 +1,10 @@
 """The web sockets of the server, beside Flask on one port.
 
-`collab_server.realtime.server` holds the two functions the command line needs:
+`server` holds what the command line needs: `create_hub()` first, since the Flask application pushes
+through it, then `serve(app, backend, hub, listen)`, which blocks until SIGINT or SIGTERM. `backend`
+says what the sockets ask of the database side, `hub` what that side says to the sockets.
 
-    create_hub() -> Hub
-        first, since the Flask application pushes through it;
-    serve(app, backend, hub, listen, *, sockets="picows", threads=16, on_listening=None) -> None
-        blocks until SIGINT or SIGTERM. `app` is the WSGI application, `backend` a
-        `backend.Backend`, `listen` "host:port" (IPv6 in brackets, port 0 for any), `sockets`
-        "picows" or "asgi" (stock uvicorn web sockets), `threads` how many requests Flask works on
-        at once, `on_listening(host, port)` is called once the port is open. Raises OSError when
-        the port cannot be had, ValueError when `listen` is no address.
+A message's way: `splice` (uvicorn and picows; `asgi` instead, with stock web sockets) -> `room`
+(the y-websocket talk, on `wire`, `document`, `update`, `awareness`) -> the other sockets, and by
+`journal` to the backend. `live` admits, `channels` holds desks and links, `limits` every bound.
 """

@@ -1,0 +1,168 @@
+"""Flask behind the port: requests read whole, answered by a bounded pool of threads.
+
+A thread never waits for a slow client: the body is read before Flask sees the request, and the
+answer is sent after Flask is done with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from a2wsgi import WSGIMiddleware
+
+from collab_server.realtime.upgrade import is_realtime
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from collab_server.realtime.limits import Limits
+
+    Message = dict[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+
+def problem(status: int, title: str, detail: str = "", kind: str = "about:blank") -> bytes:
+    """Write a problem document (RFC 9457)."""
+    body = {"type": kind, "title": title, "status": status}
+    if detail:
+        body["detail"] = detail
+    return json.dumps(body).encode()
+
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    408: "Request Timeout",
+    409: "Conflict",
+    410: "Gone",
+    413: "Content Too Large",
+    426: "Upgrade Required",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class HttpSide:
+    """ASGI application for the `http` scope around a WSGI application."""
+
+    def __init__(self, app: WSGIApplication, threads: int, limits: Limits) -> None:
+        self._limits = limits
+        self._waiting = 0
+
+        def with_stderr(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            environ["wsgi.errors"] = sys.stderr
+            environ["wsgi.multiprocess"] = False
+            return app(environ, start)
+
+        self._wsgi = WSGIMiddleware(with_stderr, workers=threads)  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        """Take no further request."""
+        self._wsgi.executor.shutdown(wait=False, cancel_futures=True)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if is_realtime(scope["path"]):
+            await self._refuse(send, 426, "This is a web socket.")
+            return
+        if self._waiting >= self._limits.http_waiting:
+            await self._refuse(send, 503, "The server is busy. Try again in a moment.")
+            return
+        self._waiting += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._waiting -= 1
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
+        # 'X_Forwarded_For' and 'X-Forwarded-For' become one name in WSGI: only the latter counts.
+        headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+        scope = {**scope, "headers": headers}
+        limit = self._limits.http_body
+        declared = next((value for name, value in headers if name == b"content-length"), b"0")
+        if not declared.isdigit() or int(declared) > limit:
+            await self._refuse(send, 413, f"The body exceeds {limit} bytes.")
+            return
+        try:
+            async with asyncio.timeout(self._limits.http_body_time):
+                body = await _read_body(receive, limit)
+        except TimeoutError:
+            await self._refuse(send, 408, "The body did not come in time.")
+            return
+        if body is None:
+            await self._refuse(send, 413, f"The body exceeds {limit} bytes.")
+            return
+        outgoing = _Outgoing(send, self._limits.http_response_buffer)
+        await self._wsgi(scope, _Once(body), outgoing)  # type: ignore[arg-type]
+        async with asyncio.timeout(self._limits.http_send_time):
+            await outgoing.flush()
+
+    async def _refuse(self, send: Send, status: int, detail: str) -> None:
+        body = problem(status, TITLES[status], detail)
+        headers = [
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        if status == 426:
+            headers.append((b"upgrade", b"websocket"))
+        else:
+            # What is left of the body would be taken for the next request.
+            headers.append((b"connection", b"close"))
+        if status == 503:
+            headers.append((b"retry-after", b"1"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class _Once:
+    """Gives a body that is already there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __call__(self) -> Message:
+        body, self._body = self._body, b""
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+class _Outgoing:
+    """Keeps an answer until Flask is done; a very large one is passed on as it comes."""
+
+    def __init__(self, send: Send, most: int) -> None:
+        self._send = send
+        self._most = most
+        self._size = 0
+        self._kept: list[Message] = []
+
+    async def __call__(self, message: Message) -> None:
+        self._size += len(message.get("body", b""))
+        self._kept.append(message)
+        if self._size > self._most:
+            await self.flush()
+
+    async def flush(self) -> None:
+        kept, self._kept = self._kept, []
+        for message in kept:
+            await self._send(message)
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes | None:
+    """Read a whole body; None when it is larger than the limit."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)

@@ -1,0 +1,205 @@
+"""Store the updates of all rooms in groups, and say what is stored only when it is.
+
+One task, one thread: updates gather for a few milliseconds, go to the backend in one transaction,
+and only its success moves a room's stored state. While storage fails nobody is told anything; after
+a bounded time the rooms are closed and their pages try again with what they hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from collab_server.realtime.backend import Backend
+    from collab_server.realtime.limits import Limits
+
+LOGGER = logging.getLogger("tandem.realtime")
+
+T = TypeVar("T")
+
+
+def brief(error: Exception) -> str:
+    """Say an error in one line; a database's own words may hold what was to be stored."""
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+class Journalled(Protocol):
+    """A room, as far as storing goes."""
+
+    session_id: str
+
+    def state(self) -> bytes:
+        """Give the state vector of everything applied so far."""
+        ...
+
+    def stored(self, state: bytes, upto: int, count: int) -> None:
+        """Note that everything up to `state` is stored, `count` updates, the last one `upto`."""
+        ...
+
+    def lost(self, code: int, reason: str) -> None:
+        """Note that updates cannot be stored: the room ends with this close code."""
+        ...
+
+    def compaction(self) -> tuple[bytes, int] | None:
+        """Give snapshot and number to compact to, when it is time."""
+        ...
+
+    def emptied(self) -> bool:
+        """Forget the room if nobody is in it; False when someone is."""
+        ...
+
+
+class Journal:
+    """The queue between rooms and storage. Only for the event loop's thread."""
+
+    def __init__(self, backend: Backend, limits: Limits) -> None:
+        self._backend = backend
+        self._limits = limits
+        self._pending: dict[Journalled, list[bytes]] = {}
+        self._committing: dict[Journalled, list[bytes]] = {}
+        self._idle: set[Journalled] = set()
+        self._size = 0
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, "tandem-store")
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def unstored(self) -> int:
+        """Updates that wait for storage."""
+        return sum(map(len, self._pending.values())) + sum(map(len, self._committing.values()))
+
+    def append(self, room: Journalled, update: bytes) -> bool:
+        """Take an update for storing; False when too much waits already."""
+        if self._size + len(update) > self._limits.unstored:
+            return False
+        self._pending.setdefault(room, []).append(update)
+        self._size += len(update)
+        self._wake.set()
+        return True
+
+    def retire(self, room: Journalled) -> None:
+        """Compact and forget an empty room, once everything of it is stored."""
+        self._idle.add(room)
+        self._wake.set()
+
+    def drop(self, room: Journalled) -> None:
+        """Forget what waits for a room that has ended with a failure."""
+        self._size -= sum(map(len, self._pending.pop(room, ())))
+        self._idle.discard(room)
+
+    async def stop(self) -> None:
+        """Store what waits, within a bounded time, and end."""
+        self._stopping.set()
+        self._wake.set()
+        await asyncio.wait((self._task,), timeout=self._limits.stop)
+        if not self._task.done():
+            LOGGER.error("%d updates could not be stored before the stop", self.unstored)
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=self._limits.stop)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self) -> None:
+        while True:
+            if not self._pending and self._stopping.is_set():
+                return
+            await self._wake.wait()
+            if self._pending:
+                await self._pause(self._limits.commit_window)
+            self._wake.clear()
+            batch, self._pending = self._pending, {}
+            self._committing = batch
+            try:
+                await self._commit(dict(batch))
+                for room in batch:
+                    await self._compact(room)
+                await self._forget_idle()
+            except Exception:
+                # Storing must go on for the other rooms; these are told nothing false.
+                LOGGER.exception("the journal of %d documents failed", len(batch))
+            finally:
+                self._size -= sum(len(update) for updates in batch.values() for update in updates)
+                self._committing = {}
+
+    async def _commit(self, batch: dict[Journalled, list[bytes]]) -> None:
+        """Store a batch, trying again; after two failures each room for itself, so that one
+        session that cannot be stored does not take the others with it."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self._limits.storage_patience
+        states = {room: room.state() for room in batch}
+        retry = self._limits.storage_retry
+        failures = 0
+        while batch:
+            groups = [batch.copy()] if failures < 2 else [{r: u} for r, u in batch.items()]
+            for group in groups:
+                work = {room.session_id: updates for room, updates in group.items()}
+                try:
+                    answer = await self._in_thread(
+                        partial(self._backend.append_updates, work), give_up - loop.time()
+                    )
+                except Exception as error:
+                    LOGGER.warning("storing %d documents failed: %s", len(group), brief(error))
+                    continue
+                for room, updates in group.items():
+                    del batch[room]
+                    if room.session_id in answer:
+                        room.stored(states[room], answer[room.session_id], len(updates))
+                    else:
+                        self.drop(room)
+                        room.lost(4410, "the session is gone")
+            if not batch:
+                return
+            failures += 1
+            if loop.time() >= give_up or self._stopping.is_set():
+                break
+            await self._pause(min(retry, max(0.0, give_up - loop.time())))
+            retry = min(retry * 2, self._limits.storage_retry_most)
+        for room in batch:
+            LOGGER.error("the document of session %s could not be stored", room.session_id)
+            self.drop(room)
+            room.lost(1013, "the document cannot be stored now")
+
+    async def _compact(self, room: Journalled) -> None:
+        work = room.compaction()
+        if work is None:
+            return
+        snapshot, upto = work
+        try:
+            await self._in_thread(
+                lambda: self._backend.compact(room.session_id, snapshot, upto),
+                self._limits.storage_patience,
+            )
+        except Exception as error:
+            LOGGER.warning("compacting session %s failed: %s", room.session_id, brief(error))
+
+    async def _forget_idle(self) -> None:
+        for room in list(self._idle):
+            if room in self._pending:
+                continue
+            await self._compact(room)
+            if room in self._pending:
+                continue
+            self._idle.discard(room)
+            room.emptied()
+
+    async def _in_thread(self, work: Callable[[], T], seconds: float) -> T:
+        future = self._thread.submit(work)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), max(seconds, 0.01))
+        finally:
+            future.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than until the stop."""
+        if not self._stopping.is_set():
+            try:
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+            except TimeoutError:
+                return

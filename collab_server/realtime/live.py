@@ -1,0 +1,378 @@
+"""The hub that runs: rooms, desks and links of this process, and who may enter them.
+
+Everything here belongs to the event loop's thread but the methods of `hub.Hub`, which hand their
+work to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from collab_server.realtime.backend import Refusal
+from collab_server.realtime.channels import PushSocket
+from collab_server.realtime.connection import BadMessageError
+from collab_server.realtime.journal import Journal
+from collab_server.realtime.limits import Limits
+from collab_server.realtime.presence import PresenceReporter
+from collab_server.realtime.room import Room, SyncSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from collab_server.realtime.backend import Backend, DeskGrant, Role
+    from collab_server.realtime.connection import Handler
+    from collab_server.realtime.hub import Present
+    from collab_server.realtime.upgrade import Upgrade
+
+LOGGER = logging.getLogger("tandem.realtime")
+
+T = TypeVar("T")
+
+_LATER = Refusal(503, "The server is busy. Try again in a moment.")
+_GRANT_TRIES = 3
+
+
+class _Admission:
+    """A handshake under way. Access taken away meanwhile makes it ask again."""
+
+    __slots__ = ("stale",)
+
+    def __init__(self) -> None:
+        self.stale = False
+
+
+class LiveHub:
+    """See `hub.Hub`. Before `start` and after `stop` it has nobody connected."""
+
+    loop: asyncio.AbstractEventLoop
+    journal: Journal
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._running = False
+        self._backend: Backend
+        self._threads: ThreadPoolExecutor
+        self._presence: PresenceReporter
+        self._rooms: dict[str, Room] = {}
+        self._loading: dict[str, asyncio.Task[Room | Refusal]] = {}
+        self._present: dict[str, tuple[Present, ...]] = {}
+        self._desks: dict[str, list[tuple[str, PushSocket]]] = {}
+        self._links: dict[str, list[PushSocket]] = {}
+        self._admissions: dict[str, set[_Admission]] = {}
+        self._fetching: set[asyncio.Task[None]] = set()
+        self._asking = 0
+        self._refused = 0
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def start(self, backend: Backend) -> None:
+        """Begin, on the running event loop."""
+        self.loop = asyncio.get_running_loop()
+        self._backend = backend
+        self._threads = ThreadPoolExecutor(8, "tandem-realtime")
+        self.journal = Journal(backend, self.limits)
+        self._presence = PresenceReporter(backend, self._in_thread)
+        self._running = True
+
+    async def stop(self) -> None:
+        """Close every socket with 1012 (service restart), store what waits; bounded."""
+        self._running = False
+        for room in list(self._rooms.values()):
+            room.close(None, None, 1012, "the server restarts")
+        for socket in self._push_sockets():
+            socket.close(1012, "the server restarts")
+        await self.journal.stop()
+        await self._presence.drain(self.limits.stop)
+        for task in (*self._fetching, *self._loading.values()):
+            task.cancel()
+        for room in list(self._rooms.values()):
+            self.forget(room)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # -- from any thread (hub.Hub) ----------------------------------------------------------------
+
+    def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
+        self._post(self._session_changed, session_id, views)
+
+    def close_session(self, session_id: str, role: Role | None, uri: str | None, code: int) -> None:
+        self._post(self._close_session, session_id, role, uri, code)
+
+    def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
+        self._post(self._desk_push, agent_uri, message)
+
+    def desk_close(self, login_id: str) -> None:
+        self._post(self._desk_close, login_id)
+
+    def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
+        self._post(self._link_push, pbx, tuple(commands))
+
+    def presence(self, session_id: str) -> Sequence[Present]:
+        return self._present.get(session_id, ())
+
+    def linked(self, pbx: str) -> bool:
+        return bool(self._links.get(pbx))
+
+    def counts(self) -> Mapping[str, int]:
+        return {
+            "rooms": len(self._rooms),
+            "sync_sockets": sum(len(room.sockets) for room in tuple(self._rooms.values())),
+            "desk_sockets": sum(map(len, tuple(self._desks.values()))),
+            "link_sockets": sum(map(len, tuple(self._links.values()))),
+            "unstored_updates": self.journal.unstored if self._running else 0,
+            "refused": self._refused,
+        }
+
+    def _post(self, work: Callable[..., None], *args: object) -> None:
+        if self._running:
+            # RuntimeError: the loop ended a moment ago, so nobody is connected.
+            with contextlib.suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(work, *args)
+
+    # -- admission --------------------------------------------------------------------------------
+
+    async def admit(self, upgrade: Upgrade) -> Handler | Refusal:
+        """Decide about a web socket before its handshake is answered."""
+        if not self._running:
+            return _LATER
+        answer: Handler | Refusal
+        if upgrade.kind == "sync":
+            answer = await self._admit_sync(upgrade)
+        elif upgrade.kind == "desk":
+            answer = await self._admit_desk(upgrade)
+        else:
+            answer = await self._admit_link(upgrade)
+        if isinstance(answer, Refusal):
+            self._refused += 1
+        elif not self._running:
+            answer.closed()
+            return _LATER
+        return answer
+
+    async def _admit_sync(self, upgrade: Upgrade) -> SyncSocket | Refusal:
+        with self._admission(f"session {upgrade.name}") as admission:
+            for _ in range(_GRANT_TRIES):
+                admission.stale = False
+                grant = await self._ask(
+                    lambda: self._backend.authorize_sync(upgrade.name, upgrade.token)
+                )
+                if isinstance(grant, Refusal):
+                    return grant
+                if grant.session_id != upgrade.name or grant.expires <= time.time():
+                    return Refusal(401, "The token has expired or is for another session.")
+                room = await self._room(grant.session_id)
+                if isinstance(room, Refusal):
+                    return room
+                if admission.stale or room.ended:
+                    continue
+                if len(room.sockets) >= self.limits.sockets_in_room or (
+                    sum(
+                        (s.grant.role, s.grant.uri) == (grant.role, grant.uri) for s in room.sockets
+                    )
+                    >= self.limits.sockets_of_person
+                ):
+                    return Refusal(429, "This session is open in too many windows.")
+                return SyncSocket(room, grant, self)
+        return _LATER
+
+    async def _admit_desk(self, upgrade: Upgrade) -> PushSocket | Refusal:
+        with self._admission("desks") as admission:
+            for _ in range(_GRANT_TRIES):
+                admission.stale = False
+                grant = await self._ask(
+                    lambda: self._backend.authorize_desk(upgrade.cookie, upgrade.origin)
+                )
+                if isinstance(grant, Refusal):
+                    return grant
+                if not admission.stale:
+                    return self._open_desk(grant)
+        return _LATER
+
+    def _open_desk(self, grant: DeskGrant) -> PushSocket | Refusal:
+        desks = self._desks.setdefault(grant.agent_uri, [])
+        if len(desks) >= self.limits.desk_sockets_of_agent or (
+            sum(map(len, self._desks.values())) >= self.limits.desk_sockets
+        ):
+            return Refusal(429, "The desk is open in too many windows.")
+
+        async def snapshot() -> list[dict[str, Any]] | None:
+            view = await self._ask(lambda: self._backend.desk_snapshot(grant.agent_uri))
+            return None if isinstance(view, Refusal) else [{"kind": "desk", **view}]
+
+        def gone(socket: PushSocket) -> None:
+            _drop(self._desks, grant.agent_uri, (grant.login_id, socket))
+
+        desk = PushSocket(self.limits, self.loop, snapshot, gone, is_link=False)
+        desks.append((grant.login_id, desk))
+        return desk
+
+    async def _admit_link(self, upgrade: Upgrade) -> PushSocket | Refusal:
+        grant = await self._ask(
+            lambda: self._backend.authorize_link(upgrade.name, upgrade.authorization)
+        )
+        if isinstance(grant, Refusal):
+            return grant
+        pbx = grant.pbx
+        links = self._links.setdefault(pbx, [])
+        if len(links) >= self.limits.links_of_pbx:
+            # The oldest is the likeliest to be dead: a connector that lost its network comes back.
+            links[0].close(1001, "another connector has come")
+            links = self._links.setdefault(pbx, [])
+        if sum(map(len, self._links.values())) >= self.limits.link_sockets:
+            return Refusal(429, "Too many links are open.")
+
+        async def pending() -> Sequence[dict[str, Any]] | None:
+            commands = await self._ask(lambda: self._backend.pending_commands(pbx))
+            return None if isinstance(commands, Refusal) else commands
+
+        def gone(socket: PushSocket) -> None:
+            _drop(self._links, pbx, socket)
+
+        link = PushSocket(self.limits, self.loop, pending, gone, is_link=True)
+        links.append(link)
+        return link
+
+    @contextlib.contextmanager
+    def _admission(self, key: str) -> Iterator[_Admission]:
+        admission = _Admission()
+        self._admissions.setdefault(key, set()).add(admission)
+        try:
+            yield admission
+        finally:
+            under_way = self._admissions[key]
+            under_way.discard(admission)
+            if not under_way:
+                del self._admissions[key]
+
+    def _outdate(self, key: str) -> None:
+        for admission in self._admissions.get(key, ()):
+            admission.stale = True
+
+    # -- rooms (room.Surroundings) ----------------------------------------------------------------
+
+    def fetch_view(self, socket: SyncSocket) -> None:
+        """Push the session's state to a socket that has just asked for it."""
+        version = socket.view_version
+        grant = socket.grant
+
+        async def fetch() -> None:
+            view = await self._ask(lambda: self._backend.sync_view(grant.session_id, grant.role))
+            # A change pushed meanwhile is the newer one.
+            if not isinstance(view, Refusal) and socket.view_version == version:
+                socket.view(view)
+
+        task = self.loop.create_task(fetch())
+        self._fetching.add(task)
+        task.add_done_callback(self._fetching.discard)
+
+    def presence_changed(self, room: Room, role: Role, uri: str, here: bool) -> None:
+        """Keep who is here for `presence`, and report it."""
+        present = tuple(room.present())
+        if present:
+            self._present[room.session_id] = present
+        else:
+            self._present.pop(room.session_id, None)
+        self._presence.set(room.session_id, role, uri, here)
+
+    def forget(self, room: Room) -> None:
+        """Drop a room that is empty or has ended."""
+        if self._rooms.get(room.session_id) is room:
+            del self._rooms[room.session_id]
+
+    async def _room(self, session_id: str) -> Room | Refusal:
+        """Find the room, or load it once for all who wait for it."""
+        room = self._rooms.get(session_id)
+        if room is not None:
+            return room
+        task = self._loading.get(session_id)
+        if task is None:
+            if len(self._rooms) + len(self._loading) >= self.limits.rooms:
+                return _LATER
+            task = self.loop.create_task(self._load(session_id))
+            self._loading[session_id] = task
+            task.add_done_callback(lambda _: self._loading.pop(session_id, None))
+        return await asyncio.shield(task)
+
+    async def _load(self, session_id: str) -> Room | Refusal:
+        stored = await self._ask(lambda: self._backend.load_document(session_id))
+        if isinstance(stored, Refusal):
+            return stored
+        try:
+            room = Room(session_id, stored, self)
+        except BadMessageError:
+            LOGGER.exception("the stored document of session %s cannot be read", session_id)
+            return Refusal(500, "The stored document cannot be read.")
+        self._rooms[session_id] = room
+        return room
+
+    # -- the backend ------------------------------------------------------------------------------
+
+    async def _ask(self, work: Callable[[], T]) -> T | Refusal:
+        """Ask the backend in a thread; a fault, too many questions or no answer is a 503."""
+        if self._asking >= self.limits.admissions:
+            return _LATER
+        self._asking += 1
+        try:
+            return await asyncio.wait_for(self._in_thread(work), self.limits.backend)
+        except TimeoutError:
+            LOGGER.warning("the backend gave no answer within %s s", self.limits.backend)
+        except Exception:
+            LOGGER.exception("the backend failed")
+        finally:
+            self._asking -= 1
+        return _LATER
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await self.loop.run_in_executor(self._threads, work)
+
+    # -- on the loop ------------------------------------------------------------------------------
+
+    def _push_sockets(self) -> list[PushSocket]:
+        desks = [socket for desk in self._desks.values() for _, socket in desk]
+        return desks + [socket for links in self._links.values() for socket in links]
+
+    def _session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
+        room = self._rooms.get(session_id)
+        if room is not None:
+            for socket in list(room.sockets):
+                view = views.get(socket.grant.role)
+                if view is not None:
+                    socket.view(view)
+
+    def _close_session(
+        self, session_id: str, role: Role | None, uri: str | None, code: int
+    ) -> None:
+        self._outdate(f"session {session_id}")
+        room = self._rooms.get(session_id)
+        if room is not None:
+            room.close(role, uri, code)
+
+    def _desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
+        for _, socket in list(self._desks.get(agent_uri, ())):
+            socket.push(message)
+
+    def _desk_close(self, login_id: str) -> None:
+        self._outdate("desks")
+        for desks in list(self._desks.values()):
+            for login, socket in list(desks):
+                if login == login_id:
+                    socket.push({"kind": "signed_out"})
+                    socket.close(4401, "signed out")
+
+    def _link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
+        for socket in list(self._links.get(pbx, ())):
+            for command in commands:
+                socket.push(command)
+
+
+def _drop(table: dict[str, list[T]], key: str, item: T) -> None:
+    """Take an item out of a list of the table, and the list with its last item."""
+    items = table.get(key, [])
+    if item in items:
+        items.remove(item)
+    if not items:
+        table.pop(key, None)

@@ -1,0 +1,347 @@
+"""A session's room: its document, its awareness, its sockets, and the y-websocket talk with each.
+
+Updates are integrated and handed on as the bytes that came. A socket whose message cannot be read
+is closed and has changed nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from collab_server.realtime import wire
+from collab_server.realtime.awareness import Awareness
+from collab_server.realtime.connection import BadMessageError, Pace, TooLargeError
+from collab_server.realtime.document import Document
+from collab_server.realtime.hub import Present
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from collab_server.realtime.backend import Role, StoredDocument, SyncGrant
+    from collab_server.realtime.connection import Connection
+    from collab_server.realtime.journal import Journal
+    from collab_server.realtime.limits import Limits
+
+LOGGER = logging.getLogger("tandem.realtime")
+
+
+class Surroundings(Protocol):
+    """What a room needs from the server around it."""
+
+    limits: Limits
+    loop: asyncio.AbstractEventLoop
+    journal: Journal
+
+    def fetch_view(self, socket: SyncSocket) -> None:
+        """Get the session as this socket's role sees it, and give it to `SyncSocket.view`."""
+        ...
+
+    def presence_changed(self, room: Room, role: Role, uri: str, here: bool) -> None:
+        """Note that a participant's first socket has opened or their last has closed."""
+        ...
+
+    def forget(self, room: Room) -> None:
+        """Drop the room from memory."""
+        ...
+
+
+class Room:
+    """The live side of one session. Only for the event loop's thread."""
+
+    def __init__(self, session_id: str, stored: StoredDocument, around: Surroundings) -> None:
+        """Raises BadMessageError when the stored document cannot be read."""
+        self.session_id = session_id
+        self.sockets: list[SyncSocket] = []
+        """Everybody admitted, in the order they came; few, see `Limits.sockets_in_room`."""
+        self.ended = False
+        """Whether it was given up; a new one is loaded for whoever comes next."""
+        self._around = around
+        self._document = Document(around.limits, stored.updates)
+        self._awareness = Awareness(around.limits)
+        self._stored_state = self._document.state()
+        self._upto = stored.upto
+        self._uncompacted = max(0, len(stored.updates) - 1)
+        self._idle: asyncio.TimerHandle | None = None
+        self._rest()
+
+    # -- who is here --------------------------------------------------------------------------
+
+    def enter(self, socket: SyncSocket) -> None:
+        """Admit a socket, before its handshake is answered."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        self.sockets.append(socket)
+
+    def leave(self, socket: SyncSocket) -> None:
+        """Let a socket go; says so to the others."""
+        self.sockets.remove(socket)
+        gone = self._awareness.drop(socket)
+        if gone:
+            self.tell_all(wire.awareness(gone))
+        if not self.sockets and not self.ended:
+            self._rest()
+
+    def present(self) -> Sequence[Present]:
+        """Participants with an open socket, in the order they came."""
+        people: dict[tuple[Role, str], Present] = {}
+        for socket in self.sockets:
+            if socket.since is not None:
+                grant = socket.grant
+                people.setdefault(
+                    (grant.role, grant.uri),
+                    Present(grant.role, grant.uri, grant.name, socket.since),
+                )
+        return tuple(people.values())
+
+    def is_here(self, role: Role, uri: str) -> bool:
+        """Whether a participant has an open socket."""
+        return any(
+            socket.since is not None and socket.grant.role == role and socket.grant.uri == uri
+            for socket in self.sockets
+        )
+
+    def close(self, role: Role | None, uri: str | None, code: int, reason: str = "") -> None:
+        """Close the sockets of a role and a URI; None means every one."""
+        for socket in list(self.sockets):
+            if role in (None, socket.grant.role) and uri in (None, socket.grant.uri):
+                socket.close(code, reason)
+
+    # -- what is said -------------------------------------------------------------------------
+
+    def greet(self, socket: SyncSocket) -> None:
+        """Open the talk with a new socket, as y-websocket's server does."""
+        socket.send(wire.sync_step1(self._document.state()))
+        everyone = self._awareness.everyone()
+        if everyone:
+            socket.send(wire.awareness(everyone))
+
+    def answer_step1(self, socket: SyncSocket, state: bytes) -> int:
+        """Send what a client lacks; gives the size of that."""
+        update = self._document.diff(state)
+        socket.send(wire.sync_step2(update))
+        return len(update)
+
+    def update(self, socket: SyncSocket, update: bytes) -> None:
+        """Take a change of the document, hand it on, have it stored."""
+        if not self._document.apply(update):
+            return
+        if not self._around.journal.append(self, update):
+            self.lost(1013, "too much waits to be stored")
+            return
+        message = wire.sync_update(update)
+        for other in self.sockets:
+            if other is not socket:
+                other.send(message)
+
+    def awareness(self, socket: SyncSocket, update: bytes, *, first: bool) -> None:
+        """Take a change of awareness. The sender hears it too: stock clients need some message
+        every 30 s or they take the connection for dead."""
+        everyone, sender = self._awareness.apply(update, socket.person, socket, first=first)
+        if everyone:
+            self.tell_all(wire.awareness(everyone))
+        if sender:
+            socket.send(wire.awareness(sender))
+
+    def answer_query(self, socket: SyncSocket) -> None:
+        """Send the awareness of everyone."""
+        everyone = self._awareness.everyone()
+        if everyone:
+            socket.send(wire.awareness(everyone))
+
+    def relay(self, socket: SyncSocket, message: bytes) -> None:
+        """Hand a message on to the others who know our message types, unstored."""
+        for other in self.sockets:
+            if other is not socket and other.knows_ours:
+                other.send(message)
+
+    def tell_stored(self, socket: SyncSocket) -> None:
+        """Say up to where the document is stored."""
+        socket.send(wire.stored(self._stored_state))
+
+    def tell_all(self, message: bytes) -> None:
+        """Send to every socket."""
+        for socket in self.sockets:
+            socket.send(message)
+
+    # -- storing (see `journal.Journalled`) -----------------------------------------------------
+
+    def state(self) -> bytes:
+        """Give the state vector of everything applied so far."""
+        return self._document.state()
+
+    def stored(self, state: bytes, upto: int, count: int) -> None:
+        """Say to everyone who asked that everything up to `state` is stored."""
+        self._stored_state = state
+        self._upto = upto
+        self._uncompacted += count
+        message = wire.stored(state)
+        for socket in self.sockets:
+            if socket.knows_ours:
+                socket.send(message)
+
+    def lost(self, code: int, reason: str) -> None:
+        """End the room: what it holds cannot be stored. Pages keep theirs and come back."""
+        self.ended = True
+        self._around.journal.drop(self)
+        self._around.forget(self)
+        self.close(None, None, code, reason)
+
+    def compaction(self) -> tuple[bytes, int] | None:
+        """Give snapshot and number to compact to: after many updates, or when nobody is here."""
+        enough = 0 if not self.sockets else self._around.limits.compact_after
+        if self.ended or self._uncompacted <= enough:
+            return None
+        self._uncompacted = 0
+        return self._document.compact(), self._upto
+
+    def emptied(self) -> bool:
+        """Forget the room if nobody is in it."""
+        if self.sockets or self._idle is not None:
+            return False
+        self.ended = True
+        self._around.forget(self)
+        return True
+
+    def _rest(self) -> None:
+        self._idle = self._around.loop.call_later(self._around.limits.room_idle, self._retire)
+
+    def _retire(self) -> None:
+        self._idle = None
+        self._around.journal.retire(self)
+
+
+class SyncSocket:
+    """One participant's socket; a `connection.Handler`."""
+
+    is_link = False
+
+    def __init__(self, room: Room, grant: SyncGrant, around: Surroundings) -> None:
+        self.grant = grant
+        self.person = (grant.role, grant.uri)
+        self.knows_ours = False
+        """Whether it has sent an empty 100."""
+        self.since: float | None = None
+        """When it opened, seconds since the Unix epoch."""
+        self.view_version = 0
+        """Counts the views pushed, so that an older one that was being fetched is dropped."""
+        self._room: Room | None = room
+        self._around = around
+        self._connection: Connection | None = None
+        self._refused: tuple[int, str] | None = None
+        self._heard_awareness = False
+        self._pace = Pace(around.limits, around.loop.time)
+        room.enter(self)
+
+    # -- driven by the port -----------------------------------------------------------------------
+
+    def opened(self, connection: Connection) -> None:
+        """Greet, unless access was taken away during the handshake."""
+        if self._refused is not None or self._room is None:
+            connection.close(*(self._refused or (1013, "")))
+            return
+        self._connection = connection
+        room, grant = self._room, self.grant
+        is_first = not room.is_here(grant.role, grant.uri)
+        self.since = time.time()
+        if is_first:
+            self._around.presence_changed(room, grant.role, grant.uri, True)
+        room.greet(self)
+
+    def received(self, message: bytes | str) -> None:
+        """Take one message of the client."""
+        room = self._room
+        if room is None:
+            return
+        size = len(message)
+        if isinstance(message, str):
+            self.close(1003, "text is not spoken here")
+        elif size > self._around.limits.message:
+            self.close(4413, "the message is too large")
+        elif not self._pace.take(1, size):
+            self.close(4429, "too many messages")
+        else:
+            try:
+                self._take(room, message)
+            except BadMessageError as error:
+                LOGGER.info("session %s: %s", room.session_id, error)
+                self.close(1003, "the message cannot be read")
+            except TooLargeError as error:
+                LOGGER.info("session %s: %s", room.session_id, error)
+                self.close(4413, "the session would become too large")
+
+    def closed(self) -> None:
+        """Leave the room."""
+        self._connection = None
+        self._leave()
+
+    # -- used by the room -------------------------------------------------------------------------
+
+    def send(self, message: bytes) -> None:
+        """Send, if the handshake is done and the socket still open."""
+        if self._connection is not None:
+            self._connection.send(message)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close and leave; during the handshake, as soon as it is done."""
+        self._refused = (code, reason)
+        connection, self._connection = self._connection, None
+        self._leave()
+        if connection is not None:
+            connection.close(code, reason)
+
+    def view(self, view: dict[str, Any]) -> None:
+        """Push the session's state."""
+        self.view_version += 1
+        if self.knows_ours:
+            self.send(wire.session(json.dumps(view, ensure_ascii=False, separators=(",", ":"))))
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        room, self._room = self._room, None
+        if room is None:
+            return
+        room.leave(self)
+        was_here = self.since is not None
+        self.since = None
+        if was_here and not room.is_here(self.grant.role, self.grant.uri):
+            self._around.presence_changed(room, self.grant.role, self.grant.uri, False)
+
+    def _take(self, room: Room, message: bytes) -> None:
+        kind, at = wire.varuint(message, 0)
+        if kind == wire.SYNC:
+            step, at = wire.varuint(message, at)
+            body = _rest_of(message, at)
+            if step in (wire.UPDATE, wire.STEP2):
+                room.update(self, body)
+            elif step == wire.STEP1:
+                if not self._pace.take(0, room.answer_step1(self, body)):
+                    self.close(4429, "too many requests for the document")
+            else:
+                raise BadMessageError(f"sync step {step} is unknown")
+        elif kind == wire.AWARENESS:
+            first = not self._heard_awareness
+            self._heard_awareness = True
+            room.awareness(self, _rest_of(message, at), first=first)
+        elif kind == wire.QUERY_AWARENESS:
+            room.answer_query(self)
+        elif kind == wire.STORED:
+            if not self.knows_ours:
+                self.knows_ours = True
+                self._around.fetch_view(self)
+            room.tell_stored(self)
+        elif kind == wire.RELAY:
+            room.relay(self, message)
+        # A type that is not known is ignored, as y-websocket's server does.
+
+
+def _rest_of(message: bytes, at: int) -> bytes:
+    body, end = wire.varbytes(message, at)
+    if end != len(message):
+        raise BadMessageError("bytes follow the message")
+    return body
