@@ -1,0 +1,79 @@
+"""Actions that change calls: redirect, transfer, hang up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .. import bridging, consult, transfer
+
+if TYPE_CHECKING:
+    from ..session import Request, Session
+
+Action = Callable[["Session", "Request"], None]
+
+
+def redirect(session: Session, request: Request) -> None:
+    """Redirect a channel to a place in the dialplan."""
+    pbx = session.server.pbx
+    channel = pbx.find(request.get("Channel"))
+    if channel is None:
+        session.error(request, f"Channel does not exist: {request.get('Channel')}")
+        return
+    priority = request.get("Priority") or "1"
+    if not priority.isdigit():
+        session.error(request, "Priority is invalid")
+        return
+    session.reply(request, "Message: Redirect successful\r\n")
+    transfer.redirect(pbx, channel, request.get("Context"), request.get("Exten"), int(priority))
+
+
+def blind_transfer(session: Session, request: Request) -> None:
+    """BlindTransfer: whom the channel talks to goes to an extension."""
+    pbx = session.server.pbx
+    channel = pbx.find(request.get("Channel"))
+    if channel is None:
+        session.error(request, "Channel specified does not exist")
+        return
+    if channel.bridge is None:
+        session.error(request, "Transfer failed")
+        return
+    session.reply(request, "Message: Transfer succeeded\r\n")
+    context = request.get("Context") or pbx.dialplan.entry_context
+    transfer.blind(pbx, channel, context, request.get("Exten"))
+
+
+def attended_transfer(session: Session, request: Request) -> None:
+    """Atxfer: the channel asks an extension first."""
+    pbx = session.server.pbx
+    channel = pbx.find(request.get("Channel"))
+    if channel is None:
+        session.error(request, "Channel specified does not exist")
+        return
+    if channel.bridge is None:
+        session.error(request, "Atxfer failed: the channel is in no bridge")
+        return
+    session.reply(request, "Message: Atxfer successfully queued\r\n")
+    context = request.get("Context") or pbx.dialplan.entry_context
+    consult.consult_by_switch(pbx, channel, context, request.get("Exten"))
+
+
+def hangup(session: Session, request: Request) -> None:
+    """Hangup one channel."""
+    pbx = session.server.pbx
+    channel = pbx.find(request.get("Channel"))
+    if channel is None:
+        session.error(request, "No such channel")
+        return
+    session.reply(request, "Message: Channel Hungup\r\n")
+    channel.cause = int(request.get("Cause")) if request.get("Cause").isdigit() else 16
+    pbx.request_hangup(channel)
+    bridging.far_end_gone(pbx, channel, requested=True)
+
+
+ACTIONS: dict[str, Action] = {
+    "atxfer": attended_transfer,
+    "blindtransfer": blind_transfer,
+    "hangup": hangup,
+    "redirect": redirect,
+}

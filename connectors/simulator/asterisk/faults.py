@@ -1,0 +1,132 @@
+"""What can go wrong with a switch or the way to it, on command."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .server import AmiServer
+    from .session import Session
+
+GARBAGE = b"\x00\xff\xfe HTTP/1.1 400\r\r\nEvent Newchannel\r\n: \r\n\xc3\x28: \x85\r\n\r\n"
+DRIP_QUEUE_MAX = 16 * 1024 * 1024
+
+
+class Faults:
+    """Each method is one fault; `clear` ends those that last."""
+
+    def __init__(self, server: AmiServer) -> None:
+        self._server = server
+        self.stall_new = False
+        """New connections are accepted and then neither read nor answered."""
+        self._cut_after: int | None = None
+        self._drip: tuple[int, float] | None = None
+        self._dripping: dict[Session, bytearray] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def clear(self) -> None:
+        """New connections behave, dripping ends (what waits is sent at once)."""
+        self.stall_new = False
+        self._cut_after = None
+        self._drip = None
+
+    async def restart(self, down: float = 0.5, *, clean: bool = True) -> None:
+        """Asterisk restarts: calls end, the port is away for `down` seconds, Uptime is new.
+
+        `clean` says Shutdown to sessions first (``core restart now``); without it it is a
+        SIGKILL: sockets just close. Telephones and queues come back as they were configured.
+        """
+        server, pbx = self._server, self._server.pbx
+        server.booted = False
+        for thread in list(pbx.threads):
+            thread.task.cancel()
+        await asyncio.gather(*(t.task for t in list(pbx.threads)), return_exceptions=True)
+        if clean:
+            for channel in list(pbx.channels.values()):
+                channel.other = None
+                pbx.hang(channel)
+            pbx.bus.emit("Shutdown", "Shutdown: Cleanly\r\nRestart: True\r\n")
+        legs = [channel for channel in pbx.channels.values() if channel.call is not None]
+        for channel in legs:
+            channel.alive = False
+        self.close_all(clean=clean)
+        await server.close_port()
+        await asyncio.sleep(down)
+        pbx.boot()
+        for channel in legs:
+            pbx.touch(channel)
+        server.booted = True
+        await server.open_port()
+
+    def close_all(self, *, clean: bool = False) -> None:
+        """Every session's socket closes now; calls go on."""
+        for session in list(self._server.sessions):
+            if clean:
+                session.close()
+            elif session.transport is not None:
+                session.transport.abort()
+
+    async def port_down(self, seconds: float) -> None:
+        """The network is gone for a while: sockets close, nobody listens; calls go on."""
+        self.close_all()
+        await self._server.close_port()
+        await asyncio.sleep(seconds)
+        await self._server.open_port()
+
+    def cut_mid_frame(self, after: int = 40) -> None:
+        """The next write of each session stops `after` bytes in, and the socket closes."""
+        self._cut_after = after
+
+    def stall(self) -> None:
+        """Standing sessions are neither read nor answered any more, but stay open."""
+        for session in self._server.sessions:
+            session.stalled = True
+            if session.transport is not None:
+                session.transport.pause_reading()
+
+    def unstall(self) -> None:
+        """Standing sessions live again. What happened meanwhile is lost to them."""
+        self.stall_new = False
+        for session in self._server.sessions:
+            session.stalled = False
+            if session.transport is not None:
+                session.transport.resume_reading()
+
+    def slow_drip(self, size: int = 7, pause: float = 0.001) -> None:
+        """From now on bytes leave in pieces of `size`, `pause` seconds apart."""
+        self._drip = (size, pause)
+
+    def garbage(self, data: bytes = GARBAGE) -> None:
+        """Every session gets bytes that are no AMI."""
+        for session in self._server.sessions:
+            session.write(data)
+
+    def send(self, session: Session, transport: asyncio.Transport, data: bytes) -> None:
+        """Write on behalf of a session, with whatever fault is on."""
+        if self._cut_after is not None:
+            transport.write(data[: self._cut_after])
+            transport.close()
+        elif session in self._dripping:
+            self._dripping[session] += data
+        elif self._drip is not None:
+            self._dripping[session] = bytearray(data)
+            task = asyncio.get_running_loop().create_task(self._drip_out(session))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            transport.write(data)
+
+    async def _drip_out(self, session: Session) -> None:
+        waiting = self._dripping[session]
+        try:
+            while waiting and session.transport is not None:
+                if len(waiting) > DRIP_QUEUE_MAX:
+                    session.transport.abort()
+                    return
+                size, pause = self._drip or (len(waiting), 0.0)
+                session.transport.write(bytes(waiting[:size]))
+                del waiting[:size]
+                await asyncio.sleep(pause)
+        finally:
+            del self._dripping[session]

@@ -1,0 +1,133 @@
+"""The switch the simulator plays when nobody gives it another: agents, callers, queues, dialplan.
+
+======================  ===================================================================
+``600``                 marked ``form``, then queue ``support``
+``601``                 marked ``chat``, then queue ``nobody``, which gives up after 15 s
+``602``                 an ordinary call to ``support``
+``603``                 marked ``form``, then ``local``, whose members are ``Local/…`` channels
+``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
+``<phone>``             rings it, feature codes armed
+``<type>-<phone>``      rings it, marked
+``login``, ``logout``   the caller's telephone joins or leaves queue ``dynamic``
+======================  ===================================================================
+
+Agents are ``1001`` to ``1010`` (``PJSIP/1001`` …), callers ``caller``, ``caller2``, ``caller3``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..world import MemberSpec, PhoneSpec, QueueSpec, Rings, WorldSpec
+from .dialplan import Dialplan, Feature
+
+COLLAB = r"""
+[collab]
+exten => request,1,Set(LOCAL(type)=${FILTER(A-Za-z0-9_\x2d,${ARG1:0:32})})
+ same => n,Set(LOCAL(user)=${FILTER(A-Za-z0-9%._~\x2d,${URIENCODE(${ARG2:0:300})})})
+ same => n,Set(LOCAL(header_type)=)
+ same => n,Set(LOCAL(header_user)=)
+ same => n,GotoIf($["${CHANNEL(channeltype)}" != "PJSIP"]?mark)
+ same => n,Set(LOCAL(header_type)=${FILTER(A-Za-z0-9_\x2d,${PJSIP_HEADER(read,X-Collab-Type):0:32})})
+ same => n,Set(LOCAL(header_user)=${FILTER(A-Za-z0-9%._~\x2d,${URIENCODE(${PJSIP_HEADER(read,X-Collab-User):0:300})})})
+ same => n(mark),Set(COLLAB_TYPE=${type})
+ same => n,Set(COLLAB_USER_URI=${user})
+ same => n,Set(COLLAB_HEADER_TYPE=${header_type})
+ same => n,Set(COLLAB_HEADER_USER_URI=${header_user})
+ same => n,UserEvent(CollabRequest,HeaderType: ${header_type},HeaderUserURI: ${header_user},Feature: 0,Type: ${type},UserURI: ${user})
+ same => n,Gosub(features,1)
+ same => n,Return()
+exten => features,1,GotoIf($[${REGEX("collab-form" ${DYNAMIC_FEATURES})}]?armed)
+ same => n,Set(LOCAL(others)=${DYNAMIC_FEATURES})
+ same => n,Set(__DYNAMIC_FEATURES=${others}${IF($[${LEN(${others})}]?#:)}collab-form#collab-cobrowse#collab-chat)
+ same => n(armed),Return()
+[collab-feature]
+exten => form,1,Set(COLLAB_TYPE=form)
+ same => n,UserEvent(CollabRequest,Feature: 1,Type: form,UserURI: )
+ same => n,Return()
+exten => cobrowse,1,Set(COLLAB_TYPE=cobrowse)
+ same => n,UserEvent(CollabRequest,Feature: 1,Type: cobrowse,UserURI: )
+ same => n,Return()
+exten => chat,1,Set(COLLAB_TYPE=chat)
+ same => n,UserEvent(CollabRequest,Feature: 1,Type: chat,UserURI: )
+ same => n,Return()
+"""  # noqa: E501  # the lines of dialplan/asterisk/collab.conf as they are; a test compares them
+FEATURE_NAMES = "collab-form#collab-cobrowse#collab-chat"
+FEATURES = (
+    Feature("collab-form", "*22", "collab-feature", "form"),
+    Feature("collab-cobrowse", "*23", "collab-feature", "cobrowse"),
+    Feature("collab-chat", "*24", "collab-feature", "chat"),
+)
+"""dialplan/asterisk/features.conf."""
+
+TYPES = ("form", "cobrowse", "chat")
+CALLERS = ("caller", "caller2", "caller3")
+
+
+def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B008  # frozen
+    """Telephones and queues; the first half of the agents serve ``support``."""
+    names = [str(1001 + n) for n in range(agents)]
+    half = names[: (agents + 1) // 2]
+    rest = names[len(half) :] or half
+    phones = [PhoneSpec(name, display=f"Caller {name[6:] or 1}") for name in CALLERS]
+    phones += [
+        PhoneSpec(
+            name,
+            display=f"Agent {name}",
+            one_line=True,
+            hint=True,
+            rings=rings,
+            variables={"__DYNAMIC_FEATURES": FEATURE_NAMES},
+        )
+        for name in names
+    ]
+    direct = tuple(MemberSpec(f"PJSIP/{name}", f"Agent {name}") for name in half)
+    local = tuple(
+        MemberSpec(f"Local/{name}@from-queue/n", f"Agent {name}", f"PJSIP/{name}") for name in rest
+    )
+    queues = (
+        QueueSpec("support", direct, strategy="rrmemory"),
+        QueueSpec("local", local, strategy="rrmemory"),
+        QueueSpec("team", direct + local, strategy="rrmemory"),
+        QueueSpec("all", direct, strategy="ringall"),
+        QueueSpec("nobody"),
+        QueueSpec("dynamic"),
+    )
+    return WorldSpec(tuple(phones), queues)
+
+
+def dialplan(spec: WorldSpec) -> Dialplan:
+    """The table above, for these telephones and queues."""
+    lines = [COLLAB, "[from-sip]"]
+    waits = {"nobody": ",,,,15"}
+    for queue in spec.queues:
+        call = f"Queue({queue.name},c{waits.get(queue.name, '')})"
+        lines += _exten(f"q-{queue.name}", call)
+        for mark in TYPES:
+            lines += _exten(f"{mark}-{queue.name}", _mark(mark), call)
+    for number, mark, queue_name in (
+        ("600", "form", "support"), ("601", "chat", "nobody"), ("602", "", "support"),
+        ("603", "form", "local"),
+    ):  # fmt: skip
+        call = f"Queue({queue_name},c{waits.get(queue_name, '')})"
+        lines += _exten(number, *([_mark(mark)] if mark else []), call)
+    for phone in spec.phones:
+        ring = f"Dial(PJSIP/{phone.name},30)"
+        lines += _exten(phone.name, "Gosub(collab,features,1)", ring)
+        for mark in TYPES:
+            lines += _exten(f"{mark}-{phone.name}", _mark(mark), ring)
+    lines += _exten("login", "AddQueueMember(dynamic,PJSIP/${CALLERID(num)})")
+    lines += _exten("logout", "RemoveQueueMember(dynamic,PJSIP/${CALLERID(num)})")
+    lines.append("[from-queue]")
+    for phone in spec.phones:
+        lines += _exten(phone.name, f"Dial(PJSIP/{phone.name},30)")
+    return Dialplan().read("\n".join(lines))
+
+
+def _mark(kind: str) -> str:
+    return f"Gosub(collab,request,1({kind}))"
+
+
+def _exten(name: str, *steps: str) -> Iterable[str]:
+    first, *rest = [*steps, "Hangup()"]
+    return [f"exten => {name},1,{first}", *(f" same => n,{step}" for step in rest)]
