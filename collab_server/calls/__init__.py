@@ -1,0 +1,1 @@
+"""Calls as connectors report them, and the trace that says what became of each."""

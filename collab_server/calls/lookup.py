@@ -1,0 +1,83 @@
+"""Calls looked up and shown: by id or alias, as a list, with their trace."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from collab_server.db.models import Call, CallAlias, TraceLine
+from collab_server.times import iso, iso_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+
+def find(db: Session, pbx: str, call_id: str) -> Call | None:
+    """The call that an id or an alias means on a PBX."""
+    call = db.scalar(select(Call).where(Call.pbx == pbx, Call.call_id == call_id))
+    if call is not None:
+        return call
+    return db.scalar(
+        select(Call)
+        .join(CallAlias, CallAlias.call == Call.id)
+        .where(CallAlias.pbx == pbx, CallAlias.alias == call_id)
+    )
+
+
+def show(db: Session, calls: Sequence[Call]) -> list[dict[str, Any]]:
+    """Calls as the API lists them."""
+    names: dict[int, list[str]] = defaultdict(list)
+    if calls:
+        ids = [call.id for call in calls]
+        for alias in db.scalars(select(CallAlias).where(CallAlias.call.in_(ids))):
+            names[alias.call].append(alias.alias)
+    return [_shown(call, names[call.id]) for call in calls]
+
+
+def _shown(call: Call, aliases: list[str]) -> dict[str, Any]:
+    return {
+        "pbx": call.pbx,
+        "id": call.call_id,
+        "aliases": aliases,
+        "state": call.state,
+        "type": call.type,
+        "initiator": call.initiator,
+        "user_uri": call.user_uri,
+        "agent_uri": call.agent_uri,
+        "queue": call.queue,
+        "position": call.position,
+        "held": call.held,
+        "cause": call.cause,
+        "since": iso(call.since),
+        "session": call.session_id,
+        "stopped": stopped(call),
+        "first_seen": iso(call.first_seen),
+        "ended": iso_or_none(call.ended),
+    }
+
+
+def stopped(call: Call) -> dict[str, str] | None:
+    """Where, and why, the call got no session or its session no agent."""
+    if call.stopped_stage is None:
+        return None
+    return {"stage": call.stopped_stage, "reason": call.stopped_reason or ""}
+
+
+def trace_of(db: Session, call: Call) -> dict[str, Any]:
+    """The whole trace of a call, in the order of its times."""
+    lines = db.scalars(
+        select(TraceLine).where(TraceLine.call == call.id).order_by(TraceLine.at, TraceLine.id)
+    )
+    return {
+        "call": show(db, [call])[0],
+        "session": call.session_id,
+        "stopped": stopped(call),
+        "items": [
+            {"at": iso(line.at), "stage": line.stage, "text": line.text, "stopped": line.stopped}
+            for line in lines
+        ],
+    }

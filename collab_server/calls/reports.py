@@ -1,0 +1,253 @@
+"""What a connector's report does: calls are brought up to date, and their sessions with them.
+
+One report is one transaction. Reports hold state, not edges: the latest of a call wins by
+(epoch, seq), a lower one is ignored, the same one again changes nothing. A snapshot also ends every
+call of its PBX that it does not list. Calls follow reports whatever they say; a session that ended
+stays ended (`collab_server.sessions.states`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from collab_server import uris
+from collab_server.calls.schemas import Report, ReportedCall, clip
+from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.sessions import invitations, service
+from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
+
+if TYPE_CHECKING:
+    from collab_server.db.engine import Work
+    from collab_server.services import Services
+
+_CHUNK = 400
+"""Ids asked for in one statement; SQLite of old takes 999 variables."""
+
+
+@dataclass
+class Outcome:
+    """What a report came to."""
+
+    accepted: int = 0
+    ignored: int = 0
+    sessions: int = 0
+    """Sessions made."""
+    states: list[str] = field(default_factory=list)
+    """The new states of calls that changed theirs."""
+
+
+def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
+    """Apply a report of a PBX's connector."""
+    outcome = Outcome()
+    known = _known(work, pbx, report.calls)
+    listed: set[int] = set()
+    for reported in report.calls:
+        call = _find(known, reported)
+        if call is not None and _older(report.epoch, reported.seq, call):
+            outcome.ignored += 1
+            listed.add(call.id)
+            continue
+        if call is None:
+            call = _new(work, pbx, reported)
+        known[call.call_id] = call
+        _remember_aliases(work, call, reported, known)
+        _update(services, work, call, report.epoch, reported, outcome)
+        listed.add(call.id)
+        outcome.accepted += 1
+    if report.snapshot:
+        _end_unlisted(services, work, pbx, report.epoch, listed)
+    for result in report.results:
+        if invitations.result(work, pbx, result.id, result.status, result.detail):
+            outcome.accepted += 1
+        else:
+            outcome.ignored += 1
+    return outcome
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    all_ids = list(dict.fromkeys(ids))
+    for start in range(0, len(all_ids), _CHUNK):
+        yield all_ids[start : start + _CHUNK]
+
+
+def _known(work: Work, pbx: str, reported: Iterable[ReportedCall]) -> dict[str, Call]:
+    """The calls these reports may be about, by id and by alias."""
+    known: dict[str, Call] = {}
+    for ids in _chunks(name for call in reported for name in (call.id, *call.aliases)):
+        by_alias = (
+            select(CallAlias.alias, Call)
+            .join(Call, Call.id == CallAlias.call)
+            .where(CallAlias.pbx == pbx, CallAlias.alias.in_(ids))
+        )
+        known |= {row.alias: row.Call for row in work.db.execute(by_alias)}
+        for call in work.db.scalars(select(Call).where(Call.pbx == pbx, Call.call_id.in_(ids))):
+            known[call.call_id] = call
+    return known
+
+
+def _find(known: dict[str, Call], reported: ReportedCall) -> Call | None:
+    for name in (reported.id, *reported.aliases):
+        if name in known:
+            return known[name]
+    return None
+
+
+def _older(epoch: int, seq: int, call: Call) -> bool:
+    if call.epoch is None or call.seq is None:
+        return False
+    return (epoch, seq) < (call.epoch, call.seq)
+
+
+def _new(work: Work, pbx: str, reported: ReportedCall) -> Call:
+    call = Call(
+        pbx=pbx,
+        call_id=reported.id,
+        state="",
+        since=work.now,
+        first_seen=work.now,
+        initiator=reported.initiator,
+        held=False,
+        lines=0,
+    )
+    work.db.add(call)
+    work.db.flush()
+    return call
+
+
+def _remember_aliases(
+    work: Work, call: Call, reported: ReportedCall, known: dict[str, Call]
+) -> None:
+    """A name that means another call already keeps meaning that."""
+    for name in (reported.id, *reported.aliases):
+        if name != call.call_id and name not in known:
+            work.db.add(CallAlias(pbx=call.pbx, alias=name, call=call.id))
+            known[name] = call
+
+
+def _update(
+    services: Services,
+    work: Work,
+    call: Call,
+    epoch: int,
+    reported: ReportedCall,
+    outcome: Outcome,
+) -> None:
+    state = "active" if reported.state == "inviting" else reported.state
+    news = state != call.state or reported.type != call.type
+    back = call.state == "ended" and state != "ended"
+    call.epoch, call.seq = epoch, reported.seq
+    call.state = state
+    call.type = clip(reported.type, 16)
+    call.initiator = reported.initiator
+    call.user_uri = clip(reported.user_uri, URI)
+    agent_uri = clip(reported.agent_uri, URI)
+    call.agent_uri = agent_uri if agent_uri and uris.is_agent_uri(agent_uri) else None
+    call.agent_leg = clip(reported.agent_leg, 200)
+    call.queue = clip(reported.queue, 200)
+    call.position = reported.position
+    call.held = reported.held
+    call.cause = clip(reported.cause, 40)
+    call.since = reported.since.timestamp() if reported.since else work.now
+    call.ended = (call.ended or work.now) if state == "ended" else None
+    _take_lines(work, call, reported)
+    if news:
+        outcome.states.append(state)
+        trace(work, call, "server", _received(work, reported, state))
+    if back:
+        trace(work, call, "server", "the call is back after it was taken for ended")
+    if agent_uri and call.agent_uri is None:
+        trace(work, call, "server", f"agent URI not usable: {agent_uri!r}")
+    session = _session(work, call, outcome)
+    if session is not None:
+        service.follow(services, work, session, call)
+    elif state == "ended" and call.stopped_stage is None:
+        stop(work, call, "mark", "the call carried no mark of a collaboration")
+
+
+def _received(work: Work, reported: ReportedCall, state: str) -> str:
+    """The line that says what came, and how long it was under way."""
+    times = [line.at for line in reported.trace] or ([reported.since] if reported.since else [])
+    text = f"report: {state}"
+    if reported.agent_uri:
+        text += f", agent {reported.agent_uri}"
+    if times:
+        text += f" ({max(0.0, work.now - max(times).timestamp()) * 1000:.0f} ms after the PBX)"
+    return text
+
+
+def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
+    """Keep the connector's lines; one that was kept before (same number, same time) is dropped."""
+    room = MAX_LINES - call.lines
+    rows = [
+        {
+            "call": call.id,
+            "n": line.n,
+            "at": line.at.timestamp(),
+            "stage": line.stage,
+            "text": line.text[:MAX_TEXT],
+            "stopped": line.stopped,
+        }
+        for line in reported.trace[: max(0, room)]
+    ]
+    if rows:
+        insert = postgresql.insert if work.db.get_bind().dialect.name == "postgresql" else None
+        statement = (insert or sqlite.insert)(TraceLine).on_conflict_do_nothing()
+        for row in rows:
+            taken = work.db.execute(statement.values(row))
+            call.lines += max(0, taken.rowcount)  # type: ignore[attr-defined]
+    for line in reported.trace:
+        if line.stopped and call.session_id is None:
+            call.stopped_stage, call.stopped_reason = line.stage, line.text[:MAX_TEXT]
+
+
+def _session(work: Work, call: Call, outcome: Outcome) -> CollabSession | None:
+    """The session of a call, made if it is a collaboration call that has none."""
+    if call.session_id is not None:
+        session = work.db.get(CollabSession, call.session_id)
+        if session is None:
+            return None  # its retention is over
+        if call.type in service.TYPES and session.state != "ended":
+            service.open_panel(work, session, call.type, "call")
+        return session
+    if call.type is None:
+        return None
+    why = None
+    if call.type not in service.TYPES:
+        why = f"no session: {call.type!r} is no type of collaboration"
+    elif not call.user_uri or not uris.is_user_uri(call.user_uri):
+        why = f"no session: {call.user_uri!r} is no address of a user"
+    if why is not None:
+        if call.stopped_stage is None:
+            stop(work, call, "mark", why)
+        return None
+    outcome.sessions += 1
+    return service.create(
+        work,
+        type=call.type,
+        initiator=call.initiator,
+        user_uri=call.user_uri or "",
+        call=call,
+        cause=f"PBX {call.pbx} reported the call",
+    )
+
+
+def _end_unlisted(services: Services, work: Work, pbx: str, epoch: int, listed: set[int]) -> None:
+    """End what a snapshot does not list; a call no connector ever reported is not its business."""
+    standing = select(Call).where(
+        Call.pbx == pbx, Call.ended.is_(None), Call.epoch.is_not(None), Call.epoch <= epoch
+    )
+    for call in work.db.scalars(standing).all():
+        if call.id in listed:
+            continue
+        call.state, call.cause, call.ended, call.since = "ended", "lost", work.now, work.now
+        trace(work, call, "end", "not on the PBX any more when the connector looked again: lost")
+        session = work.db.get(CollabSession, call.session_id) if call.session_id else None
+        if session is not None:
+            service.follow(services, work, session, call)
+        elif call.stopped_stage is None:
+            stop(work, call, "mark", "the call carried no mark of a collaboration")

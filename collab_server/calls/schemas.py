@@ -1,0 +1,173 @@
+"""Bodies of the connectors' reports, and calls as the API shows them.
+
+A report is one message about many calls. What the connector itself decides (ids, numbers, states)
+must be right, or the whole report is refused with the field's name. What a caller can shape (type,
+URIs, texts) never costs other calls their report: a value that will not do is taken for what it
+is, a call without a usable type or address, and the trace says so.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+MAX_CALLS = 1_000
+"""Calls one report may hold; a snapshot may hold more."""
+MAX_SNAPSHOT = 20_000
+MAX_RESULTS = 5_000
+MAX_BODY = 4 * 1024 * 1024
+
+_BIG = 2**53
+
+
+def _clean(text: str) -> str:
+    """Control characters (NUL among them) become visible as U+FFFD."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+Clean = Annotated[str, AfterValidator(_clean)]
+CallId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
+Counter = Annotated[int, Field(ge=0, le=_BIG, strict=True)]
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TraceEntry(_Report):
+    """A line of the call's trace, numbered within the call."""
+
+    n: Counter
+    at: AwareDatetime
+    stage: Literal["wire", "mark", "queue", "agent", "outbox", "message", "end"]
+    text: Clean
+    stopped: bool = False
+
+
+class ReportedCall(_Report):
+    """The latest state of one call."""
+
+    id: CallId
+    seq: Counter
+    state: Literal["requested", "queued", "inviting", "active", "suspended", "ended"]
+    type: Clean | None = None
+    initiator: Literal["user", "agent"] = "user"
+    user_uri: Clean | None = None
+    agent_uri: Clean | None = None
+    agent_leg: Clean | None = None
+    queue: Clean | None = None
+    position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    held: bool = False
+    cause: Clean | None = None
+    since: AwareDatetime | None = None
+    aliases: Annotated[tuple[CallId, ...], Field(max_length=64)] = ()
+    trace: Annotated[tuple[TraceEntry, ...], Field(max_length=1_000)] = ()
+
+
+class CommandResult(_Report):
+    """What became of a command."""
+
+    id: CallId
+    status: Literal["done", "failed", "unknown"]
+    detail: Clean = ""
+
+
+class Report(_Report):
+    """Body of ``POST /v1/pbx/{name}/reports``."""
+
+    epoch: Counter
+    """Counts up with each start of the connector (milliseconds since the Unix epoch)."""
+    snapshot: bool = False
+    """What is not listed has ended."""
+    calls: Annotated[tuple[ReportedCall, ...], Field(max_length=MAX_SNAPSHOT)] = ()
+    results: Annotated[tuple[CommandResult, ...], Field(max_length=MAX_RESULTS)] = ()
+
+
+class ReportAnswer(BaseModel):
+    """How many of the report's calls and results were news, and how many were not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accepted: int
+    ignored: int
+
+
+class Stopped(BaseModel):
+    """Where, and why, a call got no session or its session no agent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str
+    reason: str
+
+
+class ShownCall(BaseModel):
+    """A call, as ``GET /v1/calls`` lists it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pbx: str
+    id: str
+    aliases: list[str]
+    state: str
+    type: str | None
+    initiator: str
+    user_uri: str | None
+    agent_uri: str | None
+    queue: str | None
+    position: int | None
+    held: bool
+    cause: str | None
+    since: AwareDatetime
+    session: str | None
+    stopped: Stopped | None
+    first_seen: AwareDatetime
+    ended: AwareDatetime | None
+
+
+class CallList(BaseModel):
+    """A page of calls."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[ShownCall]
+    next: str | None
+
+
+class ShownLine(BaseModel):
+    """A line of a trace; ``stage`` says where in the chain it happened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: AwareDatetime
+    stage: Literal[
+        "wire",
+        "mark",
+        "queue",
+        "agent",
+        "outbox",
+        "server",
+        "invitation",
+        "message",
+        "browser",
+        "end",
+    ]
+    text: str
+    stopped: bool
+
+
+class Trace(BaseModel):
+    """A call's way from the wire to the browser."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    call: ShownCall
+    session: str | None
+    stopped: Stopped | None
+    items: list[ShownLine]
+
+
+def clip(text: Any, length: int) -> str | None:
+    """Cut a text to what its column holds; None stays None, and nothing counts as None."""
+    return text[:length] if text else None

@@ -1,0 +1,186 @@
+"""``tandem-server``: run the server, and say who may log in at the desk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from collab_server import settings as configuration
+from collab_server.app import create_app
+from collab_server.backend import DatabaseBackend
+from collab_server.db.engine import BusyError, Database, DatabaseError
+from collab_server.db.migrate import migrate
+from collab_server.health import REALTIME_ALIVE
+from collab_server.housekeeping import Housekeeper
+from collab_server.http.current import EXTENSION
+from collab_server.people import agents
+from collab_server.realtime import server as realtime
+from collab_server.settings import Settings, SettingsError
+
+WRONG_SETTING = 2
+"""Exit status for a wrong setting, as click has it for a wrong option."""
+FAILED = 1
+
+
+def _fail(text: str, status: int = FAILED) -> NoReturn:
+    click.echo(f"tandem-server: {text}", err=True)
+    sys.exit(status)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn what the administrator can mend into one line."""
+    try:
+        yield
+    except SettingsError as error:
+        _fail(str(error), WRONG_SETTING)
+    except (DatabaseError, agents.AgentError) as error:
+        _fail(str(error))
+    except BusyError:
+        _fail("server.database: another process keeps it locked")
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        _fail(f"server.database: {' '.join(str(cause).split())[:300]}")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tandem")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Settings file.  [default: tandem.toml]",
+)
+@click.pass_context
+def main(context: click.Context, file: Path | None) -> None:
+    """The collaboration server of Tandem."""
+    context.obj = file
+
+
+def _config(command: click.decorators.FC) -> click.decorators.FC:
+    """Accept ``--config`` behind the subcommand too."""
+    return click.option(
+        "--config", "file", type=click.Path(path_type=Path), default=None, help="Settings file."
+    )(command)
+
+
+def _load(context: click.Context, file: Path | None) -> Settings:
+    named = file or context.obj
+    return configuration.load(named or Path("tandem.toml"), os.environ, required=named is not None)
+
+
+def _open(settings: Settings) -> Database:
+    database = Database(settings.server.database)
+    database.check()
+    migrate(database)
+    return database
+
+
+@main.command()
+@_config
+@click.pass_context
+def run(context: click.Context, file: Path | None) -> None:
+    """Run the server until Ctrl-C or SIGTERM."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with _one_line():
+        settings = _load(context, file)
+        database = _open(settings)
+        hub = realtime.create_hub()
+        app = create_app(settings, hub=hub, database=database)
+        services = app.extensions[EXTENSION]
+        app.extensions[REALTIME_ALIVE] = getattr(hub, "alive", None)
+        housekeeper = Housekeeper(services)
+
+        def listening(host: str, port: int) -> None:
+            shown = f"[{host}]" if ":" in host else host
+            click.echo(f"listening on http://{shown}:{port}, reached as {settings.url}")
+            sys.stdout.flush()
+            housekeeper.start()
+
+        try:
+            realtime.serve(
+                app,
+                DatabaseBackend(services),
+                hub,
+                settings.server.listen,
+                on_listening=listening,
+            )
+        except (OSError, ValueError) as error:
+            _fail(f"server.listen: {error}")
+        finally:
+            housekeeper.stop()
+            database.close()
+
+
+@main.group()
+def agent() -> None:
+    """Who may log in at the desk."""
+
+
+@agent.command("add")
+@click.argument("name")
+@click.option("--uri", required=True, help="The agent's address, sip:NAME@DOMAIN.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--admin", is_flag=True, help="May see all calls and their traces.")
+@_config
+@click.pass_context
+def add_agent(
+    context: click.Context,
+    name: str,
+    uri: str,
+    password_stdin: bool,
+    admin: bool,
+    file: Path | None,
+) -> None:
+    """Let NAME log in; prints a password unless one is given."""
+    with _one_line():
+        password = None
+        if password_stdin:
+            password = sys.stdin.readline(agents.MAX_PASSWORD + 2).rstrip("\r\n")
+        database = _open(_load(context, file))
+        with database.write() as work:
+            made = agents.add(work, name, uri, password, admin=admin)
+        click.echo(f"agent {name} ({uri}) may log in")
+        if not password_stdin:
+            click.echo(f"password: {made}")
+
+
+@agent.command("list")
+@_config
+@click.pass_context
+def list_agents(context: click.Context, file: Path | None) -> None:
+    """Show who may log in."""
+    with _one_line():
+        database = _open(_load(context, file))
+        with database.read() as db:
+            for one in agents.everybody(db):
+                click.echo("\t".join([one.name, one.uri] + ["admin"] * one.admin))
+
+
+@agent.command("remove")
+@click.argument("name")
+@_config
+@click.pass_context
+def remove_agent(context: click.Context, name: str, file: Path | None) -> None:
+    """NAME may log in no longer, and is logged out everywhere."""
+    with _one_line():
+        database = _open(_load(context, file))
+        with database.write() as work:
+            agents.remove(work, name)
+        click.echo(f"agent {name} is removed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Transactions: short, one writer at a time, and what is to happen after the commit.
+
+SQLite runs in WAL with ``synchronous = NORMAL``: a commit does not wait for the disk, and what was
+committed survives the end of the process (the last moments may be lost when the power goes).
+Writers queue on a lock of this process instead of SQLite's busy handler, which sleeps in growing
+steps and is unfair; on PostgreSQL an advisory lock gives the same order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from collab_server.times import Clock, system_clock
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT = 5_000
+"""Milliseconds a statement waits for another process's lock (``tandem-server agent add``)."""
+WRITER_TIMEOUT = 10.0
+"""Seconds a writer waits for its turn."""
+POOL = 20
+_ADVISORY_LOCK = 0x74616E64656D
+_BEGIN = "tandem_begin"
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text is one line for the administrator."""
+
+
+class BusyError(Exception):
+    """No turn to write within `WRITER_TIMEOUT`."""
+
+
+@dataclass
+class Work:
+    """One transaction: the ORM session, the time it happens at, and what follows its commit."""
+
+    db: Session
+    now: float
+    touched: dict[str, bool] = field(default_factory=dict)
+    """Sessions that changed; True: every desk must hear of it, not only those of its agents."""
+    _after: list[Callable[[], None]] = field(default_factory=list)
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        """Have `effect` called once this is committed, before the next writer's turn.
+
+        It must not block, and must not touch the database.
+        """
+        self._after.append(effect)
+
+    def touch(self, session_id: str, *, everyone: bool = False) -> None:
+        """Note that a session changed, so that who watches it is told after the commit."""
+        self.touched[session_id] = everyone or self.touched.get(session_id, False)
+
+
+class Database:
+    """The engine and its two kinds of transaction."""
+
+    def __init__(self, url: str, clock: Clock = system_clock) -> None:
+        self.url = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.clock = clock
+        options: dict[str, Any] = {"pool_size": POOL, "max_overflow": 4}
+        if self.sqlite:
+            options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT / 1_000}
+        else:
+            options["pool_pre_ping"] = True
+        self.engine = create_engine(self.url, **options)
+        if self.sqlite:
+            _tame_sqlite(self.engine)
+        self._writing = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """A transaction that changes something. Commits at the end, or not at all.
+
+        Raises BusyError when it does not get its turn.
+        """
+        if not self._turn.acquire(timeout=WRITER_TIMEOUT):
+            raise BusyError(f"no turn to write within {WRITER_TIMEOUT:g} s")
+        try:
+            with Session(self._writing, expire_on_commit=False) as session:
+                if not self.sqlite:
+                    session.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+                work = Work(session, self.clock())
+                yield work
+                session.commit()
+            for effect in work._after:
+                effect()
+        finally:
+            self._turn.release()
+
+    def probe(self) -> None:
+        """Raise unless the database takes a write (which is rolled back)."""
+        with self._writing.connect() as connection:
+            if self.sqlite:
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+            else:
+                connection.exec_driver_sql("CREATE TEMPORARY TABLE tandem_probe (n integer)")
+            connection.rollback()
+
+    def check(self) -> None:
+        """Raise DatabaseError, with one line that says why, when the database cannot be used."""
+        if self.sqlite:
+            _check_file(Path(self.url.database or ""))
+        try:
+            self.probe()
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            line = " ".join(str(cause).split())
+            raise DatabaseError(f"server.database: {self.name}: {line}") from None
+
+    @property
+    def name(self) -> str:
+        """The database as messages name it, without a password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def _check_file(path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise DatabaseError(f"server.database: the folder {folder} does not exist")
+    if path.is_dir():
+        raise DatabaseError(f"server.database: {path} is a folder")
+    if path.exists():
+        with path.open("rb") as file:
+            head = file.read(16)
+        if head and head != b"SQLite format 3\0":
+            raise DatabaseError(f"server.database: {path} is not an SQLite database")
+
+
+def _tame_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, IMMEDIATE where we write
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Any) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))

@@ -1,0 +1,295 @@
+"""The tables. Times are seconds since the Unix epoch; cookies are stored as hashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ID = 40
+URI = 512
+CALL = 200
+
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts up by itself only where the type is spelled INTEGER."""
+
+
+class Base(DeclarativeBase):
+    """What all tables share: names for constraints, so that migrations can change them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        float: Float(53),
+    }
+
+
+class Agent(Base):
+    """Who may log in at the desk."""
+
+    __tablename__ = "agents"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    uri: Mapped[str] = mapped_column(String(URI), index=True)
+    password: Mapped[str] = mapped_column(String(200))
+    """Argon2, with its parameters."""
+    admin: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[float]
+
+
+class Login(Base):
+    """A browser in which an agent is logged in; without its row the cookie is worth nothing."""
+
+    __tablename__ = "logins"
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), index=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the cookie."""
+    created: Mapped[float]
+    expires: Mapped[float] = mapped_column(index=True)
+
+
+class Call(Base):
+    """A call on a PBX, as its connector last reported it, or as a client named it."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        UniqueConstraint("pbx", "call_id"),
+        Index("ix_calls_standing", "pbx", "ended"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(63))
+    call_id: Mapped[str] = mapped_column(String(CALL))
+    epoch: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the last report; None: no connector has reported it yet."""
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))
+    type: Mapped[str | None] = mapped_column(String(16))
+    initiator: Mapped[str] = mapped_column(String(8), default="user")
+    user_uri: Mapped[str | None] = mapped_column(String(URI))
+    agent_uri: Mapped[str | None] = mapped_column(String(URI))
+    agent_leg: Mapped[str | None] = mapped_column(String(CALL))
+    queue: Mapped[str | None] = mapped_column(String(CALL))
+    position: Mapped[int | None]
+    held: Mapped[bool] = mapped_column(default=False)
+    cause: Mapped[str | None] = mapped_column(String(40))
+    since: Mapped[float]
+    first_seen: Mapped[float] = mapped_column(index=True)
+    ended: Mapped[float | None]
+    session_id: Mapped[str | None] = mapped_column(String(ID), index=True)
+    stopped_stage: Mapped[str | None] = mapped_column(String(16))
+    stopped_reason: Mapped[str | None] = mapped_column(Text)
+    lines: Mapped[int] = mapped_column(default=0)
+    """Trace lines kept, so that they can be bounded without counting."""
+
+
+class CallAlias(Base):
+    """Another leg id that means the same call."""
+
+    __tablename__ = "call_aliases"
+
+    pbx: Mapped[str] = mapped_column(String(63), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(CALL), primary_key=True)
+    call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+
+
+class TraceLine(Base):
+    """One line of a call's trace; those of the connector are numbered, the server's are not."""
+
+    __tablename__ = "trace"
+    __table_args__ = (UniqueConstraint("call", "n", "at"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    n: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[float]
+    stage: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    stopped: Mapped[bool] = mapped_column(default=False)
+
+
+class CollabSession(Base):
+    """A session; see `collab_server.sessions.states` for what `state` may become."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index("ix_sessions_state_created", "state", "created"),
+        Index("ix_sessions_agent_uri_created", "agent_uri", "created"),
+        Index("ix_sessions_user_uri_created", "user_uri", "created"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(16))
+    type: Mapped[str] = mapped_column(String(16))
+    panels: Mapped[list[str]]
+    """Types asked for so far, in order."""
+    initiator: Mapped[str] = mapped_column(String(8))
+    user_uri: Mapped[str] = mapped_column(String(URI))
+    agent_uri: Mapped[str | None] = mapped_column(String(URI))
+    """Who serves it, or served it last."""
+    call: Mapped[int | None] = mapped_column(
+        ForeignKey("calls.id", ondelete="SET NULL"), index=True
+    )
+    queue: Mapped[str | None] = mapped_column(String(CALL))
+    position: Mapped[int | None]
+    held: Mapped[bool] = mapped_column(default=False)
+    both_in: Mapped[bool] = mapped_column(default=False)
+    """Both sides were in it once; it comes back from `suspended` as `active`."""
+    attributes: Mapped[dict[str, Any]]
+    created: Mapped[float] = mapped_column(index=True)
+    since: Mapped[float]
+    """When it reached `state`."""
+    ended: Mapped[float | None] = mapped_column(index=True)
+    grace_until: Mapped[float | None] = mapped_column(index=True)
+    """Ended, and the agent's access ends then; None once it has."""
+    note: Mapped[str | None] = mapped_column(Text)
+    outcome: Mapped[str | None] = mapped_column(String(80))
+    events: Mapped[int] = mapped_column(default=0)
+    """Numbers given to events so far."""
+
+
+class SessionEvent(Base):
+    """One change of a session, with its time and cause."""
+
+    __tablename__ = "session_events"
+
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    n: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    kind: Mapped[str] = mapped_column(String(24))
+    old: Mapped[str | None] = mapped_column(String(URI))
+    new: Mapped[str | None] = mapped_column(String(URI))
+    cause: Mapped[str] = mapped_column(String(200))
+
+
+class Participant(Base):
+    """A person's place in a session; an agent who lost it keeps the row, with `revoked`."""
+
+    __tablename__ = "participants"
+    __table_args__ = (
+        UniqueConstraint("session_id", "role", "uri"),
+        Index("ix_participants_role_uri", "role", "uri"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(String(8))
+    uri: Mapped[str] = mapped_column(String(URI))
+    added: Mapped[float]
+    joined: Mapped[float | None]
+    revoked: Mapped[float | None]
+    left: Mapped[float | None]
+    """When their last socket closed."""
+    invitation: Mapped[str] = mapped_column(String(16), default="none")
+    """``none``, ``pending``, ``sent``, ``failed``, ``unknown``, ``joined``, ``revoked``."""
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+
+class Invitation(Base):
+    """A join link. The link itself is signed, not stored."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (Index("ix_invitations_session_id_role", "session_id", "role"),)
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    participant: Mapped[int] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )
+    role: Mapped[str] = mapped_column(String(8))
+    uri: Mapped[str] = mapped_column(String(URI))
+    created: Mapped[float]
+    expires: Mapped[float]
+    used: Mapped[float | None]
+    revoked: Mapped[float | None]
+    why: Mapped[str | None] = mapped_column(String(16))
+    """Why it was revoked: ``transfer``, ``ended``, ``replaced``."""
+
+
+class Grant(Base):
+    """A browser that exchanged a join link; without its row the cookie is worth nothing."""
+
+    __tablename__ = "grants"
+
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the cookie."""
+    participant: Mapped[int] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )
+    created: Mapped[float]
+
+
+class Command(Base):
+    """An effect wanted on a PBX, kept until its result is known."""
+
+    __tablename__ = "commands"
+    __table_args__ = (Index("ix_commands_pbx_status", "pbx", "status"),)
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(16))
+    call: Mapped[int | None] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    participant: Mapped[int | None] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )
+    call_id: Mapped[str | None] = mapped_column(String(CALL))
+    args: Mapped[dict[str, Any]]
+    created: Mapped[float] = mapped_column(index=True)
+    expires: Mapped[float]
+    status: Mapped[str] = mapped_column(String(16), default="open")
+    """``open``, then ``done``, ``failed``, ``unknown``, ``expired`` or ``dropped``."""
+    detail: Mapped[str] = mapped_column(Text, default="")
+    finished: Mapped[float | None]
+
+
+class IdempotencyKey(Base):
+    """A client's Idempotency-Key and what came of it."""
+
+    __tablename__ = "idempotency_keys"
+
+    client: Mapped[str] = mapped_column(String(80), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the request's body, its JSON brought to one form."""
+    status: Mapped[int]
+    session_id: Mapped[str] = mapped_column(String(ID))
+    created: Mapped[float] = mapped_column(index=True)
+
+
+class DocumentUpdate(Base):
+    """One Yjs update of a session's document; numbers of one document count up."""
+
+    __tablename__ = "document_updates"
+
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    n: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)

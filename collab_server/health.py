@@ -1,0 +1,73 @@
+"""``/healthz``, ``/readyz``, ``/metrics`` and ``/openapi.json``."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, current_app, jsonify
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
+
+from collab_server.http.current import services
+from collab_server.http.openapi import document, operation
+from collab_server.metrics import METRICS, Metrics
+from collab_server.problems import Unavailable
+
+bp = Blueprint("health", __name__)
+log = logging.getLogger(__name__)
+
+REALTIME_ALIVE = "tandem.realtime-alive"
+
+
+class Health(BaseModel):
+    """The server answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """What the server needs is there; ``pbx`` says whose connectors have their link open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: str
+    database: str
+    realtime: str
+    pbx: dict[str, bool]
+
+
+@bp.get("/healthz")
+@operation("Whether the server answers", answers={200: Health})
+def healthz() -> Response:
+    return jsonify({"status": "ok"})
+
+
+@bp.get("/readyz")
+@operation("Whether the server can work", answers={200: Readiness}, problems=(503,))
+def readyz() -> Response:
+    tandem = services()
+    try:
+        tandem.database.probe()
+    except SQLAlchemyError as error:
+        log.warning("database not writable: %s", error)
+        raise Unavailable("the database takes no writes", database="failed") from None
+    alive = current_app.extensions.get(REALTIME_ALIVE)
+    if alive is not None and not alive():
+        raise Unavailable("the web sockets' loop does not answer", realtime="failed")
+    linked = {name: tandem.hub.linked(name) for name in tandem.settings.pbx}
+    return jsonify({"status": "ok", "database": "ok", "realtime": "ok", "pbx": linked})
+
+
+@bp.get("/metrics")
+@operation("Numbers for Prometheus", answers={200: None})
+def metrics() -> Response:
+    counted: Metrics = current_app.extensions[METRICS]
+    return Response(counted.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@bp.get("/openapi.json")
+@operation("This description", answers={200: None})
+def openapi() -> Response:
+    return jsonify(document(current_app))

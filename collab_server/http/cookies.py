@@ -1,0 +1,90 @@
+"""The cookies: who is logged in at the desk, who opened a join link, and which browser writes.
+
+All are HttpOnly and SameSite=Strict, and Secure where browsers reach the server over https. A
+participant's cookie goes only to its own session's addresses, so that they do not pile up. The
+browser's cookie is no authority: it ties the CSRF token that a write must carry to the browser.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from flask import g, request
+
+from collab_server.http.current import services
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from collab_server.settings import Settings
+
+DESK_SECONDS = 12 * 3600
+"""How long a log-in at the desk lasts."""
+BROWSER_SECONDS = 30 * 24 * 3600
+
+
+def desk_name(settings: Settings) -> str:
+    """Name of the desk's cookie."""
+    return "__Host-tandem_desk" if settings.secure else "tandem_desk"
+
+
+def browser_name(settings: Settings) -> str:
+    """Name of the cookie that CSRF tokens hang on."""
+    return "__Host-tandem_browser" if settings.secure else "tandem_browser"
+
+
+def guest_name(settings: Settings, role: str) -> str:
+    """Name of a participant's cookie; its path says which session."""
+    return f"__Secure-tandem_{role}" if settings.secure else f"tandem_{role}"
+
+
+def set_desk(response: Response, value: str) -> None:
+    """Log this browser in."""
+    _set(response, desk_name(services().settings), value, "/", DESK_SECONDS)
+
+
+def clear_desk(response: Response) -> None:
+    """Log this browser out."""
+    settings = services().settings
+    response.delete_cookie(
+        desk_name(settings), path="/", secure=settings.secure, httponly=True, samesite="Strict"
+    )
+
+
+def set_guest(response: Response, session_id: str, role: str, value: str) -> None:
+    """Let this browser into a session."""
+    settings = services().settings
+    days = settings.server.retention
+    path = f"/v1/sessions/{session_id}"
+    _set(response, guest_name(settings, role), value, path, days * 24 * 3600)
+
+
+def csrf(*, anew: bool = False) -> str:
+    """The token that writes from this browser carry; the browser gets its cookie if it has none."""
+    tandem = services()
+    value = request.cookies.get(browser_name(tandem.settings), "")
+    if anew or not 16 <= len(value) <= 100:
+        value = g.get("new_browser") or secrets.token_urlsafe(24)
+        g.new_browser = value
+    return tandem.signer.csrf(value)
+
+
+def add_browser(response: Response) -> Response:
+    """After each request: hand out the cookie that `csrf` made."""
+    value = g.get("new_browser")
+    if value:
+        _set(response, browser_name(services().settings), value, "/", BROWSER_SECONDS)
+    return response
+
+
+def _set(response: Response, name: str, value: str, path: str, seconds: int) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path=path,
+        secure=services().settings.secure,
+        httponly=True,
+        samesite="Strict",
+    )

@@ -1,0 +1,1 @@
+"""The people who serve: agents, their log-ins, their desk."""

@@ -1,0 +1,130 @@
+"""Agents and their log-ins: added by the administrator, checked without telling names."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from sqlalchemy import delete, select
+
+from collab_server import uris
+from collab_server.db.models import Agent, Login
+from collab_server.http.cookies import DESK_SECONDS
+from collab_server.problems import Unavailable, WrongPassword
+from collab_server.sessions.links import hashed
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from collab_server.db.engine import Work
+
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1_024
+MAX_NAME = 80
+MAX_LOGINS = 20
+"""Browsers an agent may be logged in with; the oldest goes."""
+HASHING_AT_ONCE = 2
+"""Argon2 takes 64 MiB and a core for some 50 ms each time."""
+WAIT_TO_HASH = 5.0
+
+_hasher = PasswordHasher()
+_hashing = threading.BoundedSemaphore(HASHING_AT_ONCE)
+_decoy: list[str] = []
+
+
+class AgentError(Exception):
+    """The administrator asked for something impossible; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A new log-in; `cookie` is what the browser keeps."""
+
+    login_id: str
+    cookie: str
+    agent: Agent
+
+
+def add(work: Work, name: str, uri: str, password: str | None, *, admin: bool) -> str:
+    """Add an agent; a password is made when none is given. Gives the password.
+
+    Raises AgentError.
+    """
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise AgentError(f"NAME: 1 to {MAX_NAME} printable characters, no blanks around them")
+    try:
+        uris.agent_uri(uri)
+    except ValueError as error:
+        raise AgentError(f"--uri: {error}") from None
+    if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise AgentError(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    if work.db.scalar(select(Agent.id).where(Agent.name == name)) is not None:
+        raise AgentError(f"there is an agent {name} already; remove it first")
+    chosen = password or secrets.token_urlsafe(12)
+    work.db.add(
+        Agent(name=name, uri=uri, password=_hasher.hash(chosen), admin=admin, created=work.now)
+    )
+    return chosen
+
+
+def remove(work: Work, name: str) -> None:
+    """Remove an agent, who is logged out everywhere. Raises AgentError."""
+    agent = work.db.scalar(select(Agent).where(Agent.name == name))
+    if agent is None:
+        raise AgentError(f"there is no agent {name}")
+    work.db.execute(delete(Login).where(Login.agent_id == agent.id))
+    work.db.delete(agent)
+
+
+def everybody(db: Session) -> Sequence[Agent]:
+    """All agents, by name."""
+    return db.scalars(select(Agent).order_by(Agent.name)).all()
+
+
+def check_password(db: Session, name: str, password: str) -> Agent:
+    """The agent of this name and password; an unknown name takes as long as a wrong password.
+
+    Raises WrongPassword, and Unavailable when too many try at once.
+    """
+    agent = db.scalar(select(Agent).where(Agent.name == name))
+    if not _hashing.acquire(timeout=WAIT_TO_HASH):
+        raise Unavailable("too many log-ins at once")
+    try:
+        if not _decoy:
+            _decoy.append(_hasher.hash(secrets.token_hex(16)))
+        _hasher.verify(agent.password if agent else _decoy[0], password)
+    except (VerifyMismatchError, VerificationError, InvalidHashError):
+        raise WrongPassword from None
+    finally:
+        _hashing.release()
+    if agent is None:
+        raise WrongPassword
+    return agent
+
+
+def log_in(work: Work, agent: Agent) -> LoggedIn:
+    """Open a log-in for an agent whose password was right."""
+    opened = select(Login.id).where(Login.agent_id == agent.id).order_by(Login.created.desc())
+    too_many = list(work.db.scalars(opened.offset(MAX_LOGINS - 1)))
+    if too_many:
+        work.db.execute(delete(Login).where(Login.id.in_(too_many)))
+    cookie = secrets.token_urlsafe(32)
+    login = Login(
+        id=secrets.token_hex(8),
+        agent_id=agent.id,
+        token=hashed(cookie),
+        created=work.now,
+        expires=work.now + DESK_SECONDS,
+    )
+    work.db.add(login)
+    return LoggedIn(login.id, cookie, agent)
+
+
+def log_out(work: Work, login_id: str) -> None:
+    """End a log-in."""
+    work.db.execute(delete(Login).where(Login.id == login_id))

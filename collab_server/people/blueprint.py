@@ -1,0 +1,145 @@
+"""``/v1/login``, ``/v1/logout``, ``/v1/me`` and ``/v1/desk``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from pydantic import Field
+
+from collab_server.http import auth, bodies, cookies
+from collab_server.http.current import services
+from collab_server.http.openapi import operation
+from collab_server.http.throttle import Throttle, address_key
+from collab_server.people import agents, desk
+from collab_server.problems import WrongPassword
+from collab_server.sessions.joining import PROXIES
+from collab_server.sessions.schemas import Answer, Body, View
+
+if TYPE_CHECKING:
+    from collab_server.db.models import Agent
+    from collab_server.http.auth import Desk
+    from collab_server.http.proxies import Proxies
+
+bp = Blueprint("people", __name__, url_prefix="/v1")
+
+THROTTLES = "tandem.login-throttles"
+
+
+class LoginBody(Body):
+    """Body of ``POST /v1/login``."""
+
+    username: Annotated[str, Field(min_length=1, max_length=agents.MAX_NAME)]
+    password: Annotated[str, Field(min_length=1, max_length=agents.MAX_PASSWORD)]
+
+
+class AgentShown(Answer):
+    """Who is logged in."""
+
+    name: str
+    uri: str
+    admin: bool
+
+
+class Me(Answer):
+    """Who this browser is, and what its writes must carry."""
+
+    agent: AgentShown | None
+    csrf: str
+
+
+class DeskShown(Answer):
+    """An agent's desk."""
+
+    agent: AgentShown
+    current: list[View]
+    waiting: list[View]
+    recent: list[View]
+
+
+class LoginThrottles:
+    """How often one may be wrong: from one place, as one name from one place, as one name.
+
+    The last is loose, or anybody could lock an agent out.
+    """
+
+    def __init__(self) -> None:
+        self._place = Throttle("login-place", "30 per minute")
+        self._pair = Throttle("login-pair", "8 per 5 minutes")
+        self._name = Throttle("login-name", "100 per 5 minutes")
+
+    def check(self, place: str, name: str) -> None:
+        """Raise TooMany before anything expensive happens."""
+        self._place.check(place)
+        self._pair.check(f"{place} {name}")
+        self._name.check(name)
+
+    def count(self, place: str, name: str) -> None:
+        """Count a wrong password."""
+        self._place.count(place)
+        self._pair.count(f"{place} {name}")
+        self._name.count(name)
+
+
+@bp.post("/login")
+@operation(
+    "Log in at the desk; sets the desk's cookie",
+    body=LoginBody,
+    answers={200: Me},
+    problems=(401, 403, 413, 415, 422, 429, 503),
+)
+def login() -> Response:
+    auth.check_origin()
+    asked = bodies.read(LoginBody)
+    tandem = services()
+    proxies: Proxies = current_app.extensions[PROXIES]
+    throttles: LoginThrottles = current_app.extensions[THROTTLES]
+    place = address_key(proxies.client(request))
+    throttles.check(place, asked.username)
+    try:
+        with tandem.database.read() as db:
+            agent = agents.check_password(db, asked.username, asked.password)
+    except WrongPassword:
+        throttles.count(place, asked.username)
+        raise
+    with tandem.write() as work:
+        opened = agents.log_in(work, agent)
+    answer = jsonify({"agent": _agent(agent), "csrf": cookies.csrf(anew=True)})
+    cookies.set_desk(answer, opened.cookie)
+    return answer
+
+
+@bp.post("/logout")
+@operation("Log out", answers={204: None}, auth=("desk",), problems=(401, 403))
+def logout() -> Response:
+    tandem = services()
+    with tandem.write() as work:
+        who = auth.require_desk(work.db)
+        agents.log_out(work, who.login_id)
+        work.after_commit(lambda: tandem.hub.desk_close(who.login_id))
+    answer = Response(status=204)
+    cookies.clear_desk(answer)
+    return answer
+
+
+@bp.get("/me")
+@operation("Who this browser is", answers={200: Me}, problems=(401,))
+def me() -> Response:
+    with services().database.read() as db:
+        who = auth.desk(db)
+    return jsonify({"agent": _agent(who) if who else None, "csrf": cookies.csrf()})
+
+
+@bp.get("/desk")
+@operation(
+    "What stands on the agent's desk", answers={200: DeskShown}, auth=("desk",), problems=(401, 403)
+)
+def show_desk() -> Response:
+    tandem = services()
+    with tandem.database.read() as db:
+        who = auth.require_desk(db)
+        return jsonify({"agent": _agent(who)} | desk.snapshot(tandem, db, who.uri))
+
+
+def _agent(who: Desk | Agent) -> dict[str, object]:
+    return {"name": who.name, "uri": who.uri, "admin": who.admin}

@@ -1,0 +1,69 @@
+"""What the parts of the server share, made once by the application factory and passed in."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from collab_server.db.engine import Database, Work
+from collab_server.sessions.links import Signer
+from collab_server.sessions.pushes import prepare
+from collab_server.times import Alarm, Clock, system_clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from collab_server.realtime.hub import Hub
+    from collab_server.settings import Settings
+
+BRAND = "Tandem"
+"""The name of the business; there is no setting for it yet."""
+
+MAX_WATCHED = 10_000
+"""Desks that may be open at once and are still closed when their agent is removed."""
+
+
+@dataclass
+class Services:
+    """Settings, database, web sockets, clock and signer of one server."""
+
+    settings: Settings
+    database: Database
+    hub: Hub
+    clock: Clock = system_clock
+    brand: str = BRAND
+    signer: Signer = field(init=False)
+    alarm: Alarm = field(default_factory=Alarm)
+
+    _logins: dict[str, str] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self.signer = Signer(self.settings.secret, self.clock)
+
+    @contextmanager
+    def write(self) -> Iterator[Work]:
+        """A transaction that may change sessions; who watches them is told after its commit."""
+        with self.database.write() as work:
+            yield work
+            work.db.flush()
+            prepare(self, work)
+
+    def watch_login(self, login_id: str, agent_uri: str) -> None:
+        """Note that a desk's web socket opened, which must close when its log-in is over."""
+        with self._lock:
+            self._logins[login_id] = agent_uri
+            while len(self._logins) > MAX_WATCHED:
+                del self._logins[next(iter(self._logins))]
+
+    def watched_logins(self) -> dict[str, str]:
+        """Log-ins whose desk has, or had, a web socket, with the agent's URI."""
+        with self._lock:
+            return dict(self._logins)
+
+    def forget_login(self, login_id: str) -> None:
+        """Its web sockets are closed."""
+        with self._lock:
+            self._logins.pop(login_id, None)

@@ -1,0 +1,121 @@
+"""``/v1/join``: exchange a join link for a place in the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from collab_server.db.models import Call, CollabSession, Participant
+from collab_server.http import auth, bodies, cookies
+from collab_server.http.current import services
+from collab_server.http.openapi import operation
+from collab_server.http.throttle import Throttle, address_key
+from collab_server.problems import Gone, LinkInvalid
+from collab_server.sessions import invitations, schemas, service
+from collab_server.sessions.history import trace
+from collab_server.sessions.links import SYNC_SECONDS
+from collab_server.sessions.views import Views
+from collab_server.times import iso
+
+if TYPE_CHECKING:
+    from collab_server.http.proxies import Proxies
+    from collab_server.sessions.links import Role
+
+bp = Blueprint("join", __name__, url_prefix="/v1/join")
+
+GUESSES = "20 per minute"
+"""Links that are none, from one address."""
+PROXIES = "tandem.proxies"
+THROTTLE = "tandem.join-throttle"
+
+
+@bp.post("")
+@operation(
+    "Exchange a join link, once; sets the participant's cookie",
+    body=schemas.JoinBody,
+    answers={200: schemas.Joined},
+    problems=(401, 403, 410, 413, 415, 422, 429),
+)
+def join() -> Response:
+    auth.check_origin()
+    throttle, address = _throttle()
+    throttle.check(address)
+    asked = bodies.read(schemas.JoinBody)
+    tandem = services()
+    try:
+        with tandem.write() as work:
+            session, guest, cookie = invitations.exchange(tandem, work, asked.token)
+            call = work.db.get(Call, session.call) if session.call else None
+            trace(work, call, "browser", f"{guest.role} opened the join link")
+            service.join(work, session, guest, "join link")
+            answer = jsonify(joined(session, guest))
+    except LinkInvalid:
+        throttle.count(address)
+        raise
+    except Gone as gone:
+        _help_the_browser_that_used_it(gone, asked.token)
+        raise
+    cookies.set_guest(answer, session.id, guest.role, cookie)
+    return answer
+
+
+@bp.post("/look")
+@operation(
+    "See what a join link leads to, without opening it",
+    body=schemas.JoinBody,
+    answers={200: schemas.Look},
+    problems=(401, 403, 410, 413, 415, 422, 429),
+)
+def look() -> Response:
+    auth.check_origin()
+    throttle, address = _throttle()
+    throttle.check(address)
+    asked = bodies.read(schemas.JoinBody)
+    tandem = services()
+    try:
+        with tandem.database.read() as db:
+            link, session, _ = invitations.look(tandem, db, asked.token)
+            view = Views(tandem, db, [session]).view(session, "user")
+    except LinkInvalid:
+        throttle.count(address)
+        raise
+    except Gone as gone:
+        _help_the_browser_that_used_it(gone, asked.token)
+        raise
+    shown = {key: view[key] for key in ("type", "word", "brand", "agent")}
+    return jsonify(shown | {"role": link.role})
+
+
+def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:
+    """What a browser needs to open the session's document."""
+    tandem = services()
+    role: Role = "user" if guest.role == "user" else "agent"
+    return {
+        "session": session.id,
+        "role": role,
+        "type": session.type,
+        "sync": {
+            "url": f"ws{tandem.settings.url.removeprefix('http')}/v1/sync",
+            "room": session.id,
+            "token": tandem.signer.sync_token(session.id, role, guest.id),
+            "expires": iso(tandem.clock() + SYNC_SECONDS),
+        },
+        "csrf": cookies.csrf(),
+    }
+
+
+def _throttle() -> tuple[Throttle, str]:
+    proxies: Proxies = current_app.extensions[PROXIES]
+    throttle: Throttle = current_app.extensions[THROTTLE]
+    return throttle, address_key(proxies.client(request))
+
+
+def _help_the_browser_that_used_it(gone: Gone, token: str) -> None:
+    """Name the session to whoever opens a link again that leads where they may go.
+
+    The token was signed here, so the one who shows it was given it; its session's id tells nothing
+    by itself. The page then asks for the session with the cookie it has, or has not.
+    """
+    if gone.members.get("why") == "used":
+        gone.members["session"] = services().signer.read_join(token).session_id

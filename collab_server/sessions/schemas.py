@@ -1,0 +1,295 @@
+"""Bodies of the API about sessions, and of the pages' own requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+)
+
+from collab_server import uris
+
+CollabType = Literal["form", "cobrowse", "chat", "whiteboard", "files", "screen", "video"]
+RoleName = Literal["user", "agent"]
+StateName = Literal["requested", "queued", "inviting", "active", "suspended", "ended"]
+ReasonName = Literal["hangup", "agent", "user", "abandoned", "queue_timeout", "expired", "lost"]
+
+MAX_ATTRIBUTES = 16_384
+"""Bytes the attributes of a session may have as JSON."""
+
+
+def _printable(text: str) -> str:
+    if not all(c.isprintable() for c in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _text(text: str) -> str:
+    if any(not c.isprintable() and c not in "\n\t" for c in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+UserUri = Annotated[str, AfterValidator(uris.user_uri)]
+AgentUri = Annotated[str, AfterValidator(uris.agent_uri)]
+Token = Annotated[str, Field(min_length=1, max_length=1_024)]
+
+
+class Body(BaseModel):
+    """What a client sends: nothing unknown in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """What the server answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CallRef(Body):
+    """A call on a PBX; ``id`` is the user leg's."""
+
+    pbx: Annotated[str, Field(min_length=1, max_length=63)]
+    id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
+class NewSession(Body):
+    """Body of ``POST /v1/sessions``."""
+
+    type: CollabType
+    user_uri: UserUri
+    agent_uri: AgentUri
+    initiator: RoleName = "user"
+    call: CallRef | None = None
+    attributes: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @field_validator("attributes")
+    @classmethod
+    def _bounded(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        try:
+            size = len(json.dumps(value, ensure_ascii=False).encode())
+        except (RecursionError, UnicodeEncodeError):
+            raise ValueError("too deep, or not Unicode") from None
+        if size > MAX_ATTRIBUTES:
+            raise ValueError(f"may have {MAX_ATTRIBUTES} bytes as JSON, has {size}")
+        return value
+
+
+class SessionQuery(BaseModel):
+    """Parameters of ``GET /v1/sessions``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: StateName | None = None
+    agent_uri: str | None = None
+    user_uri: str | None = None
+    call_id: str | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    after: Annotated[str, Field(pattern=r"^[0-9.e+]{1,30}_[0-9a-f]{1,40}$")] | None = None
+
+
+class Party(Answer):
+    """One side of a session; ``join_url`` while it may still be opened, for those who may know."""
+
+    uri: str
+    join_url: str | None
+
+
+class CallShown(Answer):
+    """The call of a session."""
+
+    pbx: str
+    id: str
+    aliases: list[str]
+
+
+class SessionDocument(Answer):
+    """A session."""
+
+    id: str
+    state: StateName
+    reason: ReasonName | None
+    type: CollabType
+    initiator: RoleName
+    user: Party
+    agent: Party | None
+    call: CallShown | None
+    created: AwareDatetime
+    attributes: dict[str, Any]
+
+
+class SessionList(Answer):
+    """A page of sessions, newest first."""
+
+    items: list[SessionDocument]
+    next: str | None
+
+
+class EventShown(Answer):
+    """A change of a session."""
+
+    n: int
+    at: AwareDatetime
+    kind: str
+    old: str | None
+    new: str | None
+    cause: str
+
+
+class EventList(Answer):
+    """A page of a session's changes, oldest first."""
+
+    items: list[EventShown]
+    next: str | None
+
+
+class EventQuery(BaseModel):
+    """Parameters of ``GET /v1/sessions/{id}/events``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    after: Annotated[int, Field(ge=0)] = 0
+    limit: Annotated[int, Field(ge=1, le=500)] = 200
+
+
+class EndBody(Body):
+    """Body of ``POST /v1/sessions/{id}/end``; a client with a key may say who ends it."""
+
+    reason: Literal["agent", "user", "expired"] = "agent"
+
+
+class InvitationBody(Body):
+    """Body of ``POST /v1/sessions/{id}/invitations``."""
+
+    role: RoleName
+    send: bool = False
+    """Send the link to the user's terminal again."""
+
+
+class InvitationMade(Answer):
+    """The new link; the one before is dead."""
+
+    join_url: str
+
+
+class NoteBody(Body):
+    """Body of ``POST /v1/sessions/{id}/note``."""
+
+    note: Annotated[str, Field(max_length=10_000), AfterValidator(_text)] = ""
+    outcome: Annotated[str, Field(max_length=80), AfterValidator(_printable)] = ""
+
+
+class JoinBody(Body):
+    """Body of ``POST /v1/join`` and ``POST /v1/join/look``."""
+
+    token: Token
+
+
+class RoleBody(Body):
+    """Body of ``POST /v1/sessions/{id}/token``; for a browser that holds both sides."""
+
+    role: RoleName | None = None
+
+
+class Sync(Answer):
+    """How to open the session's document."""
+
+    url: str
+    room: str
+    token: str
+    expires: AwareDatetime
+
+
+class Joined(Answer):
+    """Answer of ``POST /v1/join`` and ``POST /v1/sessions/{id}/token``."""
+
+    session: str
+    role: RoleName
+    type: CollabType
+    sync: Sync
+    csrf: str
+
+
+class Uri(Answer):
+    """Somebody's address."""
+
+    uri: str
+
+
+class CallBrief(Answer):
+    """A call's place and id."""
+
+    pbx: str
+    id: str
+
+
+class PresenceShown(Answer):
+    """Whether somebody is there; ``since`` when they came, or went."""
+
+    connected: bool
+    since: AwareDatetime | None
+    joined: bool
+
+
+class InvitationShown(Answer):
+    """What became of an invitation."""
+
+    state: Literal["none", "pending", "sent", "failed", "unknown", "joined", "revoked"]
+    detail: str
+
+
+class Brand(Answer):
+    """The business."""
+
+    name: str
+
+
+class WrapUp(Answer):
+    """What the agent wrote down."""
+
+    note: str
+    outcome: str
+
+
+class View(Answer):
+    """A session as the pages of its two sides show it; the last three only the agent's."""
+
+    id: str
+    state: StateName
+    reason: ReasonName | None
+    type: CollabType
+    initiator: RoleName
+    user: Uri
+    agent: Uri | None
+    queue: str | None
+    position: int | None
+    held: bool
+    created: AwareDatetime
+    since: AwareDatetime
+    ended: AwareDatetime | None
+    presence: dict[RoleName, PresenceShown]
+    word: str
+    brand: Brand
+    panels: list[CollabType]
+    call: CallBrief | None = None
+    invitation: dict[RoleName, InvitationShown] | None = None
+    wrap_up: WrapUp | None = None
+
+
+class Look(Answer):
+    """What a join link leads to, before it is opened."""
+
+    role: RoleName
+    type: CollabType
+    word: str
+    brand: Brand
+    agent: Uri | None

@@ -1,0 +1,216 @@
+"""What happens to a session: it is made, follows its call, is joined, changes its agent, ends."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from collab_server.db.models import Call, CollabSession, Participant
+from collab_server.sessions import invitations
+from collab_server.sessions.history import record, stop, trace
+from collab_server.sessions.states import (
+    WAITING,
+    Reason,
+    State,
+    Trigger,
+    after,
+    of_call,
+    reason_of,
+)
+
+if TYPE_CHECKING:
+    from collab_server.db.engine import Work
+    from collab_server.services import Services
+
+TYPES = ("form", "cobrowse", "chat", "whiteboard", "files", "screen", "video")
+"""Collaboration types; anything else leaves a call an ordinary one."""
+
+
+def create(
+    work: Work,
+    *,
+    type: str,  # noqa: A002 - the contract's word
+    initiator: str,
+    user_uri: str,
+    call: Call | None,
+    cause: str,
+    attributes: dict[str, Any] | None = None,
+) -> CollabSession:
+    """Make the session of a collaboration; it starts as `requested`."""
+    session = CollabSession(
+        id=secrets.token_hex(10),
+        state=State.REQUESTED.value,
+        type=type,
+        panels=[type],
+        initiator=initiator,
+        user_uri=user_uri,
+        call=call.id if call else None,
+        held=False,
+        both_in=False,
+        attributes=attributes or {},
+        created=work.now,
+        since=work.now,
+        events=0,
+    )
+    work.db.add(session)
+    work.db.flush()
+    invitations.person(work, session, "user", user_uri)
+    if call is not None:
+        call.session_id = session.id
+        call.stopped_stage = call.stopped_reason = None
+    record(work, session, "state", cause, new=State.REQUESTED.value)
+    trace(work, call, "server", f"session {session.id} made ({type}): {cause}")
+    work.touch(session.id, everyone=True)
+    return session
+
+
+def move(work: Work, session: CollabSession, trigger: Trigger, cause: str) -> None:
+    """Take a session to the state that follows."""
+    old = State(session.state)
+    new = after(old, trigger)
+    if new is old:
+        return
+    session.state, session.since = new.value, work.now
+    record(work, session, "state", cause, old=old.value, new=new.value)
+    work.touch(session.id, everyone=old in WAITING or new in WAITING)
+
+
+def follow(services: Services, work: Work, session: CollabSession, call: Call) -> None:
+    """Bring a session to what its call is now."""
+    if session.state == State.ENDED:
+        return
+    if call.state == "ended":
+        end(services, work, session, call, reason_of(call.cause), f"call: {call.cause or 'ended'}")
+        return
+    _copy(work, session, call)
+    trigger = of_call(call.state, served=call.agent_uri is not None, both_in=session.both_in)
+    if call.agent_uri is not None and trigger in (Trigger.SERVED, Trigger.RESUMED):
+        serve(services, work, session, call, call.agent_uri, f"call: {call.state}")
+    else:
+        move(work, session, trigger, f"call: {call.state}")
+
+
+def _copy(work: Work, session: CollabSession, call: Call) -> None:
+    waiting = call.state == "queued"
+    queue, position = (call.queue, call.position) if waiting else (session.queue, None)
+    if (session.queue, session.position) != (queue, position):
+        session.queue, session.position = queue, position
+        work.touch(session.id, everyone=State(session.state) in WAITING)
+    if session.held != call.held:
+        session.held = call.held
+        record(work, session, "held", "call", new="yes" if call.held else "no")
+        work.touch(session.id)
+
+
+def serve(
+    services: Services,
+    work: Work,
+    session: CollabSession,
+    call: Call | None,
+    agent_uri: str,
+    cause: str,
+) -> None:
+    """Give a session to an agent: the one before is out, this one and the user are invited."""
+    old = session.agent_uri
+    if old != agent_uri and old is not None:
+        invitations.revoke(services, work, session, call, old)
+    session.agent_uri = agent_uri
+    move(work, session, Trigger.RESUMED if session.both_in else Trigger.SERVED, cause)
+    if old == agent_uri:
+        return
+    record(work, session, "agent", cause, old=old, new=agent_uri)
+    trace(
+        work, call, "server", f"agent {agent_uri}" if old is None else f"agent {old} -> {agent_uri}"
+    )
+    invitations.invite(services, work, session, call, "agent")
+    if old is None:
+        invitations.invite(services, work, session, call, "user")
+
+
+def join(work: Work, session: CollabSession, guest: Participant, how: str) -> None:
+    """Note that a participant came in; with the second of the two the session is active."""
+    if guest.joined is not None:
+        return
+    guest.joined = work.now
+    guest.invitation, guest.detail = "joined", ""
+    record(work, session, "joined", how, new=guest.uri)
+    trace(work, _call(work, session), "browser", f"{guest.role} {guest.uri} joined: {how}")
+    work.touch(session.id)
+    present = work.db.scalars(
+        select(Participant.role).where(
+            Participant.session_id == session.id,
+            Participant.joined.is_not(None),
+            Participant.revoked.is_(None),
+        )
+    )
+    if session.state != State.ENDED and set(present) == {"user", "agent"}:
+        session.both_in = True
+        move(work, session, Trigger.BOTH_IN, "both sides are in")
+
+
+def open_panel(work: Work, session: CollabSession, type: str, cause: str) -> None:  # noqa: A002
+    """Open one more panel in a session that stands."""
+    if type in session.panels:
+        return
+    session.panels = [*session.panels, type]
+    record(work, session, "panel", cause, new=type)
+    trace(work, _call(work, session), "server", f"panel {type} opened")
+    work.touch(session.id)
+
+
+def end(
+    services: Services,
+    work: Work,
+    session: CollabSession,
+    call: Call | None,
+    reason: Reason,
+    cause: str,
+) -> None:
+    """End a session; the agent keeps it for `grace` seconds more."""
+    if session.state == State.ENDED:
+        return
+    move(work, session, Trigger.OVER, cause)
+    session.reason = reason.value
+    session.ended = work.now
+    session.position = None
+    session.held = False
+    invitations.withdraw_all(work, session)
+    trace(work, call, "end", f"session ended: {reason}")
+    if session.agent_uri is not None:
+        session.grace_until = work.now + services.settings.server.grace
+        services.alarm.set(session.grace_until)
+    elif call is not None:
+        stop(work, call, *_why_no_agent(session, reason))
+
+
+def _why_no_agent(session: CollabSession, reason: Reason) -> tuple[str, str]:
+    where = f"queue {session.queue}" if session.queue else "a queue"
+    if reason is Reason.ABANDONED:
+        return "queue", f"abandoned in {where} before an agent took the call"
+    if reason is Reason.QUEUE_TIMEOUT:
+        return "queue", f"{where} gave up before an agent took the call"
+    if reason is Reason.LOST:
+        return "agent", "the PBX no longer had the call when the connector looked again"
+    return "agent", f"no agent was known before the call ended ({reason})"
+
+
+def close_grace(services: Services, work: Work) -> float | None:
+    """End the agents' access to sessions whose grace is over; says when the next one's is."""
+    due = select(CollabSession).where(CollabSession.grace_until <= work.now)
+    for session in work.db.scalars(due).all():
+        session.grace_until = None
+        record(work, session, "closed", "grace is over", old=session.agent_uri)
+        work.touch(session.id)
+        work.after_commit(_closing(services, session.id))
+    soonest = select(CollabSession.grace_until).where(CollabSession.grace_until.is_not(None))
+    return work.db.scalar(soonest.order_by(CollabSession.grace_until).limit(1))
+
+
+def _closing(services: Services, session_id: str) -> Any:
+    return lambda: services.hub.close_session(session_id, "agent", None, 4410)
+
+
+def _call(work: Work, session: CollabSession) -> Call | None:
+    return work.db.get(Call, session.call) if session.call is not None else None

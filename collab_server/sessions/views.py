@@ -1,0 +1,161 @@
+"""A session as others see it: the API's JSON, and the view on the pages of its two sides."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from collab_server.db.models import Call, CallAlias, CollabSession, Invitation, Participant
+from collab_server.times import iso, iso_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.orm import Session
+
+    from collab_server.realtime.hub import Present
+    from collab_server.services import Services
+    from collab_server.sessions.links import Role
+
+NOBODY: dict[str, Any] = {"connected": False, "since": None, "joined": False}
+
+
+class Views:
+    """Shows sessions, whose participants and calls it reads in one go."""
+
+    def __init__(self, services: Services, db: Session, sessions: Sequence[CollabSession]) -> None:
+        self._services = services
+        self._db = db
+        self._people: dict[str, list[Participant]] = defaultdict(list)
+        self._calls: dict[int, Call] = {}
+        ids = [session.id for session in sessions]
+        if ids:
+            for person in db.scalars(select(Participant).where(Participant.session_id.in_(ids))):
+                self._people[person.session_id].append(person)
+        calls = {session.call for session in sessions if session.call is not None}
+        if calls:
+            for call in db.scalars(select(Call).where(Call.id.in_(calls))):
+                self._calls[call.id] = call
+
+    def participant(self, session: CollabSession, role: Role) -> Participant | None:
+        """Who holds a role in a session now."""
+        uri = session.user_uri if role == "user" else session.agent_uri
+        return next((p for p in self._people[session.id] if p.role == role and p.uri == uri), None)
+
+    def agents(self, session: CollabSession) -> list[str]:
+        """The URIs of everybody who is or was the session's agent."""
+        return [p.uri for p in self._people[session.id] if p.role == "agent"]
+
+    def view(self, session: CollabSession, role: Role) -> dict[str, Any]:
+        """The session as the page of this role shows it."""
+        user = self.participant(session, "user")
+        agent = self.participant(session, "agent")
+        present = self._services.hub.presence(session.id)
+        shown: dict[str, Any] = {
+            "id": session.id,
+            "state": session.state,
+            "reason": session.reason,
+            "type": session.type,
+            "initiator": session.initiator,
+            "user": {"uri": session.user_uri},
+            "agent": {"uri": session.agent_uri} if session.agent_uri else None,
+            "queue": session.queue,
+            "position": session.position,
+            "held": session.held,
+            "created": iso(session.created),
+            "since": iso(session.since),
+            "ended": iso_or_none(session.ended),
+            "presence": {
+                "user": _presence(user, present),
+                "agent": _presence(agent, present),
+            },
+            "word": self._services.signer.word(session.id),
+            "brand": {"name": self._services.brand},
+            "panels": list(session.panels),
+        }
+        if role == "agent":
+            call = self._calls.get(session.call) if session.call is not None else None
+            shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
+            shown["invitation"] = {"user": _invitation(user), "agent": _invitation(agent)}
+            shown["wrap_up"] = wrap_up(session)
+        return shown
+
+    def document(
+        self, session: CollabSession, links: Iterable[Role] = ("user", "agent")
+    ) -> dict[str, Any]:
+        """The session as the API's contract has it; join URLs only of the roles in `links`."""
+        roles = set(links)
+        call = self._calls.get(session.call) if session.call is not None else None
+        agent = None
+        if session.agent_uri:
+            agent = {"uri": session.agent_uri, "join_url": self._join_url(session, "agent", roles)}
+        return {
+            "id": session.id,
+            "state": session.state,
+            "reason": session.reason,
+            "type": session.type,
+            "initiator": session.initiator,
+            "user": {"uri": session.user_uri, "join_url": self._join_url(session, "user", roles)},
+            "agent": agent,
+            "call": self._call(call) if call else None,
+            "created": iso(session.created),
+            "attributes": session.attributes,
+        }
+
+    def _call(self, call: Call) -> dict[str, Any]:
+        return {"pbx": call.pbx, "id": call.call_id, "aliases": aliases(self._db, call)}
+
+    def _join_url(self, session: CollabSession, role: Role, roles: set[Role]) -> str | None:
+        person = self.participant(session, role)
+        if role not in roles or person is None:
+            return None
+        link = self._db.scalar(
+            select(Invitation)
+            .where(
+                Invitation.participant == person.id,
+                Invitation.used.is_(None),
+                Invitation.revoked.is_(None),
+                Invitation.expires > self._services.clock(),
+            )
+            .order_by(Invitation.created.desc())
+            .limit(1)
+        )
+        return join_url(self._services, link) if link else None
+
+
+def join_url(services: Services, link: Invitation) -> str:
+    """The address that exchanges a join link."""
+    role: Role = "user" if link.role == "user" else "agent"
+    token = services.signer.join_token(link.id, link.session_id, role, link.uri)
+    return f"{services.settings.url}/join#{token}"
+
+
+def aliases(db: Session, call: Call) -> list[str]:
+    """The other ids of a call, oldest first."""
+    return list(db.scalars(select(CallAlias.alias).where(CallAlias.call == call.id)))
+
+
+def wrap_up(session: CollabSession) -> dict[str, Any] | None:
+    """What the agent wrote down about the session; None: nothing yet."""
+    if session.note is None and session.outcome is None:
+        return None
+    return {"note": session.note or "", "outcome": session.outcome or ""}
+
+
+def _presence(person: Participant | None, present: Iterable[Present]) -> dict[str, Any]:
+    if person is None:
+        return dict(NOBODY)
+    here = next((p for p in present if p.role == person.role and p.uri == person.uri), None)
+    return {
+        "connected": here is not None,
+        "since": iso(here.since) if here else iso_or_none(person.left),
+        "joined": person.joined is not None,
+    }
+
+
+def _invitation(person: Participant | None) -> dict[str, Any]:
+    if person is None:
+        return {"state": "none", "detail": ""}
+    return {"state": person.invitation, "detail": person.detail}

@@ -1,0 +1,262 @@
+"""The server's settings: every name, default and check, and where a wrong one came from.
+
+A setting comes from the TOML file (``[server]``, and of each ``[pbx.NAME]`` only ``key``: the rest
+of those tables is the connectors' business) and from the environment, which wins:
+``TANDEM_SERVER__GRACE``, ``TANDEM_SERVER__API_KEYS__CRM``, ``TANDEM_PBX__HQ__KEY``. A secret may
+also stand in a file named by ``…_FILE``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from collab_server.settings_sources import SettingsError, from_environment, from_toml
+
+__all__ = ["PbxSettings", "ServerSettings", "Settings", "SettingsError", "SiteSettings"]
+
+MIN_SECRET = 16
+"""Characters the signing secret must have: what signs links must not be guessable."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+"""Name of a table: a PBX, a site, an API client."""
+
+
+def _key(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+class SiteSettings(BaseModel):
+    """``[server.sites.NAME]``: pages that may post calls without a telephone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: SecretStr
+    origins: tuple[str, ...] = ()
+
+    _check_key = field_validator("key")(_key)
+
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+                raise ValueError(
+                    f"expected an origin such as https://www.example.org, not {origin!r}"
+                )
+        return tuple(origin.rstrip("/") for origin in value)
+
+
+class PbxSettings(BaseModel):
+    """``[pbx.NAME]``, as far as the server reads it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    key: SecretStr
+
+    _check_key = field_validator("key")(_key)
+
+
+class ServerSettings(BaseModel):
+    """``[server]``. The defaults of all settings stand here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = "127.0.0.1:8080"
+    url: str = ""
+    """As browsers reach it; empty: ``http://`` and `listen`."""
+    trusted_proxies: tuple[str, ...] = ()
+    database: str = "sqlite:///tandem.db"
+    redis: str = ""
+    secret: SecretStr
+    grace: int = Field(default=30, ge=0, le=86_400)
+    """Seconds the agent keeps a session after the hang-up."""
+    retention: int = Field(default=30, ge=1, le=3_650)
+    """Days."""
+    api_keys: dict[Name, SecretStr] = Field(default_factory=dict)
+    sites: dict[Name, SiteSettings] = Field(default_factory=dict)
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+            raise ValueError('expected an address and a port, such as "127.0.0.1:8080"')
+        return value
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or len(value) > 200:
+            raise ValueError('expected an address such as "https://tandem.example.org"')
+        if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be scheme, host and port only: the server answers at the root")
+        return value.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for item in value:
+            try:
+                ipaddress.ip_network(item, strict=False)
+            except ValueError:
+                raise ValueError(f"expected IP addresses or networks, not {item!r}") from None
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _check_database(cls, value: str) -> str:
+        if value.startswith("sqlite:///") and len(value) > len("sqlite:///"):
+            return value
+        if value.startswith("postgresql+psycopg://"):
+            if importlib.util.find_spec("psycopg") is None:
+                raise ValueError("PostgreSQL needs: pip install 'tandem[postgres]'")
+            return value
+        raise ValueError('expected "sqlite:///FILE" or "postgresql+psycopg://…"')
+
+    @field_validator("secret")
+    @classmethod
+    def _check_secret(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < MIN_SECRET:
+            raise ValueError(f"too short, at least {MIN_SECRET} characters (openssl rand -hex 32)")
+        return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _check_keys(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, key in value.items():
+            if not key.get_secret_value().strip():
+                raise ValueError(f"the key of {name!r} must not be empty")
+        return value
+
+    @field_validator("redis")
+    @classmethod
+    def _check_redis(cls, value: str, info: Any) -> str:
+        database = info.data.get("database", "")
+        if value and database.startswith("sqlite"):
+            raise ValueError(
+                "several servers cannot share an SQLite file; set server.database to PostgreSQL, "
+                "or leave server.redis empty"
+            )
+        if value and database:
+            raise ValueError("this version does not share work between servers yet; leave it empty")
+        return value
+
+
+class Settings(BaseSettings):
+    """Everything the server is told. Made by `load`."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    server: ServerSettings
+    pbx: dict[Name, PbxSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_keys_differ(self) -> Self:
+        seen: dict[str, str] = {}
+        for name, key in self.keys():
+            other = seen.setdefault(key, name)
+            if other != name:
+                raise ValueError(f"{name}: the same key as {other}; every key must be another one")
+        return self
+
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """Every bearer key, as (name of the setting, key)."""
+        for name, key in self.server.api_keys.items():
+            yield f"server.api_keys.{name}", key.get_secret_value()
+        for name, site in self.server.sites.items():
+            yield f"server.sites.{name}.key", site.key.get_secret_value()
+        for name, pbx in self.pbx.items():
+            yield f"pbx.{name}.key", pbx.key.get_secret_value()
+
+    @property
+    def url(self) -> str:
+        """The server's address as browsers reach it, without a slash at the end."""
+        return self.server.url or f"http://{self.server.listen}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the server over https."""
+        return self.url.startswith("https:")
+
+    @property
+    def secret(self) -> str:
+        """What signs links and tokens."""
+        return self.server.secret.get_secret_value()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` hands over counts: it has read file and environment itself."""
+        return (init_settings,)
+
+
+SECRETS = ("server.secret", "server.api_keys.*", "server.sites.*.key", "pbx.*.key")
+"""Settings that may also come from a file named by ``…_FILE``."""
+
+LISTS = ("server.trusted_proxies", "server.sites.*.origins")
+"""Settings that the environment gives as a list: JSON, or separated by commas."""
+
+
+def setting_names() -> list[str]:
+    """Every setting the server reads, as the documentation names it (``server.sites.*.key``)."""
+    names = [f"server.{name}" for name in ServerSettings.model_fields if name != "sites"]
+    names[names.index("server.api_keys")] += ".*"
+    names += [f"server.sites.*.{name}" for name in SiteSettings.model_fields]
+    return names + [f"pbx.*.{name}" for name in PbxSettings.model_fields]
+
+
+def load(path: Path, environment: Mapping[str, str], *, required: bool = False) -> Settings:
+    """Read the settings from a TOML file and the environment.
+
+    A file that is not there counts as empty unless it is `required`. Raises SettingsError, whose
+    text is one line that names the setting.
+    """
+    values = from_toml(path, required=required)
+    origins = dict.fromkeys(values, path.name)
+    origins |= from_environment(values, environment, setting_names(), SECRETS, LISTS)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise SettingsError(_explain(first, origins, path)) from None
+
+
+def _explain(error: Any, origins: Mapping[str, str], path: Path) -> str:
+    where = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        text = "there is no such setting"
+    elif error["type"] == "missing":
+        text = f"is not set (in {path.name}, or as TANDEM_{where.upper().replace('.', '__')})"
+    elif where in origins and origins[where] != path.name:
+        text = f"{text} (from {origins[where]})"
+    return f"{where}: {text}" if where else text

@@ -1,0 +1,45 @@
+"""The addresses of people: which strings count as the URI of a user or an agent."""
+
+from __future__ import annotations
+
+import re
+
+MAX_URI = 255
+"""Characters a URI may have."""
+
+_USER = re.compile(r"(?:sips?|tel|mailto|web):[^\s<>\"\\^`{|}\x00-\x20\x7f-\x9f]+")
+_AGENT = re.compile(
+    r"sips?:[^\s<>\"\\^`{|}@\x00-\x20\x7f-\x9f]+@[^\s<>\"\\^`{|}@\x00-\x20\x7f-\x9f]+"
+)
+
+
+def is_user_uri(text: str) -> bool:
+    """Whether `text` is ``sip:``, ``sips:``, ``tel:``, ``mailto:`` or ``web:`` and something."""
+    return len(text) <= MAX_URI and _USER.fullmatch(text) is not None
+
+
+def is_agent_uri(text: str) -> bool:
+    """Whether `text` is ``sip:<agent>@<domain>``."""
+    return len(text) <= MAX_URI and _AGENT.fullmatch(text) is not None
+
+
+def user_uri(text: str) -> str:
+    """Give `text` back when it is a user URI; raise ValueError otherwise."""
+    if not is_user_uri(text):
+        raise ValueError(
+            "expected a URI such as sip:alice@example.org, tel:+861012345678 or mailto:"
+        )
+    return text
+
+
+def agent_uri(text: str) -> str:
+    """Give `text` back when it is an agent URI; raise ValueError otherwise."""
+    if not is_agent_uri(text):
+        raise ValueError("expected a URI such as sip:wang@example.org")
+    return text
+
+
+def short(uri: str) -> str:
+    """The part of a URI a person reads: ``sip:wang@example.org`` -> ``wang``."""
+    rest = uri.partition(":")[2] or uri
+    return rest.partition("@")[0] or rest
