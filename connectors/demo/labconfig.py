@@ -38,7 +38,8 @@ _WAIT = {"nobody": ",,,,15"}
 _MODULES = """
 res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject
 res_pjsip res_pjsip_session res_pjsip_sdp_rtp res_pjsip_caller_id
-res_pjsip_endpoint_identifier_user res_pjsip_dtmf_info res_pjsip_refer res_pjsip_messaging
+res_pjsip_endpoint_identifier_user res_pjsip_authenticator_digest
+res_pjsip_dtmf_info res_pjsip_refer res_pjsip_messaging
 res_pjsip_header_funcs res_pjsip_pubsub res_pjsip_nat res_pjsip_rfc3326 res_rtp_asterisk
 res_musiconhold res_speech res_agi res_manager_devicestate res_manager_presencestate
 app_dial app_queue app_userevent app_stack app_playback app_senddtmf app_read app_originate
@@ -133,8 +134,8 @@ def pjsip_conf(port: int, contacts: Mapping[str, int]) -> str:
     parts = [
         "[global]\ntype=global\nuser_agent=lab\n",
         f"[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:{port}\n",
-        # Every message of the lab's telephones is handled at once, none is put off.
-        "[system]\ntype=system\nthreadpool_initial_size=10\ntimer_t1=500\n",
+        # SIPp drops what comes while it is about to send: send it again soon.
+        "[system]\ntype=system\ntimer_t1=100\ntimer_b=6400\n",
     ]
     for name, contact in contacts.items():
         trusts = "trust_id_inbound=yes\n" if name == "trunk" else ""
