@@ -4,6 +4,8 @@ import type { AgentAccount, DeskLists, View } from "./types";
 
 /** Sessions shown as recent, at most. */
 const RECENT = 50;
+/** Sessions in the other lists, at most. */
+const MOST = 500;
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5_000;
 /** The socket is quiet for long; this tells a slow start from a dead network. */
@@ -112,12 +114,14 @@ export class DeskFeed {
   #replace(lists: DeskLists): void {
     const known = new Set(this.current.value.map((view) => view.id));
     const first = !this.loaded.value;
-    this.current.value = lists.current;
-    this.waiting.value = lists.waiting;
-    this.recent.value = lists.recent.slice(0, RECENT);
+    const all = [...lists.current, ...lists.waiting, ...lists.recent];
+    const of = (list: typeof this.current) => all.filter((view) => this.listOf(view) === list);
+    this.current.value = of(this.current).sort(newestFirst);
+    this.waiting.value = of(this.waiting).sort((a, b) => newestFirst(b, a));
+    this.recent.value = of(this.recent).sort(newestFirst).slice(0, RECENT);
     this.loaded.value = true;
     if (first) return;
-    lists.current.filter((view) => !known.has(view.id)).forEach(this.fresh);
+    this.current.value.filter((view) => !known.has(view.id)).forEach(this.fresh);
   }
 
   #place(view: View): void {
@@ -128,7 +132,8 @@ export class DeskFeed {
       }
     }
     const list = this.listOf(view);
-    list.value = [view, ...list.value].sort(newestFirst).slice(0, list === this.recent ? RECENT : 500);
+    const order = list === this.waiting ? (a: View, b: View) => newestFirst(b, a) : newestFirst;
+    list.value = [view, ...list.value].sort(order).slice(0, list === this.recent ? RECENT : MOST);
     if (list === this.current && isNew) this.fresh(view);
   }
 

@@ -7,24 +7,32 @@ export interface Check {
   detail: string;
 }
 
+/** Members of the answer that are checks, in the order they are shown. */
+const PARTS = ["database", "realtime"];
+
 export async function readiness(): Promise<{ ready: boolean; checks: Check[] }> {
   try {
     const response = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
     const data = (await response.json()) as Record<string, unknown>;
-    return { ready: response.ok, checks: checksOf(data["checks"]) };
+    const detail = typeof data["detail"] === "string" ? data["detail"] : "";
+    return { ready: response.ok, checks: [...parts(data, detail), ...connectors(data["pbx"])] };
   } catch {
     return { ready: false, checks: [{ name: "/readyz", ok: false, detail: t("error.unreachable") }] };
   }
 }
 
-/** A check is `name: true`, `name: "ok"` or `name: {ok, detail}`. */
-function checksOf(value: unknown): Check[] {
+function parts(data: Record<string, unknown>, detail: string): Check[] {
+  return PARTS.filter((part) => part in data).map((part) => {
+    const ok = data[part] === "ok";
+    return { name: t(part === "database" ? "setup.database" : "setup.realtime"), ok, detail: ok ? "" : detail };
+  });
+}
+
+/** Whether each PBX has a connector with its link open. */
+function connectors(value: unknown): Check[] {
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value as Record<string, unknown>).map(([name, said]) => {
-    if (typeof said === "object" && said !== null) {
-      const { ok, detail } = said as Record<string, unknown>;
-      return { name, ok: ok === true, detail: typeof detail === "string" ? detail : "" };
-    }
-    return { name, ok: said === true || said === "ok", detail: typeof said === "string" && said !== "ok" ? said : "" };
+  return Object.entries(value as Record<string, unknown>).map(([pbx, linked]) => {
+    const detail = linked === true ? t("setup.linked") : t("setup.notLinked", { pbx });
+    return { name: t("setup.connector", { pbx }), ok: linked === true, detail };
   });
 }

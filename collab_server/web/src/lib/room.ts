@@ -250,7 +250,7 @@ export class Room {
   }
 
   #refused(problem: Problem): void {
-    const gone = GONE_STATUS[problem.status];
+    const gone = problem.why === "revoked" ? "transferred" : GONE_STATUS[problem.status];
     if (gone) {
       this.gone.value = gone;
       this.link.value = "offline";

@@ -22,6 +22,7 @@ export function Health() {
     EVERY_MS,
     "",
   );
+  const fine = answer?.ready && answer.checks.every((check) => check.ok);
   return (
     <section class="box" aria-labelledby="health-title">
       <div class="box-head">
@@ -34,9 +35,9 @@ export function Health() {
       </div>
       {answer ? (
         <>
-          <p class={`state ink-${answer.ready ? "live" : "danger"}`} role="status">
+          <p class={`state ink-${fine ? "live" : "danger"}`} role="status">
             <span class="dot" aria-hidden="true" />
-            {t(answer.ready ? "setup.ready" : "setup.notReady")}
+            {t(fine ? "setup.ready" : "setup.notReady")}
           </p>
           {answer.checks.length > 0 && (
             <ul class="checks">
