@@ -1,4 +1,4 @@
-"""One server and one Chromium for the tests of the pages; every test has its own call and people."""
+"""One server and one Chromium for these tests; every test has a call and people of its own."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from tests.browser.conftest import People
     from tests.browser.world import Agent, PhoneCall
