@@ -327,6 +327,8 @@ class Application:
     # --- births, moves and ends ----------------------------------------------------------
 
     def _create(self, leg_id: str, now: float, *, recovered: bool = False) -> Call:
+        if (known := self._names.get(leg_id)) is not None:
+            return known  # A call that was anchored here and has moved on.
         leg = self.cti.legs.get(leg_id)
         uri = number_uri(leg.number if leg else "", self._domain)
         call = Call(leg_id, leg_id, uri, CallState.REQUESTED, now)
@@ -382,7 +384,7 @@ class Application:
     def _swapped(self, old: str, new: str, now: float) -> None:
         """A leg took another's place in a bridge: the user's place moves, an agent's does not."""
         call, leg = self._anchors.get(old), self.cti.legs.get(new)
-        if call is None or new in self._anchors or leg is None:
+        if call is None or new in self._names or leg is None:
             return
         if is_phone(leg) and self.cti.agent_uri(leg) is None:
             self._move(call, new, now)
