@@ -1,7 +1,8 @@
 """Stock web sockets: the hub behind uvicorn's own, selectable instead of the splice.
 
-Behaves as the splice does, with two differences that uvicorn makes: a message above four times
-`Limits.message` is closed with 1009 instead of 4413, and every socket is pinged as links are.
+Behaves as the splice does, with three differences that uvicorn makes: a message above four times
+`Limits.message` is closed with 1009 instead of 4413, every socket is pinged as links are, and what
+was written to a peer that stopped reading stays in memory until its connection ends.
 """
 
 from __future__ import annotations
@@ -110,6 +111,8 @@ class AsgiConnection:
             self._closing = (code, reason)
             self._wake.set()
             self._close_wanted.set()
+            # Later, for the hub may be in the middle of telling all its sockets something.
+            asyncio.get_running_loop().call_soon(self._handler.closed)
 
     async def _read(self, receive: Receive) -> None:
         while True:

@@ -34,7 +34,7 @@ class Handler(Protocol):
     """One admitted web socket, as the port drives it.
 
     The port calls `opened` at most once, then `received` for each message, and in every case
-    `closed` once at the end, also when the socket never opened.
+    `closed` at the end, once or more, also when the socket never opened.
     """
 
     is_link: bool
@@ -49,7 +49,7 @@ class Handler(Protocol):
         ...
 
     def closed(self) -> None:
-        """The connection is gone."""
+        """The connection is gone, or about to go."""
         ...
 
 

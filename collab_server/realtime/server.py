@@ -190,14 +190,14 @@ def bind(listen: str) -> socket.socket:
     """
     host, separator, port = listen.rpartition(":")
     if not separator or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"listen: {listen!r} is not host:port")
+        raise ValueError(f"{listen!r} is not host:port")
     host = host.removeprefix("[").removesuffix("]")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise OSError(f"listen: {host!r} is no host of this machine: {error.strerror}") from None
+        raise OSError(f"cannot listen on {listen}: {error.strerror}") from None
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -205,7 +205,7 @@ def bind(listen: str) -> socket.socket:
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
-        raise OSError(error.errno, f"cannot listen on {listen}: {error.strerror}") from None
+        raise OSError(f"cannot listen on {listen}: {error.strerror}") from None
     opened.setblocking(False)
     return opened
 

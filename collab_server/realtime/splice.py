@@ -338,7 +338,10 @@ class PicowsConnection(WSListener):
     def close(self, code: int, reason: str = "") -> None:
         """See `connection.Connection`."""
         if self._close_by is None and self._transport is not None:
-            self._close_by = asyncio.get_running_loop().time() + self._limits.close
+            loop = asyncio.get_running_loop()
+            self._close_by = loop.time() + self._limits.close
+            # Later, for the hub may be in the middle of telling all its sockets something.
+            loop.call_soon(self._handler.closed)
             self._transport.send_close(cast("Any", code), reason.encode()[:123])
 
     def abort(self) -> None:
