@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Sequence
 
 from .asterisk import lab
@@ -15,6 +14,7 @@ from .asterisk.faults import Faults
 from .asterisk.pbx import Pbx
 from .asterisk.server import AmiServer
 from .asterisk.users import ManagerUser, classes
+from .clock import Clock
 from .runner import Outcome, run, run_many
 from .script import CALLER, Call
 from .world import Phone, WorldSpec
@@ -39,14 +39,18 @@ class Simulator:
         features: Sequence[Feature] = lab.FEATURES,
         users: Iterable[ManagerUser] = (CONNECTOR, LAB),
         *,
-        clock: Callable[[], float] = time.time,
+        speed: float = 1.0,
         seed: int | None = None,
         answer_delay: float = 0.0,
         timestamps: bool = True,
         auth_timeout: float = 30.0,
         refusal_delay: float = 1.0,
     ) -> None:
-        """Without arguments the switch of `asterisk.lab`. `clock` gives seconds since the epoch."""
+        """Without arguments the switch of `asterisk.lab`, in real time.
+
+        `speed`: how many times faster than real all that is timed in calls goes.
+        """
+        clock = Clock(speed)
         spec = world or lab.world()
         self.pbx = Pbx(
             spec,

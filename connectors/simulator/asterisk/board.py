@@ -64,7 +64,7 @@ class Switchboard:
         pbx = self.pbx
         match step:
             case Wait(seconds):
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(pbx.clock.real(seconds))
             case Until(state, phone, within):
                 await call.until(state, phone, within)
             case Answer(phone):

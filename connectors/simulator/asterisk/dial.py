@@ -102,7 +102,7 @@ def begin(thread: CallThread, callee: Channel, dial_string: str) -> None:
         return
     loop.call_soon(_ring, pbx, callee)
     if rings.answer_after is not None:
-        loop.call_later(rings.answer_after, pick_up, pbx, callee)
+        loop.call_later(pbx.clock.real(rings.answer_after), pick_up, pbx, callee)
 
 
 def _ring(pbx: Pbx, callee: Channel) -> None:

@@ -8,10 +8,10 @@ said where the thing happens, in the order and with the headers the recordings o
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..clock import Clock
 from ..world import Phone, WorldSpec
 from . import bridging
 from .apps import APPLICATIONS
@@ -42,7 +42,7 @@ class Pbx:
         features: tuple[Feature, ...] = (),
         *,
         bus: EventBus | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         seed: int = 0,
         answer_delay: float = 0.0,
         max_channels: int = 20_000,
@@ -51,8 +51,8 @@ class Pbx:
         self.dialplan = dialplan
         self.features = features
         self.applications = APPLICATIONS
-        self.clock = clock
-        self.bus = bus or EventBus(clock)
+        self.clock = clock or Clock()
+        self.bus = bus or EventBus(self.clock)
         self.random = random.Random(seed)  # noqa: S311  # ids of a simulation
         self.answer_delay = answer_delay
         """Seconds Answer() waits for media; 0.5 on the recorded switch."""

@@ -45,14 +45,14 @@ class CallThread:
             self._wake.set_result(None)
 
     async def next(self, within: float | None = None) -> Message | None:
-        """The next message, or None when none came in `within` seconds."""
+        """The next message, or None when none came in `within` seconds of the switch's clock."""
         if self._mail:
             return self._mail.popleft()
         loop = asyncio.get_running_loop()
         wake = self._wake = loop.create_future()
         timer = None
         if within is not None:
-            timer = loop.call_later(max(within, 0.0), _finish, wake)
+            timer = loop.call_later(self.pbx.clock.real(max(within, 0.0)), _finish, wake)
         try:
             await wake
         finally:
@@ -63,9 +63,9 @@ class CallThread:
 
     async def pause(self, seconds: float) -> None:
         """Let time pass, unless the call ends or is sent elsewhere."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while (left := end - loop.time()) > 0 and not self.hungup and self.goto is None:
+        clock = self.pbx.clock
+        end = clock() + seconds
+        while (left := end - clock()) > 0 and not self.hungup and self.goto is None:
             await self.next(left)
 
     def send_to(self, context: str, exten: str, priority: int = 1) -> None:
