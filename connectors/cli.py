@@ -53,9 +53,9 @@ def main() -> None:
 @click.option("--verbose", is_flag=True, help="Log every report and command as well.")
 def run(name: str, config: str | None, verbose: bool) -> None:
     """Run the connector of PBX NAME until it is told to stop."""
-    from connectors.runtime import connector
+    from connectors.runtime.connector import run as run_connector
 
-    sys.exit(connector.run(_load(name, config), verbose=verbose))
+    sys.exit(run_connector(_load(name, config), verbose=verbose))
 
 
 @main.command()
@@ -63,9 +63,9 @@ def run(name: str, config: str | None, verbose: bool) -> None:
 @config_option
 def check(name: str, config: str | None) -> None:
     """Say what is wrong with the set-up of PBX NAME, and the line that mends it."""
-    from connectors.runtime import checkup
+    from connectors.runtime.checkup import run as run_checkup
 
-    sys.exit(checkup.run(_load(name, config)))
+    sys.exit(run_checkup(_load(name, config)))
 
 
 def _load(name: str, config: str | None) -> settings.PbxSettings:

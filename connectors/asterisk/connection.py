@@ -60,12 +60,14 @@ class Ami:
             events=EVENT_CLASSES,
             protocol_factory=lambda: AmiProtocol(on_event, lost),
         )
-        await _open(manager, settings)
         try:
-            answer = await asyncio.wait_for(manager.authenticated_future, CONNECT_TIMEOUT)
+            await _open(manager, settings)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                answer = await manager.authenticated_future
         except (TimeoutError, UnansweredError) as error:
+            why = ended.result() if ended.done() else str(error)
             manager.close()
-            why = str(error) or "connected, but the login was not answered"
+            why = why or "connected, but the login was not answered"
             raise UnreachableError(f"{_where(settings)}: {why}") from None
         except BaseException:
             manager.close()
@@ -101,7 +103,8 @@ class Ami:
         action = Action(fields)
         future: asyncio.Future[Any] = self._manager.send_action(action)
         try:
-            frames = frames_of(await asyncio.wait_for(future, within))
+            async with asyncio.timeout(within):
+                frames = frames_of(await future)
         except TimeoutError:
             raise UnansweredError(
                 f"Asterisk did not answer {fields['Action']} within {within:g} s"
@@ -147,15 +150,13 @@ async def _open(manager: AmiManager, settings: PbxSettings) -> None:
     loop = asyncio.get_running_loop()
     where = _where(settings)
     try:
-        opened = await asyncio.wait_for(
-            loop.create_connection(
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            opened = await loop.create_connection(
                 manager.config["protocol_factory"],
                 settings.host,
                 settings.port,
                 ssl=_tls(settings),
-            ),
-            CONNECT_TIMEOUT,
-        )
+            )
     except TimeoutError:
         raise UnreachableError(f"{where}: no connection within {CONNECT_TIMEOUT:g} s") from None
     except ssl.SSLCertVerificationError as error:

@@ -136,7 +136,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
             self._end(f"connection lost: {exc}" if exc else "Asterisk closed the connection")
 
     def _end(self, why: str) -> None:
-        actions, self.responses = set(self.responses.values()), {}
+        actions, self.responses = list(self.responses.values()), {}
         for action in actions:
             if not action.future.done():
                 action.future.set_exception(UnansweredError(why))

@@ -77,7 +77,8 @@ class Window:
     async def passed(self) -> bool:
         """Wait for the fence; False if it does not come back (no read = user, or filtered)."""
         try:
-            await asyncio.wait_for(self._passed.wait(), FENCE_TIMEOUT)
+            async with asyncio.timeout(FENCE_TIMEOUT):
+                await self._passed.wait()
         except TimeoutError:
             return False
         return True

@@ -1,0 +1,281 @@
+"""What an Asterisk lacks for Tandem: version, privileges, filters, dialplan, features, queues."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Iterable
+
+from connectors.asterisk.connection import Ami
+from connectors.asterisk.wire import Frame
+from connectors.runtime.driver import (
+    ActionError,
+    Finding,
+    PbxError,
+    RefusedError,
+    UnreachableError,
+)
+from connectors.settings import PbxSettings
+
+OLDEST = 16
+EVENT_WAIT = 2.0
+"""Seconds an event of our own has to come back; Asterisk sends it within milliseconds."""
+
+_NEEDED = {
+    "Status": ("reporting", "what stands cannot be read after a reconnect"),
+    "CoreSettings": ("reporting", "the version cannot be read"),
+    "UserEvent": ("user", "lists cannot be closed off from older events"),
+    "MessageSend": ("message", "invitations cannot be sent to telephones"),
+}
+"""Action -> the write class that allows it, and what fails without."""
+
+_TOO_MUCH = {
+    "Originate": "originate",
+    "Command": "command",
+    "Redirect": "call",
+    "UpdateConfig": "config",
+}
+"""Actions a connector never sends; a user that may is more than it needs."""
+
+_CONTEXTS = ("collab", "collab-feature")
+
+
+async def check_asterisk(settings: PbxSettings) -> list[Finding]:
+    """Log in and look; changes nothing on the PBX."""
+    seen: list[Frame] = []
+    arrived = asyncio.Event()
+
+    def take(frame: Frame) -> None:
+        if len(seen) < 10_000:
+            seen.append(frame)
+        arrived.set()
+
+    try:
+        ami = await Ami.connect(settings, take)
+    except RefusedError as error:
+        user = settings.username
+        return [
+            Finding(
+                False,
+                str(error),
+                f"manager.conf: [{user}] with the secret of pbx.{settings.name}.secret and a"
+                " permit line for this machine; then: asterisk -rx 'manager reload'",
+            )
+        ]
+    except UnreachableError as error:
+        return [
+            Finding(
+                False,
+                str(error),
+                f"manager.conf [general]: enabled = yes, port = {settings.port}, bindaddr ="
+                f" {settings.host}"
+                + (" (and tlsenable, tlsbindaddr, tlscertfile)" if settings.tls else ""),
+            )
+        ]
+    try:
+        return await _look(ami, settings, seen, arrived)
+    except PbxError as error:
+        return [Finding(False, f"Asterisk: {error}")]
+    finally:
+        await ami.close()
+
+
+async def _look(
+    ami: Ami, settings: PbxSettings, seen: list[Frame], arrived: asyncio.Event
+) -> list[Finding]:
+    user = settings.username
+    where = f"{settings.host}:{settings.port}"
+    findings = [Finding(True, f"AMI at {where}: logged in as {user!r} ({ami.banner})")]
+    allowed = await _commands(ami)
+    findings += _privileges(user, allowed)
+    if "CoreSettings" in allowed:
+        findings.append(_version(await ami.ask({"Action": "CoreSettings"})))
+    if "UserEvent" in allowed:
+        findings += await _events(ami, user, seen, arrived)
+    findings += await _dialplan(ami, user, allowed)
+    findings += await _queues(ami)
+    return findings
+
+
+async def _commands(ami: Ami) -> set[str]:
+    """The actions this user may send: ListCommands names no others."""
+    answer = await ami.ask({"Action": "ListCommands"})
+    return {name for name, value in answer.headers.items() if "(Priv:" in value}
+
+
+def _privileges(user: str, allowed: set[str]) -> Iterable[Finding]:
+    missing: dict[str, str] = {}
+    for action, (write_class, without) in _NEEDED.items():
+        if action not in allowed:
+            missing.setdefault(write_class, f"{action} is not allowed: {without}")
+    for write_class, text in missing.items():
+        yield Finding(False, text, f"manager.conf [{user}]: write = …,{write_class}")
+    if "QueueStatus" not in allowed:
+        yield Finding(
+            False,
+            "QueueStatus is not there: queues and their members cannot be read",
+            "modules.conf: load = app_queue.so",
+        )
+    if not missing:
+        yield Finding(True, "privileges: all that is needed")
+    spare = sorted({name for action, name in _TOO_MUCH.items() if action in allowed})
+    if spare:
+        yield Finding(
+            True,
+            f"privileges: more than needed ({', '.join(spare)}); a connector never uses them",
+            f"manager.conf [{user}]: write = reporting,message,user",
+        )
+
+
+def _version(core: Frame) -> Finding:
+    version = core.get("AsteriskVersion")
+    major = re.match(r"(?:certified[/-])?(\d+)", version)
+    if major and int(major.group(1)) < OLDEST:
+        return Finding(False, f"Asterisk {version} is too old", f"Asterisk {OLDEST} or newer")
+    return Finding(True, f"Asterisk {version}")
+
+
+async def _events(
+    ami: Ami, user: str, seen: list[Frame], arrived: asyncio.Event
+) -> Iterable[Finding]:
+    """Read classes and filters, as far as an event of our own can show them.
+
+    The event is named as the mark is, since a filter may let that name through and no other; it
+    has no channel, so that no connector takes it for a mark.
+    """
+    nonce = secrets.token_hex(8)
+    for name in ("CollabRequest", "CollabFence"):
+        await ami.ask({"Action": "UserEvent", "UserEvent": name, "Nonce": nonce})
+
+    def came(name: str) -> bool:
+        return any(frame.get("UserEvent") == name and frame.get("Nonce") == nonce for frame in seen)
+
+    try:
+        async with asyncio.timeout(EVENT_WAIT):
+            while not (came("CollabRequest") and came("CollabFence")):
+                arrived.clear()
+                await arrived.wait()
+    except TimeoutError:
+        pass
+    line = "eventfilter(action(include),name(UserEvent),header(UserEvent),method(exact)) = {}"
+    findings = []
+    lost = [name for name in ("CollabRequest", "CollabFence") if not came(name)]
+    if len(lost) == 2:
+        findings.append(
+            Finding(
+                False,
+                "events: our own UserEvents do not come back; the marks will not come either",
+                f"manager.conf [{user}]: read = system,call,agent,user (and no eventfilter"
+                " without UserEvent)",
+            )
+        )
+    elif lost:
+        findings.append(
+            Finding(
+                False,
+                f"events: a filter keeps back UserEvent {lost[0]}",
+                f"manager.conf [{user}]: {line.format(lost[0])}",
+            )
+        )
+    else:
+        findings.append(Finding(True, "events: UserEvents come through"))
+    if not any(frame.event == "FullyBooted" for frame in seen):
+        findings.append(
+            Finding(
+                False,
+                "events: no FullyBooted; a restart of Asterisk cannot be told from a lost link",
+                f"manager.conf [{user}]: read = system,call,agent,user",
+            )
+        )
+    findings.append(
+        Finding(
+            True,
+            "events: that read has call and agent shows only with a call",
+            f"manager.conf [{user}]: read = system,call,agent,user",
+        )
+    )
+    return findings
+
+
+async def _dialplan(ami: Ami, user: str, allowed: set[str]) -> Iterable[Finding]:
+    include = 'extensions.conf (FreePBX: extensions_custom.conf): #include "tandem/collab.conf"'
+    if "ShowDialPlan" not in allowed:
+        return [
+            Finding(
+                False,
+                "dialplan: it cannot be read (ShowDialPlan is not allowed)",
+                f"manager.conf [{user}]: write = …,reporting",
+            )
+        ]
+    findings = []
+    request = False
+    for context in _CONTEXTS:
+        try:
+            listed = await ami.ask_list({"Action": "ShowDialPlan", "Context": context})
+        except ActionError:
+            listed = []
+        names = {item.get("Extension") for item in listed if item.event == "ListDialplan"}
+        if context == "collab":
+            request = "request" in names
+        if not names - {""}:
+            findings.append(
+                Finding(
+                    False,
+                    f"dialplan: there is no context {context}",
+                    f"{include}; then: asterisk -rx 'dialplan reload'",
+                )
+            )
+        elif context == "collab-feature":
+            lost = sorted({"form", "cobrowse", "chat"} - names)
+            if lost:
+                findings.append(
+                    Finding(False, f"dialplan: {context} has no {', '.join(lost)}", include)
+                )
+    if request and not findings:
+        findings.append(
+            Finding(
+                True,
+                "dialplan: collab.conf is loaded; mark a call with Gosub(collab,request,1(form))",
+            )
+        )
+    elif not request and not findings:
+        findings.append(
+            Finding(False, "dialplan: context collab has no extension request", include)
+        )
+    return findings
+
+
+async def _queues(ami: Ami) -> Iterable[Finding]:
+    try:
+        listed = await ami.ask_list({"Action": "QueueStatus"})
+    except ActionError as error:
+        return [Finding(False, f"queues: {error}", "modules.conf: load = app_queue.so")]
+    members: dict[str, list[str]] = {
+        item.get("Queue"): [] for item in listed if item.event == "QueueParams"
+    }
+    findings = []
+    for item in listed:
+        if item.event != "QueueMember":
+            continue
+        queue, interface = item.get("Queue"), item.get("Location")
+        members.setdefault(queue, []).append(interface)
+        if interface.startswith("Local/") and item.get("StateInterface") in ("", interface):
+            findings.append(
+                Finding(
+                    True,
+                    f"queue {queue}: member {interface} names no state interface; who answers is"
+                    " known only once the phone does",
+                    f"queues.conf [{queue}]: member => {interface},0,{item.get('Name') or 'Name'},"
+                    "PJSIP/the-phone",
+                )
+            )
+    if not members:
+        findings.append(
+            Finding(True, "queues: none; calls to agent_endpoints are seen all the same")
+        )
+    for queue, interfaces in sorted(members.items()):
+        who = ", ".join(interfaces[:8]) or "no members now"
+        more = f" and {len(interfaces) - 8} more" if len(interfaces) > 8 else ""
+        findings.append(Finding(True, f"queue {queue}: {who}{more}"))
+    return findings

@@ -1,0 +1,64 @@
+"""Keeps one PBX attached: a session, and after it the next, with a pause that fits the reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from connectors.model import LinkDown, PbxEvent
+from connectors.runtime.backoff import waits
+from connectors.runtime.driver import Driver, PbxError, RefusedError
+
+log = logging.getLogger(__name__)
+
+CEILING = 10.0
+SAID_AGAIN = 600.0
+AT_ONCE = 0.5
+"""Seconds at most before a session that was lost is taken up again."""
+
+
+class Attachment:
+    """Runs a driver's sessions for ever."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        on_event: Callable[[PbxEvent], None],
+        on_ready: Callable[[], None],
+    ) -> None:
+        """`on_ready` is called behind the first snapshot of each session."""
+        self._driver = driver
+        self._on_event = on_event
+        self._on_ready = on_ready
+        self._trouble = ""
+        self._said_at = 0.0
+
+    async def run(self) -> None:
+        """Keep attached until cancelled."""
+        while True:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(PbxError),
+                wait=waits(CEILING, lambda error: isinstance(error, RefusedError)),
+                before_sleep=self._say,
+            ):
+                with attempt:
+                    why = await self._driver.session(self._on_event, self._ready)
+            log.warning("%s: %s; connecting again", self._driver.title, why)
+            self._on_event(LinkDown(why))
+            await asyncio.sleep(random.uniform(0, AT_ONCE))  # noqa: S311 - jitter
+
+    def _ready(self) -> None:
+        self._trouble = ""
+        self._on_ready()
+
+    def _say(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        now = asyncio.get_running_loop().time()
+        if str(error) != self._trouble or now - self._said_at > SAID_AGAIN:
+            pause = state.next_action.sleep if state.next_action else 0
+            log.error("%s (trying again, now after %.0f s)", error, pause)
+            self._trouble, self._said_at = str(error), now

@@ -1,0 +1,93 @@
+"""``tandem-connector check``: what is wrong between PBX and server, and the line that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable
+
+import aiohttp
+
+from connectors.asterisk.check import check_asterisk
+from connectors.runtime.driver import Finding
+from connectors.settings import PbxSettings
+
+SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+
+
+def run(settings: PbxSettings) -> int:
+    """Print every finding; 1 when something is wrong, else 0."""
+    findings = asyncio.run(_all(settings))
+    for finding in findings:
+        print(("ok     " if finding.ok else "WRONG  ") + finding.text)
+        if finding.mend:
+            print(f"       -> {finding.mend}")
+    wrong = sum(1 for finding in findings if not finding.ok)
+    print(f"{wrong} wrong" if wrong else "all well")
+    sys.stdout.flush()
+    return 1 if wrong else 0
+
+
+async def _all(settings: PbxSettings) -> list[Finding]:
+    pbx, server = await asyncio.gather(check_asterisk(settings), check_server(settings))
+    return [*pbx, *server]
+
+
+async def check_server(settings: PbxSettings) -> Iterable[Finding]:
+    """Whether the collaboration server answers and takes this PBX's key.
+
+    The key is tried on the link's address with a plain GET: a key that is taken makes the server
+    ask for a web socket, a wrong one is 401 or 403, and nothing changes either way.
+    """
+    url = f"{settings.server}/v1/pbx/{settings.name}/link"
+    headers = {
+        "Authorization": f"Bearer {settings.key.get_secret_value()}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGFuZGVtLWNoZWNrLW5vdw==",
+    }
+    setting = f"pbx.{settings.name}.server"
+    try:
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(
+                url, headers=headers, timeout=SERVER_TIMEOUT, allow_redirects=False
+            ) as response,
+        ):
+            status = response.status
+    except aiohttp.ClientConnectorError as error:
+        why = error.os_error.strerror or str(error.os_error)
+        return [
+            Finding(
+                False,
+                f"server {settings.server}: it cannot be reached ({why})",
+                f"tandem-server run, or {setting} in tandem.toml",
+            )
+        ]
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        return [Finding(False, f"server {settings.server}: {why}", f"{setting} in tandem.toml")]
+    if status in (101, 200, 400, 405, 409, 426):
+        return [Finding(True, f"server {settings.server}: reached, and it takes this PBX's key")]
+    if status in (401, 403):
+        return [
+            Finding(
+                False,
+                f"server {settings.server}: it does not take this PBX's key ({status})",
+                f"the same key under [pbx.{settings.name}] in the server's tandem.toml and here",
+            )
+        ]
+    if status == 404:
+        return [
+            Finding(
+                False,
+                f"server {settings.server}: it knows no PBX {settings.name!r} (404)",
+                f"[pbx.{settings.name}] with its key in the server's tandem.toml",
+            )
+        ]
+    return [
+        Finding(
+            False, f"server {settings.server}: it answers {status}", f"{setting}: is it Tandem?"
+        )
+    ]

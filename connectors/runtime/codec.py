@@ -1,0 +1,117 @@
+"""Calls, results and commands as the JSON of the contract (design: HTTP /v1, reports, link)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.model import CallReport, CallState, Command, Result, TraceItem
+
+
+class CommandError(ValueError):
+    """A command that cannot be understood; `id` is its id if it has one."""
+
+    def __init__(self, what: str, command_id: str | None = None) -> None:
+        super().__init__(what)
+        self.id = command_id
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def seconds_of(text: str) -> float:
+    """The inverse; also takes another offset. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return moment.timestamp()
+
+
+def call_body(report: CallReport) -> dict[str, Any]:
+    """One item of ``calls`` without ``seq`` and ``trace``."""
+    return {
+        "id": report.id,
+        "state": report.state.value,
+        "type": report.type,
+        "initiator": report.initiator,
+        "user_uri": report.user_uri,
+        "agent_uri": report.agent_uri,
+        "agent_leg": report.agent_leg,
+        "queue": report.queue,
+        "position": report.position,
+        "held": report.held,
+        "cause": report.cause,
+        "since": timestamp(report.since),
+        "aliases": list(report.aliases),
+    }
+
+
+def trace_body(item: TraceItem) -> dict[str, Any]:
+    """One item of a call's ``trace``."""
+    return {
+        "n": item.n,
+        "at": timestamp(item.at),
+        "stage": item.stage,
+        "text": item.text,
+        "stopped": item.stopped,
+    }
+
+
+def call_of(body: Mapping[str, Any], trace: Iterable[Mapping[str, Any]] = ()) -> CallReport:
+    """The report a stored body stands for. Raises KeyError or ValueError for anything else."""
+    return CallReport(
+        id=body["id"],
+        state=CallState(body["state"]),
+        type=body["type"],
+        initiator=body["initiator"],
+        user_uri=body["user_uri"],
+        agent_uri=body["agent_uri"],
+        agent_leg=body["agent_leg"],
+        queue=body["queue"],
+        position=body["position"],
+        held=body["held"],
+        cause=body["cause"],
+        since=seconds_of(body["since"]),
+        aliases=tuple(body["aliases"]),
+        trace=tuple(
+            TraceItem(
+                n=item["n"],
+                at=seconds_of(item["at"]),
+                stage=item["stage"],
+                text=item["text"],
+                stopped=item["stopped"],
+            )
+            for item in trace
+        ),
+    )
+
+
+def result_body(result: Result) -> dict[str, str]:
+    """One item of ``results``."""
+    return {"id": result.id, "status": result.status, "detail": result.detail}
+
+
+def command_of(body: object) -> Command:
+    """A command that came down the link. Raises `CommandError`."""
+    if not isinstance(body, dict):
+        raise CommandError("a command is a JSON object")
+    given = body.get("id")
+    if not isinstance(given, str) or not 0 < len(given) <= 200:
+        raise CommandError("a command needs an id, a string of at most 200 characters")
+    kind, call, args = body.get("kind"), body.get("call"), body.get("args", {})
+    if not isinstance(kind, str):
+        raise CommandError("kind must be a string", given)
+    if call is not None and not isinstance(call, str):
+        raise CommandError("call must be a string or null", given)
+    if not isinstance(args, dict):
+        raise CommandError("args must be an object", given)
+    expires = body.get("expires")
+    try:
+        limit = None if expires is None else seconds_of(expires)
+    except (TypeError, ValueError):
+        raise CommandError("expires must be an ISO 8601 time with a zone", given) from None
+    return Command(given, kind, call, args, limit)

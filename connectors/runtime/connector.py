@@ -1,0 +1,154 @@
+"""``tandem-connector run``: wires PBX, core, outbox and server, and runs them until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from connectors.application import Application, CoreSettings
+from connectors.asterisk.driver import AsteriskDriver
+from connectors.model import CallReport, LinkDown, PbxEvent, Snapshot
+from connectors.runtime.attach import Attachment
+from connectors.runtime.driver import Driver
+from connectors.runtime.link import Commands, Link
+from connectors.runtime.outbox import Outbox
+from connectors.runtime.reports import Reporter
+from connectors.runtime.store import StoreError
+from connectors.runtime.supervisor import PartFailedError, supervise
+from connectors.settings import PbxSettings
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25
+"""Seconds between the core's looks at its timers."""
+LAST_WRITE = 3.0
+"""Seconds the outbox has to be written when the connector stops."""
+
+
+def run(settings: PbxSettings, *, verbose: bool = False) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status: 0 stopped, 1 failed, 2 settings."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        stream=sys.stderr,
+    )
+    for noisy in ("aiohttp", "asyncio", "panoramisk"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        outbox = Outbox(Path(settings.outbox), time.time())
+    except StoreError as error:
+        print(f"Error: pbx.{settings.name}.outbox: {settings.outbox}: {error}", file=sys.stderr)
+        return 2
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_until_stopped(settings, outbox))
+    except PartFailedError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        outbox.close()
+    return 0
+
+
+def core_settings(settings: PbxSettings) -> CoreSettings:
+    """The part of the settings that the core goes by."""
+    return CoreSettings(
+        domain=settings.domain,
+        agents=settings.agents,
+        agent_endpoints=settings.agent_endpoints,
+        trust_headers=settings.trust_headers,
+    )
+
+
+async def _until_stopped(settings: PbxSettings, outbox: Outbox) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    headers = {"Authorization": f"Bearer {settings.key.get_secret_value()}"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        connector = Connector(settings, outbox, http, AsteriskDriver(settings))
+        running = asyncio.create_task(connector.run(), name="connector")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not running.done():
+            log.info("stopping")
+            running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    try:
+        async with asyncio.timeout(LAST_WRITE):
+            await outbox.flush()
+    except (sqlite3.Error, TimeoutError) as error:
+        log.error("the outbox could not be written at the end: %s", error)
+
+
+class Connector:
+    """One PBX's connector: every event goes through the core into the outbox, at once."""
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        outbox: Outbox,
+        http: aiohttp.ClientSession,
+        driver: Driver,
+    ) -> None:
+        self._settings = settings
+        self._outbox = outbox
+        self._driver = driver
+        self._core = Application(core_settings(settings))
+        self._core.restore(outbox.restored())
+        self._synced = asyncio.Event()
+        self._failures = 0
+        server, name = settings.server, settings.name
+        self._reporter = Reporter(outbox, http, server, name)
+        self._commands = Commands(self._core, driver, outbox, self._synced)
+        self._link = Link(http, server, name, self._commands.take, self._reporter.hurry)
+        self._attachment = Attachment(driver, self.take, self._ready)
+
+    async def run(self) -> None:
+        """Run until cancelled. Raises `PartFailedError`."""
+        await supervise(
+            {
+                "the PBX connection": self._attachment.run,
+                "the reports": self._reporter.run,
+                "the link": self._link.run,
+                "the commands": self._commands.run,
+                "the outbox": self._outbox.keep_written,
+                "the timers": self._tick,
+            }
+        )
+
+    def take(self, event: PbxEvent) -> None:
+        """What the PBX says, in order. An error in the core costs the one event."""
+        try:
+            self._outbox.put(self._core.handle(event, time.time()))
+        except Exception:
+            self._failures += 1
+            log.exception("the core could not take in a %s", type(event).__name__)
+        if isinstance(event, Snapshot):
+            self._reporter.snapshot()
+        elif isinstance(event, LinkDown):
+            self._synced.clear()
+
+    def _ready(self) -> None:
+        self._synced.set()
+        line = f"connected to {self._driver.title}, reporting to {self._settings.server}"
+        print(line, flush=True)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            reports: list[CallReport] = self._core.idle(time.time())
+            if reports:
+                self._outbox.put(reports)

@@ -1,0 +1,184 @@
+"""The link: commands from the collaboration server, carried out once, answered by a result."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+
+import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from connectors.application import Application
+from connectors.model import Command, Result
+from connectors.runtime.backoff import waits
+from connectors.runtime.codec import CommandError, command_of
+from connectors.runtime.driver import Driver
+from connectors.runtime.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 5.0
+"""Seconds between pings; aiohttp gives up half as long after one without a pong."""
+CONNECT_TIMEOUT = 10.0
+FRAME_LIMIT = 256 * 1024
+CEILING = 5.0
+SAID_AGAIN = 600.0
+QUEUE_LIMIT = 1000
+WORKERS = 8
+"""Commands carried out at a time: one that Asterisk sits on does not hold up the others."""
+PATIENCE = 30.0
+"""Seconds a command without ``expires`` waits for the PBX to be back."""
+
+
+class LinkError(Exception):
+    """The link could not be made, or ended; the message is one line."""
+
+    def __init__(self, what: str, *, permanent: bool = False) -> None:
+        super().__init__(what)
+        self.permanent = permanent
+
+
+class Commands:
+    """Carries commands out, each at most once."""
+
+    def __init__(
+        self,
+        application: Application,
+        driver: Driver,
+        outbox: Outbox,
+        synced: asyncio.Event,
+    ) -> None:
+        """`synced` is set once the core knows what stands on the PBX."""
+        self._application = application
+        self._driver = driver
+        self._outbox = outbox
+        self._synced = synced
+        self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
+        self._taken: set[str] = set()
+
+    def take(self, text: str) -> None:
+        """One frame of the link."""
+        try:
+            command = command_of(json.loads(text))
+        except CommandError as error:
+            log.warning("a command that cannot be understood: %s", error)
+            if error.id is not None:
+                self._outbox.put_result(Result(error.id, "failed", str(error)))
+            return
+        except ValueError:
+            log.warning("the link brought what is not JSON")
+            return
+        if (known := self._outbox.result_of(command.id)) is not None:
+            self._outbox.put_result(known)
+        elif command.id not in self._taken and not self._outbox.under_way(command.id):
+            if self._queue.full():
+                log.warning("too many commands at once; %s waits for the next link", command.id)
+                return
+            self._taken.add(command.id)
+            self._queue.put_nowait(command)
+
+    async def run(self) -> None:
+        """Carry out what was taken, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(WORKERS):
+                group.create_task(self._work(), name=f"commands {number}")
+
+    async def _work(self) -> None:
+        while True:
+            command = await self._queue.get()
+            try:
+                result = await self._carry_out(command)
+            except Exception:
+                log.exception("command %s could not be carried out", command.id)
+                result = Result(command.id, "unknown", "an error in the connector")
+            finally:
+                self._taken.discard(command.id)
+            log.debug("command %s: %s %s", command.id, result.status, result.detail)
+            self._outbox.put_result(result)
+
+    async def _carry_out(self, command: Command) -> Result:
+        patience = PATIENCE if command.expires is None else command.expires - time.time()
+        if not self._synced.is_set():
+            try:
+                async with asyncio.timeout(max(0.0, min(patience, PATIENCE))):
+                    await self._synced.wait()
+            except TimeoutError:
+                return Result(command.id, "failed", "the PBX cannot be reached")
+        decided = self._application.command(command, time.time())
+        if isinstance(decided, Result):
+            return decided
+        try:
+            await self._outbox.attempting(command.id)
+        except sqlite3.Error as error:
+            return Result(command.id, "failed", f"not sent, the outbox cannot be written: {error}")
+        outcome = await self._driver.perform(decided)
+        return Result(command.id, outcome.status, outcome.detail)
+
+
+class Link:
+    """The web socket ``/v1/pbx/{name}/link``, made again whenever it ends."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        server: str,
+        pbx: str,
+        on_text: Callable[[str], None],
+        on_open: Callable[[], None],
+    ) -> None:
+        self._http = http
+        self._url = f"{server}/v1/pbx/{pbx}/link"
+        self._server = server
+        self._on_text = on_text
+        self._on_open = on_open
+        self._trouble = ""
+        self._said_at = 0.0
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        while True:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(LinkError),
+                wait=waits(CEILING, lambda error: getattr(error, "permanent", False)),
+                before_sleep=self._say,
+            ):
+                with attempt:
+                    await self._once()
+
+    async def _once(self) -> None:
+        """One link. Returns when a link that was up ends; raises `LinkError` otherwise."""
+        began = asyncio.get_running_loop().time()
+        try:
+            async with (
+                asyncio.timeout(CONNECT_TIMEOUT) as limit,
+                self._http.ws_connect(
+                    self._url, heartbeat=HEARTBEAT, max_msg_size=FRAME_LIMIT
+                ) as socket,
+            ):
+                limit.reschedule(None)
+                log.info("%s: the link for commands is up", self._server)
+                self._trouble = ""
+                self._on_open()
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        self._on_text(message.data)
+        except aiohttp.WSServerHandshakeError as error:
+            permanent = error.status in (401, 403, 404)
+            raise LinkError(f"the link is refused: {error.status}", permanent=permanent) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+            raise LinkError(f"no link for commands ({why})") from None
+        log.info("%s: the link ended (%s)", self._server, socket.close_code)
+        if asyncio.get_running_loop().time() - began < CEILING:
+            raise LinkError("the link ends as soon as it is up")
+
+    def _say(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        now = asyncio.get_running_loop().time()
+        if str(error) != self._trouble or now - self._said_at > SAID_AGAIN:
+            log.warning("%s: %s", self._server, error)
+            self._trouble, self._said_at = str(error), now

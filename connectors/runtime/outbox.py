@@ -1,0 +1,382 @@
+"""What the collaboration server has yet to learn: the latest of each call, and every result.
+
+State, not edges: of a call only its newest state is kept, with the trace lines not yet taken.
+The memory is what the reports are built from; the file behind it (`Store`) follows in batches
+and lets a new process go on where a killed one stopped. Both are bounded: beyond `CALLS_LIMIT`
+the calls that ended first are dropped, and counted in `dropped`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from connectors.model import CallReport, CallState, Result
+from connectors.runtime.codec import call_body, call_of, result_body, trace_body
+from connectors.runtime.store import Statement, Store, StoreError
+
+log = logging.getLogger(__name__)
+
+CALLS_LIMIT = 10_000
+TRACE_LIMIT = 200
+"""Unsent trace lines of one call; the oldest go first."""
+COMMANDS_LIMIT = 10_000
+"""Commands remembered, so that one that comes again is answered and not done again."""
+BATCH_CALLS = 1000
+BATCH_BYTES = 3 * 1024 * 1024
+"""The server takes 4 MiB."""
+WRITE_PAUSE = 1.0
+"""Seconds between attempts while the file cannot be written."""
+
+Status = Literal["attempting", "done", "failed", "unknown"]
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One call."""
+
+    body: dict[str, Any]
+    seq: int
+    dirty: bool
+    ended: bool
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    """Unsent lines."""
+    last_line: dict[str, Any] | None = None
+    """The newest line, sent or not: a new process counts on from its number."""
+    aside: bool = False
+
+
+@dataclass(slots=True)
+class _Command:
+    status: Status
+    detail: str
+    acked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one report carries."""
+
+    body: dict[str, Any]
+    sent: dict[str, tuple[int, int]]
+    """Call id -> (seq, number of its last trace line sent)."""
+    results: Mapping[str, str]
+    """Command id -> the status reported."""
+
+
+class Outbox:
+    """All methods run on the event loop; only `attempting` and `flush` wait for the file."""
+
+    def __init__(self, path: Path, now: float) -> None:
+        """Open the file and take up what it holds. Raises `StoreError`."""
+        self._store = Store(path)
+        self._calls: dict[str, _Entry] = {}
+        self._commands: dict[str, _Command] = {}
+        self._open_results: dict[str, None] = {}
+        """Commands whose result the server does not have, in order."""
+        self._seq = 0
+        self.dropped = 0
+        """Ended calls that were dropped unsent."""
+        self.changed = asyncio.Event()
+        """Set while there is something to report."""
+        self._unwritten_calls: set[str] = set()
+        self._unwritten_lines: set[tuple[str, int]] = set()
+        self._unwritten_commands: set[str] = set()
+        self._unwritten = asyncio.Event()
+        self._writing = asyncio.Lock()
+        try:
+            self._load()
+            last = dict(self._store.read("SELECT key, value FROM meta")).get("epoch", "0")
+            self.epoch = max(int(now * 1000), int(last) + 1)
+            self._store.write_now(
+                [("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (str(self.epoch),))]
+            )
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            self._store.close()
+            raise StoreError(f"it is damaged ({error}); move it away") from None
+
+    # --- calls
+
+    def restored(self) -> list[CallReport]:
+        """Calls that stood when the last process ended, each with its newest trace line."""
+        return [
+            call_of(entry.body, [entry.last_line] if entry.last_line else ())
+            for entry in self._calls.values()
+            if not entry.ended
+        ]
+
+    def put(self, reports: Iterable[CallReport]) -> None:
+        """Take in the newest state of calls and their new trace lines."""
+        for report in reports:
+            self._seq += 1
+            lines = [trace_body(item) for item in report.trace]
+            entry = self._calls.get(report.id)
+            if entry is None:
+                entry = self._calls[report.id] = _Entry({}, 0, True, False)
+            entry.body, entry.seq, entry.dirty = call_body(report), self._seq, True
+            entry.ended = report.state is CallState.ENDED
+            entry.aside = False
+            entry.trace = (entry.trace + lines)[-TRACE_LIMIT:]
+            if lines:
+                entry.last_line = lines[-1]
+            self._touch(report.id, lines)
+            self.changed.set()
+        if len(self._calls) > CALLS_LIMIT:
+            self._drop(len(self._calls) - CALLS_LIMIT)
+
+    def standing(self) -> int:
+        """How many calls have not ended."""
+        return sum(1 for entry in self._calls.values() if not entry.ended)
+
+    def all_pending(self) -> None:
+        """Every call is to be sent again (the server refused a snapshot of them)."""
+        for entry in self._calls.values():
+            entry.dirty = entry.dirty or not entry.aside
+        self.changed.set()
+
+    def set_aside(self, call: str) -> None:
+        """Send this call no more until it changes: the server refuses it for good."""
+        if (entry := self._calls.get(call)) is not None:
+            entry.aside, entry.dirty = True, False
+            if entry.ended:
+                self._remove(call)
+
+    def _drop(self, count: int) -> None:
+        """Ended calls first, those that ended first before others; then the oldest."""
+        victims = [call for call, entry in self._calls.items() if entry.ended][:count]
+        victims += list(self._calls)[: count - len(victims)]
+        for call in victims:
+            self._remove(call)
+        self.dropped += len(victims)
+        if self.dropped == len(victims) or self.dropped % 1000 < len(victims):
+            log.warning("the outbox is full: %d calls dropped so far, unreported", self.dropped)
+
+    def _remove(self, call: str) -> None:
+        self._calls.pop(call, None)
+        self._touch(call, ())
+
+    def _touch(self, call: str, lines: Iterable[dict[str, Any]]) -> None:
+        self._unwritten_calls.add(call)
+        self._unwritten_lines.update((call, line["n"]) for line in lines)
+        self._unwritten.set()
+
+    # --- results
+
+    def result_of(self, command: str) -> Result | None:
+        """What became of a command seen before; None for a new one or one under way."""
+        known = self._commands.get(command)
+        if known is None or known.status == "attempting":
+            return None
+        return Result(command, known.status, known.detail)
+
+    def under_way(self, command: str) -> bool:
+        """Whether it is being carried out right now."""
+        known = self._commands.get(command)
+        return known is not None and known.status == "attempting"
+
+    async def attempting(self, command: str) -> None:
+        """Record, on file, that it is about to be carried out. Raises `sqlite3.Error`: then it
+        must not be."""
+        self._commands[command] = _Command("attempting", "", acked=True)
+        self._unwritten_commands.add(command)
+        try:
+            await self.flush()
+        except sqlite3.Error:
+            del self._commands[command]
+            raise
+
+    def put_result(self, result: Result) -> None:
+        """Take in what became of a command; reported until the server has it."""
+        self._commands.pop(result.id, None)
+        self._commands[result.id] = _Command(result.status, result.detail, acked=False)
+        self._open_results[result.id] = None
+        self._unwritten_commands.add(result.id)
+        while len(self._commands) > COMMANDS_LIMIT:
+            oldest = next(iter(self._commands))
+            del self._commands[oldest]
+            self._open_results.pop(oldest, None)
+            self._unwritten_commands.add(oldest)
+        self._unwritten.set()
+        self.changed.set()
+
+    # --- reports
+
+    def batch(self, *, snapshot: bool, limit: int = BATCH_CALLS) -> Batch | None:
+        """The next report: all that is pending up to `limit` calls, or, as a snapshot, every
+        call that stands as well. None when there is nothing to say."""
+        calls: list[dict[str, Any]] = []
+        sent: dict[str, tuple[int, int]] = {}
+        size = 0
+        for call, entry in self._calls.items():
+            if entry.aside or not (entry.dirty or (snapshot and not entry.ended)):
+                continue
+            item = {**entry.body, "seq": entry.seq, "trace": entry.trace}
+            size += len(json.dumps(item))
+            if not snapshot and calls and (len(calls) >= limit or size > BATCH_BYTES):
+                break
+            calls.append(item)
+            sent[call] = (entry.seq, entry.trace[-1]["n"] if entry.trace else 0)
+        results = {
+            id_: self._commands[id_].status for id_ in islice(self._open_results, BATCH_CALLS)
+        }
+        if not calls and not results and not snapshot:
+            self.changed.clear()
+            return None
+        items = [result for id_ in results if (result := self.result_of(id_)) is not None]
+        body = {
+            "epoch": self.epoch,
+            "snapshot": snapshot,
+            "calls": calls,
+            "results": [result_body(result) for result in items],
+        }
+        return Batch(body, sent, results)
+
+    def accepted(self, batch: Batch) -> None:
+        """The server has it: forget what has not changed since."""
+        for call, (seq, line) in batch.sent.items():
+            entry = self._calls.get(call)
+            if entry is None:
+                continue
+            old = [item for item in entry.trace if item["n"] <= line]
+            entry.trace = [item for item in entry.trace if item["n"] > line]
+            entry.dirty = entry.seq != seq or bool(entry.trace)
+            if entry.ended and not entry.dirty:
+                self._remove(call)
+            else:
+                self._touch(call, old)
+        for id_, status in batch.results.items():
+            known = self._commands.get(id_)
+            if known is not None and known.status == status:
+                known.acked = True
+                self._open_results.pop(id_, None)
+                self._unwritten_commands.add(id_)
+        self._unwritten.set()
+
+    # --- the file
+
+    async def keep_written(self) -> None:
+        """Write what changed, for ever; one transaction for all that came meanwhile."""
+        broken = False
+        while True:
+            await self._unwritten.wait()
+            try:
+                await self.flush()
+            except sqlite3.Error as error:
+                if not broken:
+                    log.error("the outbox cannot be written (%s); kept in memory", error)
+                broken = True
+                await asyncio.sleep(WRITE_PAUSE)
+            else:
+                if broken:
+                    log.info("the outbox can be written again")
+                broken = False
+
+    async def flush(self) -> None:
+        """Write all that is not on file yet. Raises `sqlite3.Error`; nothing is forgotten then."""
+        async with self._writing:
+            calls, self._unwritten_calls = self._unwritten_calls, set()
+            lines, self._unwritten_lines = self._unwritten_lines, set()
+            commands, self._unwritten_commands = self._unwritten_commands, set()
+            self._unwritten.clear()
+            statements = [
+                *self._call_statements(calls, lines),
+                *self._command_statements(commands),
+            ]
+            if not statements:
+                return
+            try:
+                await self._store.write(statements)
+            except BaseException:
+                self._unwritten_calls |= calls
+                self._unwritten_lines |= lines
+                self._unwritten_commands |= commands
+                self._unwritten.set()
+                raise
+
+    def close(self) -> None:
+        """Close the file; `flush` first."""
+        self._store.close()
+
+    def _call_statements(
+        self, calls: Iterable[str], lines: Iterable[tuple[str, int]]
+    ) -> list[Statement]:
+        statements: list[Statement] = []
+        for call in calls:
+            entry = self._calls.get(call)
+            if entry is None:
+                statements.append(("DELETE FROM calls WHERE id = ?", (call,)))
+                statements.append(("DELETE FROM trace WHERE call = ?", (call,)))
+                continue
+            statements.append(
+                (
+                    "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)",
+                    (call, json.dumps(entry.body), entry.dirty),
+                )
+            )
+            first = entry.trace[0]["n"] if entry.trace else None
+            last = entry.last_line["n"] if entry.last_line else 0
+            statements.append(
+                (
+                    "DELETE FROM trace WHERE call = ? AND n < ?",
+                    (call, last if first is None else first),
+                )
+            )
+        for call, number in lines:
+            entry = self._calls.get(call)
+            if entry is None:
+                continue
+            line = next((item for item in entry.trace if item["n"] == number), None)
+            sent = line is None
+            if line is None and entry.last_line and entry.last_line["n"] == number:
+                line = entry.last_line
+            if line is not None:
+                values = (call, number, json.dumps(line), sent)
+                statements.append(("INSERT OR REPLACE INTO trace VALUES (?, ?, ?, ?)", values))
+        return statements
+
+    def _command_statements(self, commands: Iterable[str]) -> list[Statement]:
+        statements: list[Statement] = []
+        for id_ in commands:
+            known = self._commands.get(id_)
+            if known is None:
+                statements.append(("DELETE FROM commands WHERE id = ?", (id_,)))
+            else:
+                statements.append(
+                    (
+                        "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?)",
+                        (id_, known.status, known.detail, known.acked),
+                    )
+                )
+        return statements
+
+    def _load(self) -> None:
+        for call, body, dirty in self._store.read(
+            "SELECT id, body, dirty FROM calls ORDER BY rowid"
+        ):
+            self._seq += 1
+            state = json.loads(body)
+            call_of(state)
+            ended = state["state"] == CallState.ENDED.value
+            self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
+        for call, body, sent in self._store.read("SELECT call, body, sent FROM trace ORDER BY n"):
+            entry = self._calls.get(call)
+            if entry is not None:
+                entry.last_line = json.loads(body)
+                if not sent:
+                    entry.trace.append(json.loads(body))
+        for id_, status, detail, acked in self._store.read("SELECT * FROM commands ORDER BY rowid"):
+            if status == "attempting":
+                status, acked = "unknown", 0
+                detail = "the connector ended while it was being sent"
+            self._commands[id_] = _Command(status, detail, bool(acked))
+            if not acked:
+                self._open_results[id_] = None
+        if self._calls or self._commands:
+            self.changed.set()

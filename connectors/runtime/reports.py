@@ -1,0 +1,181 @@
+"""Reports to the collaboration server: one request in flight, carrying all that is pending."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+from typing import Any
+
+import aiohttp
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from connectors.runtime.backoff import Pause, waits
+from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
+CEILING = 5.0
+"""Longest pause, in seconds, before a server that was down is tried again."""
+SAID_AGAIN = 600.0
+"""Seconds after which a trouble that lasts is logged once more."""
+RETRY_AFTER_LIMIT = 300.0
+
+
+class ReportError(Exception):
+    """A report that did not get through; the message is one line."""
+
+    def __init__(self, what: str, *, permanent: bool = False, retry_after: float = 0.0) -> None:
+        super().__init__(what)
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+
+class Reporter:
+    """Posts the outbox to ``/v1/pbx/{name}/reports`` for ever."""
+
+    def __init__(self, outbox: Outbox, http: aiohttp.ClientSession, server: str, pbx: str) -> None:
+        """`http` carries the PBX key in its headers."""
+        self._outbox = outbox
+        self._http = http
+        self._url = f"{server}/v1/pbx/{pbx}/reports"
+        self._server = server
+        self._snapshot_due = False
+        self._probing = False
+        """The server refused a snapshot's body: find the call it refuses, bit by bit."""
+        self._probed = False
+        """That was done since the last snapshot that got through."""
+        self._limit = BATCH_CALLS
+        self._pause = Pause()
+        self._trouble = ""
+        self._said_at = 0.0
+        self._greeted = False
+
+    def snapshot(self) -> None:
+        """The next report is to list every call that stands."""
+        self._snapshot_due = True
+        self._outbox.changed.set()
+
+    def hurry(self) -> None:
+        """The server is reachable again: do not wait for the next attempt."""
+        if self._trouble:
+            self._pause.cut_short()
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        while True:
+            await self._outbox.changed.wait()
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(ReportError),
+                wait=waits(CEILING, lambda error: getattr(error, "permanent", False)),
+                sleep=self._pause.sleep,
+                before_sleep=self._say,
+            ):
+                with attempt:
+                    await self._report()
+
+    async def _report(self) -> None:
+        """One report, if there is anything to say: the newest of what is pending right now."""
+        snapshot = self._snapshot_due and not self._probing
+        batch = self._outbox.batch(snapshot=snapshot, limit=self._limit)
+        if batch is None:
+            self._probing = False
+            if self._snapshot_due:
+                self._outbox.changed.set()
+            return
+        if snapshot:
+            self._snapshot_due = False
+        try:
+            await self._post(batch)
+        except BaseException:
+            self._snapshot_due = self._snapshot_due or snapshot
+            raise
+        self._outbox.accepted(batch)
+        self._probed = self._probed and not snapshot
+        self._limit = BATCH_CALLS if not self._probing else min(BATCH_CALLS, self._limit * 2)
+        self._well()
+
+    async def _post(self, batch: Batch) -> None:
+        body = json.dumps(batch.body, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json"}
+        try:
+            async with self._http.post(
+                self._url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            ) as response:
+                if response.status == 200:
+                    await response.read()
+                    log.debug("reported %d calls, %d bytes", len(batch.sent), len(body))
+                    return
+                problem = await _problem(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ReportError(f"the server cannot be reached ({_why(error)})") from None
+        status = response.status
+        if status in (413, 422):
+            self._refused(batch, problem)
+        if status == 429 or status >= 500:
+            raise ReportError(f"the server answers {problem}", retry_after=_after(response))
+        raise ReportError(f"the server refuses reports: {problem}", permanent=True)
+
+    def _refused(self, batch: Batch, problem: str) -> None:
+        """The server does not take this body, whoever sends it: narrow it down to one call and
+        go on without that one. Raises `ReportError` to have the rest tried at once."""
+        if batch.body["snapshot"]:
+            if self._probed or not batch.sent:
+                return
+            self._probing = self._probed = True
+            self._outbox.all_pending()
+        elif len(batch.sent) == 1:
+            (call,) = batch.sent
+            self._outbox.set_aside(call)
+            log.error("the server refuses call %s for good: %s", call, problem)
+            self._limit = BATCH_CALLS
+        elif batch.sent:
+            self._limit = max(1, min(self._limit, len(batch.sent)) // 2)
+        else:
+            return
+        raise ReportError(f"the server refuses part of a report: {problem}")
+
+    def _say(self, state: RetryCallState) -> None:
+        """Log a trouble once, and again when it changes or lasts."""
+        error = state.outcome.exception() if state.outcome else None
+        now = asyncio.get_running_loop().time()
+        if str(error) != self._trouble or now - self._said_at > SAID_AGAIN:
+            level = logging.ERROR if getattr(error, "permanent", False) else logging.WARNING
+            log.log(level, "%s: %s; %s", self._server, error, self._kept())
+            self._trouble, self._said_at = str(error), now
+
+    def _kept(self) -> str:
+        dropped = self._outbox.dropped
+        return "calls are kept" + (f", {dropped} dropped so far" if dropped else "")
+
+    def _well(self) -> None:
+        if self._trouble or not self._greeted:
+            log.info("%s takes reports", self._server)
+        self._trouble, self._greeted = "", True
+
+
+async def _problem(response: aiohttp.ClientResponse) -> str:
+    """``401 title: detail`` of a problem+json answer, or the bare status."""
+    said: Any = {}
+    with contextlib.suppress(aiohttp.ClientError, ValueError):
+        said = json.loads(await response.content.read(8192))
+    parts = [said.get("title"), said.get("detail")] if isinstance(said, dict) else []
+    text = ": ".join(part for part in parts if isinstance(part, str))
+    text = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text))[:300]
+    return f"{response.status} {text or response.reason or ''}".strip()
+
+
+def _after(response: aiohttp.ClientResponse) -> float:
+    value = response.headers.get("Retry-After", "")
+    return min(float(value), RETRY_AFTER_LIMIT) if value.isascii() and value.isdigit() else 0.0
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or str(error.os_error)
+    return str(error) or type(error).__name__

@@ -1,0 +1,98 @@
+"""The outbox's SQLite file: opened with care, written in batches by one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE calls (id TEXT PRIMARY KEY, body TEXT NOT NULL, dirty INTEGER NOT NULL) STRICT;
+CREATE TABLE trace (call TEXT NOT NULL, n INTEGER NOT NULL, body TEXT NOT NULL,
+                    sent INTEGER NOT NULL, PRIMARY KEY (call, n)) STRICT, WITHOUT ROWID;
+CREATE TABLE commands (id TEXT PRIMARY KEY, status TEXT NOT NULL, detail TEXT NOT NULL,
+                       acked INTEGER NOT NULL) STRICT;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+Statement = tuple[str, tuple[Any, ...]]
+
+
+class StoreError(Exception):
+    """The file cannot be used; the message is one line without the file's name."""
+
+
+class Store:
+    """Write-ahead log, ``synchronous=NORMAL``: a commit survives SIGKILL without a disk flush
+    of its own (a power cut may cost the last ones; the resync then repairs them)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises `StoreError`."""
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        try:
+            self._database = self._open(path)
+        except sqlite3.OperationalError as error:
+            self._executor.shutdown()
+            if "locked" in str(error):
+                raise StoreError("another connector is using it") from None
+            if not path.parent.is_dir():
+                raise StoreError(f"there is no directory {path.parent}") from None
+            raise StoreError(f"it cannot be opened and written ({error})") from None
+        except sqlite3.DatabaseError as error:
+            self._executor.shutdown()
+            raise StoreError(
+                f"it is damaged or no outbox ({error}); move it away to start with an empty one"
+            ) from None
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        database = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
+        try:
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("PRAGMA journal_size_limit = 16777216")
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                    raise sqlite3.DatabaseError("it holds other tables")
+                database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+            elif version != VERSION:
+                raise sqlite3.DatabaseError(f"its version is {version}, not {VERSION}")
+            problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if problem != "ok":
+                raise sqlite3.DatabaseError(problem)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query; only before writing has begun."""
+        return self._database.execute(query).fetchall()
+
+    def write_now(self, statements: Sequence[Statement]) -> None:
+        """One transaction. Raises `sqlite3.Error`."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            for statement, values in statements:
+                self._database.execute(statement, values)
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """One transaction, in the store's own thread. Raises `sqlite3.Error`."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self.write_now, statements)
+
+    def close(self) -> None:
+        """Finish what is being written and close the file."""
+        self._executor.shutdown()
+        self._database.close()
