@@ -14,7 +14,7 @@ from collab_server.http.throttle import Throttle, address_key
 from collab_server.people import agents, desk
 from collab_server.problems import WrongPassword
 from collab_server.sessions.joining import PROXIES
-from collab_server.sessions.schemas import Answer, Body, View
+from collab_server.sessions.schemas import Answer, Body, Brand, View
 
 if TYPE_CHECKING:
     from collab_server.db.models import Agent
@@ -46,6 +46,7 @@ class Me(Answer):
 
     agent: AgentShown | None
     csrf: str
+    brand: Brand
 
 
 class DeskShown(Answer):
@@ -104,7 +105,7 @@ def login() -> Response:
         raise
     with tandem.write() as work:
         opened = agents.log_in(work, agent)
-    answer = jsonify({"agent": _agent(agent), "csrf": cookies.csrf(anew=True)})
+    answer = jsonify(_me(agent, cookies.csrf(anew=True)))
     cookies.set_desk(answer, opened.cookie)
     return answer
 
@@ -127,7 +128,7 @@ def logout() -> Response:
 def me() -> Response:
     with services().database.read() as db:
         who = auth.desk(db)
-    return jsonify({"agent": _agent(who) if who else None, "csrf": cookies.csrf()})
+    return jsonify(_me(who, cookies.csrf()))
 
 
 @bp.get("/desk")
@@ -139,6 +140,11 @@ def show_desk() -> Response:
     with tandem.database.read() as db:
         who = auth.require_desk(db)
         return jsonify({"agent": _agent(who)} | desk.snapshot(tandem, db, who.uri))
+
+
+def _me(who: Desk | Agent | None, csrf: str) -> dict[str, object]:
+    brand = {"name": services().brand}
+    return {"agent": _agent(who) if who else None, "csrf": csrf, "brand": brand}
 
 
 def _agent(who: Desk | Agent) -> dict[str, object]:

@@ -131,6 +131,7 @@ export const en = {
   "agent.transferred": "{from} → {to}. Yours to wrap up; the chat is closed to you.",
   "agent.offline": "Not connected. What you type is kept on this device.",
   "agent.offlineUnkept": "Not connected. Keep this page open: this device cannot save it.",
+  "agent.grace": "You can write until the session closes.",
   "agent.ended.hangup": "The phone call has ended.",
   "agent.ended.agent": "Ended by you.",
   "agent.ended.user": "Ended by the caller.",
@@ -142,6 +143,7 @@ export const en = {
 
   "chat.title": "Messages",
   "chat.empty": "No messages yet.",
+  "chat.gone": "These messages are no longer open to you.",
   "chat.label": "Your message",
   "chat.placeholder": "Write a message",
   "chat.send": "Send",
@@ -197,6 +199,7 @@ export const en = {
   "desk.signedOut": "You have been logged out.",
   "desk.all": "All sessions",
   "desk.details": "Details",
+  "desk.place": "Place {position}",
   "desk.open": "Open",
   "desk.age": "Age",
 

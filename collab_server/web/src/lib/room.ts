@@ -7,6 +7,7 @@
 import { computed, signal } from "@preact/signals";
 import { readVarString, readVarUint8Array } from "lib0/decoding";
 import { createEncoder, toUint8Array, writeVarUint } from "lib0/encoding";
+import { writeSyncStep1 } from "y-protocols/sync";
 import { WebsocketProvider } from "y-websocket";
 import { decodeStateVector, Doc } from "yjs";
 import { Problem, asProblem } from "./http";
@@ -14,7 +15,8 @@ import { forget, keep, restore } from "./keep";
 import { append, type Line, lineId, LONGEST, readLines, type Vector } from "./lines";
 import type { Role, SyncAccess, View } from "./types";
 
-/** Message types of this server, beside y-websocket's own. */
+/** Message types: y-websocket's own, and those of this server. */
+const SYNC = 0;
 const STORED = 100;
 const VIEW = 102;
 
@@ -46,6 +48,7 @@ const TOO_FAST_WAIT_MS = 10_000;
 const CONNECT_MS = 10_000;
 /** A blip shorter than this is not shown. */
 const PATIENCE_MS = 1_500;
+const ANSWER_MS = 3_000;
 const TYPING_MS = 4_000;
 /** A token this close to its end is renewed before it is used. */
 const TOKEN_MARGIN_MS = 5_000;
@@ -93,6 +96,7 @@ export class Room {
   #watch = 0;
   #patience = 0;
   #quiet = 0;
+  #answer = 0;
 
   constructor(options: RoomOptions) {
     this.#options = options;
@@ -113,6 +117,10 @@ export class Room {
 
   get role(): Role {
     return this.#options.role;
+  }
+
+  get name(): string {
+    return this.#options.name;
   }
 
   /** Write under this name from now on. */
@@ -142,14 +150,28 @@ export class Room {
   /** Connect now, if not connected: the page came back to the front, or the network did. */
   readonly wake = (): void => {
     if (this.#closed || this.gone.value) return;
-    const provider = this.#provider;
-    const silent = provider?.wsconnected && Date.now() - provider.wsLastMessageReceived > 25_000;
-    if (silent) provider.disconnect(); // a socket that died while the page slept
-    else if (!provider?.wsconnected) {
-      this.#failures = 0;
-      void this.#open();
+    if (this.#provider?.wsconnected) {
+      this.#probe(this.#provider);
+      return;
     }
+    this.#failures = 0;
+    void this.#open();
   };
+
+  /** A socket may have died while the page slept or the network changed: it has to answer soon. */
+  #probe(provider: WebsocketProvider): void {
+    const asked = Date.now();
+    const encoder = createEncoder();
+    writeVarUint(encoder, SYNC);
+    writeSyncStep1(encoder, this.doc);
+    provider.ws?.send(toUint8Array(encoder));
+    clearTimeout(this.#answer);
+    this.#answer = window.setTimeout(() => {
+      if (!provider.wsconnected) return;
+      if (provider.wsLastMessageReceived < asked) provider.disconnect();
+      else this.link.value = "online";
+    }, ANSWER_MS);
+  }
 
   close(): void {
     this.#closed = true;
@@ -157,7 +179,8 @@ export class Room {
     removeEventListener("online", this.wake);
     removeEventListener("offline", this.#dropped);
     document.removeEventListener("visibilitychange", this.#seen);
-    for (const timer of [this.#retry, this.#watch, this.#patience, this.#quiet]) clearTimeout(timer);
+    const timers = [this.#retry, this.#watch, this.#patience, this.#quiet, this.#answer];
+    timers.forEach((timer) => clearTimeout(timer));
     this.#provider?.destroy();
     this.#provider?.awareness.destroy();
     this.doc.destroy();
@@ -280,8 +303,7 @@ export class Room {
     if (this.#patience || this.link.value !== "connecting") return;
     this.#patience = window.setTimeout(() => {
       this.#patience = 0;
-      if (!this.#provider?.wsconnected) this.link.value = "offline";
-      else if (navigator.onLine) this.link.value = "online";
+      this.link.value = this.#provider?.wsconnected && navigator.onLine ? "online" : "offline";
     }, PATIENCE_MS);
   }
 

@@ -31,7 +31,8 @@ export function statusOf(situation: Situation): Status {
     return { tone: "calm", word: t("state.transferred"), sentence: transferSentence(situation) };
   }
   if (view.state === "ended" || gone) {
-    return { tone: "calm", word: t("state.ended"), sentence: endSentence(role, view) };
+    const open = role === "agent" && !gone ? ` ${t("agent.grace")}` : "";
+    return { tone: "calm", word: t("state.ended"), sentence: endSentence(role, view) + open };
   }
   if (link === "offline") {
     const key = situation.kept ? "offline" : "offlineUnkept";

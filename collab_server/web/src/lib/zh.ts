@@ -133,6 +133,7 @@ export const zh: Record<Key, string> = {
   "agent.transferred": "{from} → {to}。您可以填写小结，聊天已对您关闭。",
   "agent.offline": "未连接。您输入的内容保存在此设备上。",
   "agent.offlineUnkept": "未连接。此设备无法保存内容，请不要关闭页面。",
+  "agent.grace": "会话关闭前您仍可发送消息。",
   "agent.ended.hangup": "电话通话已结束。",
   "agent.ended.agent": "您已结束会话。",
   "agent.ended.user": "来电者已结束会话。",
@@ -144,6 +145,7 @@ export const zh: Record<Key, string> = {
 
   "chat.title": "消息",
   "chat.empty": "暂无消息。",
+  "chat.gone": "这些消息已不再对您开放。",
   "chat.label": "您的消息",
   "chat.placeholder": "输入消息",
   "chat.send": "发送",
@@ -199,6 +201,7 @@ export const zh: Record<Key, string> = {
   "desk.signedOut": "您已退出登录。",
   "desk.all": "全部会话",
   "desk.details": "详情",
+  "desk.place": "第 {position} 位",
   "desk.open": "打开",
   "desk.age": "时长",
 

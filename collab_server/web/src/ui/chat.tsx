@@ -39,7 +39,11 @@ export function Chat({ room, view, closed }: Props) {
             {t("chat.earlier")}
           </button>
         )}
-        {lines.length === 0 && <p class="chat-empty">{t("chat.empty")}</p>}
+        {lines.length === 0 && (
+          <p class="chat-empty">
+            {t(closed && !room.synced.value ? "chat.gone" : "chat.empty")}
+          </p>
+        )}
         <ol>
           {shown.map((line, index) => (
             <ChatLine
@@ -83,26 +87,29 @@ interface LineProps extends Props {
 
 function ChatLine({ line, room, view, closed, follows: joined }: LineProps) {
   const mine = line.from === room.role;
+  const own = mine && (line.name === "" || line.name === room.name);
   return (
     <li class={`line ${mine ? "line-mine" : "line-theirs"} ${joined ? "line-joined" : ""}`}>
       {!joined && (
         <p class="line-head">
-          <span class="line-name">{mine ? t("chat.you") : writer(line, view)}</span>{" "}
+          <span class="line-name">{own ? t("chat.you") : writer(line, view)}</span>{" "}
           <time dateTime={line.at}>{shortTime(line.at)}</time>
         </p>
       )}
-      <div class="line-text" dir="auto">
-        {pieces(line.text).map((piece, index) =>
-          piece.href ? (
-            <a key={index} href={piece.href} target="_blank" rel="noopener noreferrer nofollow">
-              {piece.text}
-            </a>
-          ) : (
-            piece.text
-          ),
-        )}
+      <div class="line-row">
+        <div class="line-text" dir="auto">
+          {pieces(line.text).map((piece, index) =>
+            piece.href ? (
+              <a key={index} href={piece.href} target="_blank" rel="noopener noreferrer nofollow">
+                {piece.text}
+              </a>
+            ) : (
+              piece.text
+            ),
+          )}
+        </div>
+        {own && <Tick line={line} room={room} closed={closed} />}
       </div>
-      {mine && <Tick line={line} room={room} closed={closed} />}
     </li>
   );
 }

@@ -103,7 +103,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
           back={
             <button class="quiet desk-back" type="button" onClick={() => open(null)}>
               <Icon name="back" />
-              {t("desk.all")}
+              <span class="label">{t("desk.all")}</span>
             </button>
           }
         />

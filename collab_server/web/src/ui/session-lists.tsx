@@ -95,6 +95,6 @@ function standing(view: View): [string, string] {
     return ["calm", t("state.inviting")];
   }
   if (view.state === "suspended") return ["hold", t("state.suspended")];
-  const place = view.position ? ` ${view.position}` : "";
-  return ["calm", `${t("state.queued")}${place}${view.queue ? ` · ${view.queue}` : ""}`];
+  const place = view.position ? t("desk.place", { position: view.position }) : t("state.queued");
+  return ["calm", view.queue ? `${place} · ${view.queue}` : place];
 }

@@ -18,13 +18,15 @@ interface Props {
   admin?: boolean;
   /** After the wrap-up of an ended session is saved. */
   done?: () => void;
+  /** The server lets this browser write the session's note. */
+  mayNote?: boolean;
 }
 
-export function Side({ view, gone, history, admin = false, done }: Props) {
+export function Side({ view, gone, history, admin = false, done, mayNote = true }: Props) {
   const over = view.state === "ended" || gone !== null;
   return (
     <aside class="side" aria-label={t("side.title")}>
-      {over && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
+      {over && mayNote && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
       <section>
         <h2>{t("side.caller")}</h2>
         <dl>
@@ -47,7 +49,7 @@ export function Side({ view, gone, history, admin = false, done }: Props) {
         </dl>
       </section>
       {!over && view.invitation && <InvitationBox key={view.id} view={view} />}
-      {!over && <WrapUpForm key={view.id} view={view} />}
+      {!over && mayNote && <WrapUpForm key={view.id} view={view} />}
       {history && <History items={history} />}
       {!over && <EndSession view={view} />}
     </aside>

@@ -12,7 +12,8 @@ export function Strip({ status, children }: Props) {
     <div class={`strip tone-${status.tone}`}>
       <p class="strip-state">
         <span class="dot" aria-hidden="true" />
-        <strong>{status.word}</strong> <span class="strip-text">{status.sentence}</span>
+        <strong>{status.word}</strong>
+        <span class="strip-text">{status.sentence}</span>
       </p>
       {children}
     </div>

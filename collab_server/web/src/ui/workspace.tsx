@@ -25,7 +25,7 @@ interface Props {
 export function Workspace({ view, room, details, toggleDetails, back }: Props) {
   const before = usePassedOn(view);
   const gone = room?.gone.value ?? null;
-  const closed = gone !== null || view.state === "ended";
+  const closed = gone !== null;
   const status = statusOf({
     role: "agent",
     view,
