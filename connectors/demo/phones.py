@@ -185,11 +185,13 @@ class Call:
     async def press_info(self, digits: str) -> None:
         """Presses keys, sent as SIP INFO (application/dtmf-relay), each once the last is taken."""
         for digit in digits:
-            start = len(self.heard.messages)
-            await self._in_dialog("info", "INFO", digit)
-            await self.heard.wait(
-                lambda m: m.status == 200 and _of(m, "INFO"), "200 for the INFO", start=start
-            )
+            await self.info(digit)
+
+    async def info(self, signal: str) -> None:
+        """Sends one INFO whose signal is `signal`, be it a key or not, and waits for the answer."""
+        start = len(self.heard.messages)
+        await self._in_dialog("info", "INFO", signal)
+        await self.heard.wait(lambda m: m.status >= 200 and _of(m, "INFO"), "answer", start=start)
 
     @property
     def _pbx_port(self) -> int:
