@@ -240,7 +240,7 @@ def load(path: Path, environment: Mapping[str, str], *, required: bool = False) 
     A file that is not there counts as empty unless it is `required`. Raises SettingsError, whose
     text is one line that names the setting.
     """
-    values = from_toml(path, required=required)
+    values = {"server": {}} | from_toml(path, required=required)
     origins = dict.fromkeys(values, path.name)
     origins |= from_environment(values, environment, setting_names(), SECRETS, LISTS)
     try:

@@ -133,6 +133,21 @@ def guests(db: Session, session_id: str) -> list[Guest]:
     return found
 
 
+def require_somebody() -> None:
+    """Refuse, before anything is read, who shows neither an API key nor any cookie of ours.
+
+    Raises Unauthorized and Forbidden; `callers` says later whether a cookie is worth something.
+    """
+    if client() is not None:
+        require_client("api")
+        return
+    settings = services().settings
+    names = [cookies.desk_name(settings)]
+    names += [cookies.guest_name(settings, role) for role in ("user", "agent")]
+    if not any(request.cookies.get(name) for name in names):
+        raise Unauthorized("show a key, open the join link again, or log in")
+
+
 def callers(db: Session, session_id: str) -> list[Caller]:
     """Everybody this request may speak for at a session's address; a key speaks alone.
 

@@ -24,7 +24,8 @@ from collab_server.realtime.hub import Present
 from collab_server.services import Services
 from collab_server.settings import Settings
 
-URL = "http://127.0.0.1:8080"
+HOST = "127.0.0.1"
+URL = f"http://{HOST}:8080"
 API = {"Authorization": "Bearer crm-key"}
 HQ = {"Authorization": "Bearer hq-key"}
 ALICE = "sip:alice@example.org"

@@ -1,0 +1,224 @@
+"""The server's settings: the file, the environment, and what a wrong one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collab_server.settings import Settings, SettingsError, load, setting_names
+
+GOOD = """
+[server]
+secret = "0123456789abcdef0123456789abcdef"
+[server.api_keys]
+crm = "k1"
+[server.sites.main]
+key = "k2"
+origins = ["https://www.example.org"]
+[pbx.hq]
+kind = "asterisk"
+key = "k3"
+secret = "the PBX's"
+[pbx.hq.agents]
+"PJSIP/1001" = "sip:wang@example.org"
+"""
+
+
+def read(tmp_path: Path, text: str = GOOD, **environment: str) -> Settings:
+    file = tmp_path / "tandem.toml"
+    file.write_text(text)
+    return load(file, environment)
+
+
+def refused(tmp_path: Path, text: str = GOOD, **environment: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        read(tmp_path, text, **environment)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def changed(line: str) -> str:
+    return GOOD.replace("[server]\n", f"[server]\n{line}\n", 1)
+
+
+def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
+    server = read(tmp_path).server
+    assert server.listen == "127.0.0.1:8080"
+    assert read(tmp_path).url == "http://127.0.0.1:8080"
+    assert (server.trusted_proxies, server.redis) == ((), "")
+    assert server.database == "sqlite:///tandem.db"
+    assert (server.grace, server.retention) == (30, 30)
+
+
+def test_of_a_pbx_only_the_key_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path).pbx["hq"].model_dump().keys() == {"key"}
+
+
+def test_every_setting_has_a_name() -> None:
+    assert setting_names() == [
+        "server.listen",
+        "server.url",
+        "server.trusted_proxies",
+        "server.database",
+        "server.redis",
+        "server.secret",
+        "server.grace",
+        "server.retention",
+        "server.api_keys.*",
+        "server.sites.*.key",
+        "server.sites.*.origins",
+        "pbx.*.key",
+    ]
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        changed("grace = 5"),
+        TANDEM_SERVER__GRACE="7",
+        TANDEM_SERVER__API_KEYS__ERP="k4",
+        TANDEM_SERVER__TRUSTED_PROXIES="10.0.0.0/8, ::1",
+        TANDEM_SERVER__SITES__MAIN__ORIGINS='["https://a.example"]',
+        TANDEM_PBX__HQ__KEY="k5",
+        TANDEM_PBX__HQ__SECRET="the connector's business",
+        OTHER__THING="1",
+    )
+    assert settings.server.grace == 7
+    assert dict(settings.keys()) == {
+        "server.api_keys.crm": "k1",
+        "server.api_keys.erp": "k4",
+        "server.sites.main.key": "k2",
+        "pbx.hq.key": "k5",
+    }
+    assert settings.server.trusted_proxies == ("10.0.0.0/8", "::1")
+    assert settings.server.sites["main"].origins == ("https://a.example",)
+
+
+def test_everything_may_come_from_the_environment(tmp_path: Path) -> None:
+    settings = load(tmp_path / "tandem.toml", {"TANDEM_SERVER__SECRET": "x" * 32})
+    assert settings.secret == "x" * 32
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("y" * 32 + "\n")
+    (tmp_path / "k").write_text("k9")
+    settings = read(
+        tmp_path,
+        TANDEM_SERVER__SECRET_FILE=str(tmp_path / "s"),
+        TANDEM_PBX__HQ__KEY_FILE=str(tmp_path / "k"),
+    )
+    assert settings.secret == "y" * 32
+    assert settings.pbx["hq"].key.get_secret_value() == "k9"
+
+
+def test_secrets_do_not_show_in_a_print(tmp_path: Path) -> None:
+    assert "0123456789abcdef" not in repr(read(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("grase = 30", "server.grase: there is no such setting"),
+        ('grace = "soon"', "server.grace: "),
+        ("grace = -1", "server.grace: "),
+        ("retention = 0", "server.retention: "),
+        ('listen = "8080"', "server.listen: expected an address and a port"),
+        ('listen = "127.0.0.1:99999"', "server.listen: "),
+        ('url = "tandem.example.org"', "server.url: "),
+        ('url = "https://example.org/tandem"', "server.url: "),
+        ('trusted_proxies = ["proxy"]', "server.trusted_proxies: expected IP addresses"),
+        ('database = "mysql://x"', "server.database: "),
+        (
+            'redis = "redis://localhost"',
+            "server.redis: several servers cannot share an",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, line: str, name: str) -> None:
+    assert refused(tmp_path, changed(line)).startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TANDEM_SERVER__GRACE", "soon", "from TANDEM_SERVER__GRACE"),
+        ("TANDEM_SERVER__GRASE", "5", "TANDEM_SERVER__GRASE: there is no such setting"),
+        ("TANDEM_SERVER__SECRET_FILE", "nowhere", "TANDEM_SERVER__SECRET_FILE: nowhere cannot be"),
+        ("TANDEM_SERVER__GRACE_FILE", "x", "TANDEM_SERVER__GRACE_FILE: there is no such setting"),
+        ("TANDEM_SERVER__SITES__MAIN__ORIGINS", "[1", "TANDEM_SERVER__SITES__MAIN__ORIGINS: not"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str, said: str) -> None:
+    assert said in refused(tmp_path, **{variable: value})
+
+
+def test_a_short_secret_is_refused(tmp_path: Path) -> None:
+    message = refused(tmp_path, '[server]\nsecret = "…"\n')
+    assert message.startswith("server.secret: too short")
+
+
+def test_a_missing_secret_says_where_to_set_it(tmp_path: Path) -> None:
+    assert (
+        refused(tmp_path, "")
+        == "server.secret: is not set (in tandem.toml, or as TANDEM_SERVER__SECRET)"
+    )
+
+
+def test_a_pbx_without_a_key_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path, GOOD + "[pbx.b]\nkind = 'asterisk'\n").startswith(
+        "pbx.b.key: is not set"
+    )
+
+
+def test_an_unknown_table_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path, GOOD + "[sever]\n") == "sever: there is no such setting"
+
+
+def test_two_clients_with_one_key_are_refused(tmp_path: Path) -> None:
+    message = refused(tmp_path, GOOD.replace("k2", "k1"))
+    assert "server.sites.main.key: the same key as server.api_keys.crm" in message
+    assert "k1" not in message
+
+
+def test_an_empty_key_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, GOOD.replace('"k3"', '""')).startswith("pbx.hq.key: ")
+
+
+def test_redis_with_postgresql_is_not_offered_yet(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    text = changed('database = "postgresql+psycopg://u@h/d"\nredis = "redis://localhost"')
+    assert refused(tmp_path, text) == (
+        "server.redis: this version does not share work between servers yet; leave it empty"
+    )
+
+
+def test_postgresql_without_its_driver_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(_name: str) -> Any:
+        return None
+
+    monkeypatch.setattr("importlib.util.find_spec", nowhere)
+    message = refused(tmp_path, changed('database = "postgresql+psycopg://u@h/d"'))
+    assert message == "server.database: PostgreSQL needs: pip install 'tandem[postgres]'"
+
+
+def test_broken_toml_says_where(tmp_path: Path) -> None:
+    message = refused(tmp_path, "[server]\nlisten = \n")
+    assert "tandem.toml: not TOML" in message
+    assert "line 2" in message
+
+
+def test_a_file_that_is_not_text_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "tandem.toml"
+    file.write_bytes(b"\xff\xfe[server]")
+    with pytest.raises(SettingsError, match="not TOML: byte 0 is not UTF-8"):
+        load(file, {})
+
+
+def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such file"):
+        load(tmp_path / "other.toml", {}, required=True)
