@@ -1,0 +1,238 @@
+"""What every answer has in common: problems, headers, health, the description, the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from flask import Flask
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from collab_server.http.openapi import operations
+from collab_server.pages import blueprint as pages
+from tests.server.conftest import API, LI, WANG, Server, json_of, token_of
+
+
+def test_an_unknown_address_is_a_problem(server: Server) -> None:
+    answer = server.api.get("/v1/nothing")
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert json_of(answer) == {
+        "type": "urn:tandem:problem:not-found",
+        "title": "Not found",
+        "status": 404,
+    }
+
+
+def test_a_wrong_method_is_a_problem_that_names_the_right_ones(server: Server) -> None:
+    answer = server.api.client.delete("/v1/sessions", headers=API)
+    assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_a_fault_of_ours_tells_nothing_but_that(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any) -> Any:
+        raise RuntimeError("the secret is in here")
+
+    monkeypatch.setattr("collab_server.sessions.blueprint.establish", broken)
+    body = {"type": "form", "user_uri": "sip:a@b", "agent_uri": WANG}
+    answer = server.api.post("/v1/sessions", body)
+    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+    assert "secret is" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions", "/v1/nothing", "/healthz", "/desk", "/"])
+def test_every_answer_carries_the_security_headers(server: Server, path: str) -> None:
+    headers = server.api.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "Server" not in headers
+
+
+def test_answers_of_the_api_are_not_stored(server: Server) -> None:
+    assert server.api.get("/v1/sessions").headers["Cache-Control"] == "no-store"
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dist = tmp_path / "dist"
+    (dist / "assets").mkdir(parents=True)
+    (dist / "index.html").write_text("<!doctype html><title>Tandem</title>")
+    (dist / "assets" / "main-abc123.js").write_text("export {}")
+    (tmp_path / "secret.txt").write_text("secret")
+    monkeypatch.setattr(pages, "DIST", dist)
+
+
+@pytest.mark.parametrize("path", ["/", "/join", "/s/abc", "/desk", "/floor", "/setup"])
+@pytest.mark.usefixtures("built")
+def test_every_page_is_the_same_shell_under_a_strict_policy(server: Server, path: str) -> None:
+    answer = server.browser().get(path)
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "connect-src 'self' ws://127.0.0.1:8080" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.usefixtures("built")
+def test_assets_are_kept_for_long_and_nothing_else_is_served(server: Server) -> None:
+    browser = server.browser()
+    answer = browser.get("/assets/main-abc123.js")
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.mimetype == "text/javascript"
+    for path in ("/assets/none.js", "/assets/../../secret.txt", "/assets/%2e%2e/index.html"):
+        assert browser.get(path).status_code == 404
+
+
+def test_pages_that_are_not_built_say_what_to_do(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "DIST", tmp_path / "nothing")
+    answer = server.browser().get("/desk")
+    assert answer.status_code == 503
+    assert "The pages are not built" in answer.text
+    assert server.browser().get("/assets/x.js").status_code == 404
+
+
+def test_health_and_readiness(server: Server) -> None:
+    assert json_of(server.api.get("/healthz")) == {"status": "ok"}
+    ready = json_of(server.api.get("/readyz"))
+    assert ready == {
+        "status": "ok",
+        "database": "ok",
+        "realtime": "ok",
+        "pbx": {"hq": False, "branch": False},
+    }
+
+
+def test_a_dead_loop_is_not_ready(server: Server) -> None:
+    server.app.extensions["tandem.realtime-alive"] = lambda: False
+    answer = server.api.get("/readyz")
+    assert (answer.status_code, json_of(answer)["realtime"]) == (503, "failed")
+
+
+def test_a_database_that_takes_no_writes_is_not_ready(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.database.close()
+    path = Path(server.database.url.database or "")
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        file.unlink(missing_ok=True)
+    path.mkdir()
+    answer = server.api.get("/readyz")
+    assert (answer.status_code, json_of(answer)["database"]) == (503, "failed")
+
+
+def test_metrics_count_reports_and_requests(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    text = server.api.get("/metrics").text
+    assert 'tandem_reported_calls_total{outcome="accepted",pbx="hq"} 1.0' in text
+    assert "tandem_sessions_total 1.0" in text
+    assert 'tandem_http_request_seconds_count{endpoint="pbx.report",status="200"} 1.0' in text
+    assert "alice" not in text
+
+
+def test_every_route_is_described(server: Server) -> None:
+    described = json_of(server.api.get("/openapi.json"))
+    missing = [(p, m) for p, m, one in operations(server.app) if one is None]
+    assert missing == []
+    for path, method, _ in operations(server.app):
+        assert method in described["paths"][path], path
+    for path in ("/v1/sync/{session_id}", "/v1/pbx/{name}/link", "/v1/desk/live"):
+        assert "101" in described["paths"][path]["get"]["responses"]
+
+
+class Checker:
+    """Checks answers against the description that the server gives of itself."""
+
+    def __init__(self, app: Flask, description: dict[str, Any]) -> None:
+        self._rules = app.url_map.bind("localhost")
+        self._paths = {
+            (rule.endpoint, method.upper()): path
+            for path, method, _ in operations(app)
+            for rule in app.url_map.iter_rules()
+            if method.upper() in (rule.methods or ())
+            and path == rule.rule.replace("path:", "").replace("<", "{").replace(">", "}")
+        }
+        self._description = description
+        resource: Any = Resource(contents=description, specification=DRAFT202012)
+        self._registry: Any = Registry().with_resource("urn:api", resource)
+        self.seen: set[tuple[str, int]] = set()
+
+    def check(self, method: str, path: str, answer: Any) -> None:
+        endpoint, _ = self._rules.match(path.partition("?")[0], method)
+        described = self._paths[(endpoint, method)]
+        answers = self._description["paths"][described][method.lower()]["responses"]
+        status = str(answer.status_code)
+        assert status in answers, f"{method} {described} may answer {sorted(answers)}, not {status}"
+        self.seen.add((f"{method} {described}", answer.status_code))
+        content = answers[status].get("content")
+        if content is None:
+            return
+        assert answer.mimetype in content
+        pointer = content[answer.mimetype]["schema"]["$ref"]
+        jsonschema.Draft202012Validator(
+            {"$ref": f"urn:api{pointer}"}, registry=self._registry
+        ).validate(answer.get_json())
+
+
+def test_answers_are_as_described(server: Server) -> None:
+    checker = Checker(server.app, json_of(server.api.get("/openapi.json")))
+    server.connector.report("1.1", "queued", queue="support", position=1)
+    server.connector.report("1.1", "active", agent_uri=WANG, aliases=["1.2"])
+    session = server.session_of("1.1")
+    desk = server.desk("wang", WANG)
+    server.desk("li", LI)
+    path = f"/v1/sessions/{session['id']}"
+    body = {"type": "form", "user_uri": "sip:a@b", "agent_uri": WANG}
+    token = token_of(session["user"]["join_url"])
+    report = {"epoch": 1, "calls": [], "results": []}
+    same = body | {"call": {"pbx": "hq", "id": "1.1"}}
+    for who, method, address, sent in (
+        (server.api, "POST", "/v1/sessions", body),
+        (server.api, "POST", "/v1/sessions", same),
+        (server.api, "POST", "/v1/sessions", same | {"agent_uri": LI}),
+        (server.api, "POST", "/v1/sessions", {}),
+        (server.api, "GET", "/v1/sessions", None),
+        (server.api, "GET", "/v1/sessions?state=x", None),
+        (server.api, "GET", path, None),
+        (server.api, "GET", "/v1/sessions/none", None),
+        (server.api, "GET", f"{path}/events", None),
+        (server.connector.keyed, "GET", path, None),
+        (server.connector.keyed, "POST", "/v1/pbx/hq/reports", report),
+        (server.connector.keyed, "POST", "/v1/pbx/hq/reports", {}),
+        (server.connector.keyed, "POST", "/v1/pbx/branch/reports", report),
+        (server.api, "GET", "/v1/calls", None),
+        (server.api, "GET", "/v1/calls/hq/1.1/trace", None),
+        (server.api, "GET", "/v1/calls/hq/none/trace", None),
+        (desk, "GET", "/v1/me", None),
+        (desk, "GET", "/v1/desk", None),
+        (desk, "POST", f"{path}/token", {}),
+        (desk, "POST", f"{path}/note", {"note": "x"}),
+        (desk, "POST", f"{path}/invitations", {"role": "agent"}),
+        (desk, "POST", "/v1/join/look", {"token": token}),
+        (desk, "POST", "/v1/join", {"token": token}),
+        (desk, "POST", "/v1/join", {"token": token}),
+        (desk, "POST", "/v1/join", {"token": "x"}),
+        (desk, "POST", f"{path}/invitations", {"role": "user"}),
+        (desk, "POST", f"{path}/end", {}),
+        (desk, "POST", f"{path}/invitations", {"role": "user"}),
+        (desk, "POST", "/v1/login", {"username": "wang", "password": "wrong"}),
+        (desk, "POST", "/v1/login", {"username": "wang", "password": "correct horse"}),
+        (desk, "POST", "/v1/logout", {}),
+        (desk, "GET", "/v1/desk", None),
+        (desk, "GET", "/healthz", None),
+        (desk, "GET", "/readyz", None),
+    ):  # fmt: skip
+        answer = who.get(address) if method == "GET" else who.post(address, sent)
+        checker.check(method, address, answer)
+    statuses = {status for _, status in checker.seen}
+    assert statuses >= {200, 201, 204, 401, 403, 404, 409, 410, 422}

@@ -1,0 +1,156 @@
+"""What the database keeps: documents, migrations, settings of SQLite, and what is too old."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select
+
+from collab_server import housekeeping
+from collab_server.db.engine import Database
+from collab_server.db.migrate import migrate
+from collab_server.db.models import Base, Call, CollabSession, DocumentUpdate, IdempotencyKey
+from tests.server.conftest import WANG, Server, json_of
+
+DAY = 24 * 3600
+
+
+def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/tandem.db")
+    migrate(database)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    migrate(database)
+    database.close()
+
+
+def test_sqlite_runs_in_wal_and_does_not_wait_for_the_disk_at_each_commit(server: Server) -> None:
+    with server.database.engine.connect() as connection:
+        for pragma, value in (("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1)):
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() >= 1_000
+
+
+def test_a_failed_transaction_leaves_nothing_and_tells_nobody(server: Server) -> None:
+    session = server.establish()
+    told = len(server.hub.views)
+
+    def fail_midway() -> None:
+        with server.services.write() as work:
+            work.touch(session["id"])
+            work.db.get_one(CollabSession, session["id"]).type = "chat"
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        fail_midway()
+    assert server.session(session["id"])["type"] == "form"
+    assert len(server.hub.views) == told
+    with server.services.write():
+        pass  # the next writer gets its turn
+
+
+def test_a_document_is_stored_numbered_and_survives_a_restart(
+    start: Callable[..., Server],
+) -> None:
+    server = start()
+    one, two = server.establish()["id"], server.establish()["id"]
+    assert server.backend.load_document(one).upto == 0
+    taken = server.backend.append_updates({one: [b"a", b"\x00b"], two: [b"c"], "gone": [b"x"]})
+    assert taken == {one: 2, two: 1}
+    assert server.backend.append_updates({one: [b"d"]}) == {one: 3}
+    after = start().backend.load_document(one)
+    assert (list(after.updates), after.upto) == ([b"a", b"\x00b", b"d"], 3)
+
+
+def test_compacting_keeps_later_updates(server: Server) -> None:
+    session = server.establish()["id"]
+    server.backend.append_updates({session: [b"a", b"b", b"c"]})
+    server.backend.compact(session, b"AB", 2)
+    document = server.backend.load_document(session)
+    assert (list(document.updates), document.upto) == ([b"AB", b"c"], 3)
+    server.backend.compact(session, b"ABC", 3)
+    assert server.backend.append_updates({session: [b"d"]}) == {session: 4}
+    server.backend.compact("gone", b"x", 1)
+
+
+def test_what_is_older_than_the_retention_goes_with_all_its_parts(
+    start: Callable[..., Server],
+) -> None:
+    server = start(retention=2)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    old = server.session_of("1.1")["id"]
+    server.backend.append_updates({old: [b"a"]})
+    server.connector.report("1.1", "ended", cause="hangup")
+    server.clock.turn(DAY)
+    young = server.establish()["id"]
+    server.api.post(f"/v1/sessions/{young}/end", {})
+    server.clock.turn(DAY + 60)
+    server.housekeeper.round()
+    assert server.api.get(f"/v1/sessions/{old}").status_code == 404
+    assert server.api.get("/v1/calls/hq/1.1/trace").status_code == 404
+    assert server.api.get(f"/v1/sessions/{young}").status_code == 200
+    with server.database.read() as db:
+        assert db.scalar(select(func.count()).select_from(DocumentUpdate)) == 0
+
+
+def test_keys_of_repeated_requests_are_forgotten_after_a_day(server: Server) -> None:
+    body = {"type": "form", "user_uri": "sip:a@b", "agent_uri": WANG}
+    first = server.api.post("/v1/sessions", body, **{"Idempotency-Key": "k"})
+    server.clock.turn(DAY + 60)
+    server.housekeeper.round()
+    with server.database.read() as db:
+        assert db.scalar(select(func.count()).select_from(IdempotencyKey)) == 0
+    again = server.api.post("/v1/sessions", body, **{"Idempotency-Key": "k"})
+    assert json_of(again)["id"] != json_of(first)["id"]
+
+
+def test_a_session_without_a_call_that_nobody_opens_expires(server: Server) -> None:
+    unopened, opened = server.establish(), server.establish()
+    server.browser().open(opened["user"]["join_url"])
+    server.clock.turn(DAY + 60)
+    server.housekeeper.round()
+    assert server.session(unopened["id"])["reason"] == "expired"
+    assert server.session(opened["id"])["state"] == "inviting"
+
+
+def test_the_number_of_calls_kept_is_bounded(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "MAX_CALLS", 5)
+    for n in range(12):
+        server.connector.report(f"1.{n}", "ended" if n else "active", type=None)
+    server.housekeeper.round()
+    with server.database.read() as db:
+        assert sorted(db.scalars(select(Call.call_id))) == sorted(
+            ["1.0", *(f"1.{n}" for n in range(7, 12))]
+        )
+
+
+def test_a_session_that_stands_for_ever_is_given_up(start: Callable[..., Server]) -> None:
+    server = start(retention=1)
+    server.connector.report("1.1", "queued")
+    server.clock.turn(DAY + 60)
+    server.housekeeper.round()
+    assert server.session_of("1.1")["reason"] == "expired"
+
+
+def test_the_housekeeper_wakes_when_grace_ends(start: Callable[..., Server]) -> None:
+    server = start(grace=1)
+    closed = threading.Event()
+    server.hub.close_session = lambda *_: closed.set()  # type: ignore[method-assign]
+    server.housekeeper.start()
+    try:
+        session = server.establish()
+        server.api.post(f"/v1/sessions/{session['id']}/end", {})
+        assert not closed.wait(0.05)
+        server.clock.turn(2)
+        server.services.alarm.set(server.clock())
+        assert closed.wait(10)
+    finally:
+        server.housekeeper.stop()
