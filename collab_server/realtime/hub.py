@@ -1,8 +1,9 @@
 """What the Flask side says to the open web sockets, from any thread.
 
-Every method is safe from any thread, returns at once, and does nothing when nobody is connected,
-when the port is not open yet or when it is closed already. `create_hub` gives the one that `serve`
-brings to life; made without `serve` (in a test, in `flask shell`) it simply has nobody connected.
+Every method is safe from any thread, returns at once (`alive` waits a little), and does nothing
+when nobody is connected, when the port is not open yet or when it is closed already. `create_hub`
+gives the one that `serve` brings to life; without `serve` (in a test, in `flask shell`) it simply
+has nobody connected.
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class Hub(Protocol):
 
     def linked(self, pbx: str) -> bool:
         """Whether a connector of this PBX has its link open."""
+        ...
+
+    def alive(self) -> bool:
+        """Whether the event loop answers, within 2 s, and updates are being stored."""
         ...
 
     def counts(self) -> Mapping[str, int]:

@@ -72,6 +72,11 @@ class Journal:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
+    def running(self) -> bool:
+        """Whether updates are being stored."""
+        return not self._task.done()
+
+    @property
     def unstored(self) -> int:
         """Updates that wait for storage."""
         return sum(map(len, self._pending.values())) + sum(map(len, self._committing.values()))
@@ -114,19 +119,23 @@ class Journal:
             if self._pending:
                 await self._pause(self._limits.commit_window)
             self._wake.clear()
-            batch, self._pending = self._pending, {}
-            self._committing = batch
-            try:
-                await self._commit(dict(batch))
-                for room in batch:
-                    await self._compact(room)
-                await self._forget_idle()
-            except Exception:
-                # Storing must go on for the other rooms; these are told nothing false.
-                LOGGER.exception("the journal of %d documents failed", len(batch))
-            finally:
-                self._size -= sum(len(update) for updates in batch.values() for update in updates)
-                self._committing = {}
+            await self._store()
+
+    async def _store(self) -> None:
+        """Store what waits now. Apart from `_run`, whose variables would keep the rooms alive."""
+        batch, self._pending = self._pending, {}
+        self._committing = batch
+        try:
+            await self._commit(dict(batch))
+            for room in batch:
+                await self._compact(room)
+            await self._forget_idle()
+        except Exception:
+            # Storing must go on for the other rooms; these are told nothing false.
+            LOGGER.exception("the journal of %d documents failed", len(batch))
+        finally:
+            self._size -= sum(len(update) for updates in batch.values() for update in updates)
+            self._committing = {}
 
     async def _commit(self, batch: dict[Journalled, list[bytes]]) -> None:
         """Store a batch, trying again; after two failures each room for itself, so that one

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 _LATER = Refusal(503, "The server is busy. Try again in a moment.")
 _GRANT_TRIES = 3
+_ANSWER_TIME = 2.0
 
 
 class _Admission:
@@ -116,6 +118,11 @@ class LiveHub:
 
     def linked(self, pbx: str) -> bool:
         return bool(self._links.get(pbx))
+
+    def alive(self) -> bool:
+        answered = threading.Event()
+        self._post(answered.set)
+        return answered.wait(_ANSWER_TIME) and self.journal.running
 
     def counts(self) -> Mapping[str, int]:
         return {

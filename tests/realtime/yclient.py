@@ -48,6 +48,18 @@ def read_varbytes(data: bytes, at: int) -> tuple[bytes, int]:
     return data[at : at + size], at + size
 
 
+def clocks(state: bytes | None) -> dict[int, int]:
+    """Read a state vector; its clients come in any order."""
+    if state is None:
+        return {}
+    count, at = read_varuint(state, 0)
+    found = {}
+    for _ in range(count):
+        client, at = read_varuint(state, at)
+        found[client], at = read_varuint(state, at)
+    return found
+
+
 class YClient:
     """One participant's socket and document; use it as an async context manager.
 
@@ -185,7 +197,7 @@ class YClient:
 
     async def until_stored(self) -> None:
         """Wait until everything in the document is acknowledged as stored."""
-        await self.until(lambda: self.stored == self.doc.get_state(), "stored")
+        await self.until(lambda: clocks(self.stored) == clocks(self.doc.get_state()), "stored")
 
     async def until_closed(self) -> int:
         await self.until(lambda: self.close_code is not None, "closed")
