@@ -30,6 +30,10 @@ BOOTED_WAIT = 0.3
 a user without the system class never sees it."""
 
 
+MESSAGE_TIMEOUT = 5.0
+"""Seconds MessageSend may take; after that nobody knows whether it was sent."""
+
+
 class AsteriskDriver:
     """One Asterisk, as `connectors.runtime.driver.Driver` wants it."""
 
@@ -90,7 +94,8 @@ class AsteriskDriver:
         if ami is None:
             return Outcome("failed", "the connector is not connected to Asterisk")
         try:
-            await ami.ask(message_send(effect, self._settings.domain))
+            action = message_send(effect, self._settings.domain)
+            await ami.ask(action, within=MESSAGE_TIMEOUT)
         except ActionError as error:
             return Outcome("failed", str(error))
         except UnansweredError as error:

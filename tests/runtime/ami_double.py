@@ -102,10 +102,10 @@ class AmiDouble:
                 self.actions.append(fields)
                 if not self.mute and fields["Action"] not in self.deaf_to:
                     writer.write(self._answer(fields))
-                    if fields["Action"] == "Login" and fields["Secret"] != self.secret:
-                        return
                 async with self._changed:
                     self._changed.notify_all()
+                if fields["Action"] == "Login" and fields["Secret"] != self.secret:
+                    return
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             return
         finally:
