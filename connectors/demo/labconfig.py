@@ -33,7 +33,7 @@ QUEUES: Mapping[str, tuple[str, ...]] = {
 """Queue -> its static members. `dynamic` gets its members by AddQueueMember."""
 
 _STRATEGY = {"support": "linear", "all": "ringall", "two": "ringall"}
-_WAIT = {"nobody": ",,,,15"}
+_WAIT = {"nobody": ",,,15"}
 
 _MODULES = """
 res_timing_timerfd res_sorcery_config res_sorcery_memory res_sorcery_astdb res_pjproject
