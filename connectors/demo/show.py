@@ -1,0 +1,216 @@
+"""The demo itself: server, PBX and connector, a call between them, and the links it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from connectors.demo import LabError, Progress
+from connectors.demo.pbxs import DemoPbx
+from connectors.demo.processes import Child
+
+PBX_NAME = "demo"
+DOMAIN = "pbx.example.org"
+DEFAULT_PORT = 8080
+SESSION_WITHIN = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What a person opens, each without a password but for the desk."""
+
+    caller: str
+    """The join link that arrived at the caller's telephone."""
+    agent: str
+    """The agent's join link."""
+    desk: str
+    username: str
+    password: str
+    trace: str
+    """The page that says what became of each call; the desk's log-in opens it."""
+    session: str
+    """The session's id."""
+    api: str
+    """The server, for programs."""
+    api_key: str
+
+    def as_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+
+class Demo:
+    """Everything the demo starts. Entered it stands, left it is gone, folder and all."""
+
+    def __init__(self, pbx: DemoPbx, port: int | None, progress: Progress) -> None:
+        self._pbx = pbx
+        self._wanted_port = port
+        self._progress = progress
+        self._stack = contextlib.AsyncExitStack()
+        self._api_key = secrets.token_urlsafe(24)
+        self._pbx_key = secrets.token_urlsafe(24)
+        self._username = "agent"
+        self._password = secrets.token_urlsafe(9)
+        self._url = ""
+        self._known: set[str] = set()
+        self._children: list[Child] = []
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-demo-")))
+            port = _port(self._wanted_port, self._progress)
+            self._url = f"http://127.0.0.1:{port}"
+            self._progress(f"starting {self._pbx.title}")
+            await stack.enter_async_context(self._pbx)
+            config = folder / "tandem.toml"
+            config.touch(mode=0o600)
+            config.write_text(self._settings(port, folder))
+            self._progress("starting the collaboration server")
+            await self._agent(config, folder)
+            await self._child(
+                stack, folder, ["tandem-server", "run", "--config", str(config)], "listening on"
+            )
+            self._progress("starting the connector")
+            await self._child(
+                stack,
+                folder,
+                ["tandem-connector", "run", PBX_NAME, "--config", str(config)],
+                "connected to",
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._progress("stopping")
+        await self._stack.aclose()
+
+    async def call(self) -> Links:
+        """Places a call, waits until its session stands, gives the links."""
+        self._progress("a caller calls the queue")
+        await self._pbx.place()
+        self._progress("an agent has answered; waiting for the invitation")
+        caller = await self._pbx.link()
+        session = await self._session()
+        return Links(
+            caller=caller,
+            agent=session["agent"]["join_url"],
+            desk=f"{self._url}/desk",
+            username=self._username,
+            password=self._password,
+            trace=f"{self._url}/setup",
+            session=session["id"],
+            api=self._url,
+            api_key=self._api_key,
+        )
+
+    async def hang_up(self) -> None:
+        """Ends the call, if it stands."""
+        await self._pbx.hang_up()
+
+    async def over(self) -> None:
+        """Waits until the call is over; LabError when a part of the demo ended instead."""
+        over = asyncio.create_task(self._pbx.ended())
+        waits = [over, *(asyncio.create_task(_wait(child.ended)) for child in self._children)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        for child in self._children:
+            if child.ended.is_set():
+                raise LabError(f"{child.name} has ended: {child.last_words()}")
+        over.result()
+
+    async def _child(
+        self, stack: contextlib.AsyncExitStack, folder: Path, words: list[str], ready: str
+    ) -> None:
+        child = Child(words[0], folder)
+        stack.push_async_callback(child.stop)
+        self._children.append(child)
+        await child.start(words, ready)
+
+    async def _agent(self, config: Path, folder: Path) -> None:
+        uri = f"sip:{self._pbx.agent}@{DOMAIN}"
+        words = ["tandem-server", "agent", "add", self._username, "--uri", uri]
+        words += ["--admin", "--password-stdin", "--config", str(config)]
+        await Child("tandem-server agent add", folder).run(words, self._password + "\n")
+
+    async def _session(self) -> dict[str, Any]:
+        """The newest session, once both its links are there."""
+        headers = {"Authorization": f"Bearer {self._api_key}"}
+        try:
+            async with (
+                asyncio.timeout(SESSION_WITHIN),
+                aiohttp.ClientSession(self._url, headers=headers) as http,
+            ):
+                while True:
+                    async with http.get("/v1/sessions") as answer:
+                        if answer.status != 200:
+                            raise LabError(f"the server says {answer.status} to GET /v1/sessions")
+                        items = (await answer.json())["items"]
+                    for item in items:
+                        if item["id"] not in self._known and (item["agent"] or {}).get("join_url"):
+                            self._known.add(item["id"])
+                            return dict(item)
+                    # The invitation left the server a moment ago: this is about milliseconds.
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise LabError(f"no session after {SESSION_WITHIN:.0f} s; {self._url}/setup") from None
+        except aiohttp.ClientError as error:
+            raise LabError(f"the server does not answer: {error}") from error
+
+    def _settings(self, port: int, folder: Path) -> str:
+        return f"""
+[server]
+listen = "127.0.0.1:{port}"
+url = "{self._url}"
+database = "sqlite:///{folder / "tandem.db"}"
+secret = "{secrets.token_urlsafe(48)}"
+[server.api_keys]
+demo = "{self._api_key}"
+[pbx.{PBX_NAME}]
+kind = "asterisk"
+server = "{self._url}"
+key = "{self._pbx_key}"
+host = "127.0.0.1"
+port = {self._pbx.port}
+username = "{self._pbx.username}"
+secret = "{self._pbx.secret}"
+domain = "{DOMAIN}"
+agent_endpoints = ['{self._pbx.agents}']
+outbox = "{folder / "outbox.db"}"
+"""
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _port(wanted: int | None, progress: Progress) -> int:
+    """A port nobody serves: the one wanted, or 8080, or any when that is taken."""
+    for port in (wanted,) if wanted else (DEFAULT_PORT, 0):
+        with socket.socket() as probe:
+            # As servers do: a port whose last user has just gone is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if wanted:
+                    raise LabError(
+                        f"port {wanted} cannot be used ({error.strerror}): choose another with "
+                        f"--port, or leave it out"
+                    ) from error
+                progress(f"port {port} is taken, using another")
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise LabError("no free port on 127.0.0.1")
