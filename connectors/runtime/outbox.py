@@ -86,9 +86,9 @@ class Outbox:
         """Ended calls that were dropped unsent."""
         self.changed = asyncio.Event()
         """Set while there is something to report."""
-        self._unwritten_calls: set[str] = set()
-        self._unwritten_lines: set[tuple[str, int]] = set()
-        self._unwritten_commands: set[str] = set()
+        self._unwritten_calls: dict[str, None] = {}
+        self._unwritten_lines: dict[tuple[str, int], None] = {}
+        self._unwritten_commands: dict[str, None] = {}
         self._unwritten = asyncio.Event()
         self._writing = asyncio.Lock()
         try:
@@ -163,8 +163,8 @@ class Outbox:
         self._touch(call, ())
 
     def _touch(self, call: str, lines: Iterable[dict[str, Any]]) -> None:
-        self._unwritten_calls.add(call)
-        self._unwritten_lines.update((call, line["n"]) for line in lines)
+        self._unwritten_calls[call] = None
+        self._unwritten_lines.update({(call, line["n"]): None for line in lines})
         self._unwritten.set()
 
     # --- results
@@ -185,7 +185,7 @@ class Outbox:
         """Record, on file, that it is about to be carried out. Raises `sqlite3.Error`: then it
         must not be."""
         self._commands[command] = _Command("attempting", "", acked=True)
-        self._unwritten_commands.add(command)
+        self._unwritten_commands[command] = None
         try:
             await self.flush()
         except sqlite3.Error:
@@ -197,12 +197,12 @@ class Outbox:
         self._commands.pop(result.id, None)
         self._commands[result.id] = _Command(result.status, result.detail, acked=False)
         self._open_results[result.id] = None
-        self._unwritten_commands.add(result.id)
+        self._unwritten_commands[result.id] = None
         while len(self._commands) > COMMANDS_LIMIT:
             oldest = next(iter(self._commands))
             del self._commands[oldest]
             self._open_results.pop(oldest, None)
-            self._unwritten_commands.add(oldest)
+            self._unwritten_commands[oldest] = None
         self._unwritten.set()
         self.changed.set()
 
@@ -256,7 +256,7 @@ class Outbox:
             if known is not None and known.status == status:
                 known.acked = True
                 self._open_results.pop(id_, None)
-                self._unwritten_commands.add(id_)
+                self._unwritten_commands[id_] = None
         self._unwritten.set()
 
     # --- the file
@@ -281,9 +281,9 @@ class Outbox:
     async def flush(self) -> None:
         """Write all that is not on file yet. Raises `sqlite3.Error`; nothing is forgotten then."""
         async with self._writing:
-            calls, self._unwritten_calls = self._unwritten_calls, set()
-            lines, self._unwritten_lines = self._unwritten_lines, set()
-            commands, self._unwritten_commands = self._unwritten_commands, set()
+            calls, self._unwritten_calls = self._unwritten_calls, {}
+            lines, self._unwritten_lines = self._unwritten_lines, {}
+            commands, self._unwritten_commands = self._unwritten_commands, {}
             self._unwritten.clear()
             statements = [
                 *self._call_statements(calls, lines),
