@@ -55,7 +55,8 @@ class Sockets:
 
     def start(self) -> None:
         """Begin to look after the sockets, on the running event loop."""
-        self._timer = asyncio.get_running_loop().call_later(1.0, self._look)
+        self._every = min(1.0, self.hub.limits.link_ping / 2)
+        self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
 
     async def stop(self) -> None:
         """Give peers a moment to answer the close frames they got, then cut the rest."""
@@ -72,7 +73,7 @@ class Sockets:
         now = loop.time()
         for connection in list(self.open):
             connection.look(now)
-        self._timer = loop.call_later(1.0, self._look)
+        self._timer = loop.call_later(self._every, self._look)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -352,7 +353,7 @@ class PicowsConnection(WSListener):
     # ---------------------------------------------------------------------------------------------
 
     def look(self, now: float) -> None:
-        """Called every second: ping, and cut what is dead or does not answer a close frame."""
+        """Called every second or so: ping, and cut what is dead or answers no close frame."""
         transport = self._transport
         if transport is None:
             return

@@ -95,7 +95,7 @@ def frame(
 
 
 def close_code(connection: socket.socket) -> int | None:
-    """Read frames up to the close frame; gives its code, None when the connection just ends."""
+    """Read up to the close frame; gives its code, 1005 for none in it, None for no such frame."""
     data = b""
     while True:
         while len(data) >= 2:
@@ -107,7 +107,7 @@ def close_code(connection: socket.socket) -> int | None:
             if len(data) < at + size:
                 break
             if data[0] & 15 == 8:
-                return int.from_bytes(data[at : at + 2], "big")
+                return int.from_bytes(data[at : at + 2], "big") if size else 1005
             data = data[at + size :]
         more = _recv(connection)
         if not more:
