@@ -68,9 +68,11 @@ async def run_many(
     weights = [weight for weight, _ in mix]
     loop = asyncio.get_running_loop()
     slots = asyncio.Semaphore(at_once)
+    now_standing = 0
     standing: set[asyncio.Task[None]] = set()
 
     async def one(script: Call) -> None:
+        nonlocal now_standing
         placed: Placed | None = None
         error: BaseException | None = None
         try:
@@ -82,6 +84,7 @@ async def run_many(
             if len(outcome.errors) < ERRORS_KEPT:
                 outcome.errors.append(f"{script.name or script.number}: {problem}")
         finally:
+            now_standing -= 1
             slots.release()
             if on_call is not None:
                 on_call(script, placed, error)
@@ -93,13 +96,14 @@ async def run_many(
             await asyncio.sleep(early)
         await slots.acquire()
         outcome.late = max(outcome.late, loop.time() - due)
+        now_standing += 1
+        outcome.most_at_once = max(outcome.most_at_once, now_standing)
         script = chooser.choices(mix, weights)[0][1](number)
         outcome.started += 1
         outcome.by_name[script.name or script.number] += 1
         task = loop.create_task(one(script))
         standing.add(task)
         task.add_done_callback(standing.discard)
-        outcome.most_at_once = max(outcome.most_at_once, len(standing))
     while standing:
         await asyncio.wait(standing)
     return outcome

@@ -87,8 +87,8 @@ class Dialplan:
                 continue
             match = _LINE.match(line)
             if match is None or extens is None:
-                if re.match(r"^(include|ignorepat|switch|\w+)\s*=", line):
-                    continue
+                if match is None and re.match(r"^\w+\s*=", line):
+                    continue  # include, ignorepat, switch, and what [general] or [globals] set
                 raise ValueError(f"dialplan line {number}: cannot read {raw.strip()!r}")
             rest = match[2]
             if match[1] == "exten":

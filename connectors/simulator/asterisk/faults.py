@@ -20,7 +20,7 @@ class Faults:
         self._server = server
         self.stall_new = False
         """New connections are accepted and then neither read nor answered."""
-        self._cut_after: int | None = None
+        self._cut: dict[Session, int] = {}
         self._drip: tuple[int, float] | None = None
         self._dripping: dict[Session, bytearray] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -28,7 +28,7 @@ class Faults:
     def clear(self) -> None:
         """New connections behave, dripping ends (what waits is sent at once)."""
         self.stall_new = False
-        self._cut_after = None
+        self._cut.clear()
         self._drip = None
 
     async def restart(self, down: float = 0.5, *, clean: bool = True) -> None:
@@ -75,8 +75,8 @@ class Faults:
         await self._server.open_port()
 
     def cut_mid_frame(self, after: int = 40) -> None:
-        """The next write of each session stops `after` bytes in, and the socket closes."""
-        self._cut_after = after
+        """The next write of each standing session stops `after` bytes in; its socket closes."""
+        self._cut = dict.fromkeys(self._server.sessions, after)
 
     def stall(self) -> None:
         """Standing sessions are neither read nor answered any more, but stay open."""
@@ -104,8 +104,8 @@ class Faults:
 
     def send(self, session: Session, transport: asyncio.Transport, data: bytes) -> None:
         """Write on behalf of a session, with whatever fault is on."""
-        if self._cut_after is not None:
-            transport.write(data[: self._cut_after])
+        if session in self._cut:
+            transport.write(data[: self._cut.pop(session)])
             transport.close()
         elif session in self._dripping:
             self._dripping[session] += data

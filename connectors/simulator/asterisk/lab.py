@@ -99,7 +99,7 @@ def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B0
 def dialplan(spec: WorldSpec) -> Dialplan:
     """The table above, for these telephones and queues."""
     lines = [COLLAB, "[from-sip]"]
-    waits = {"nobody": ",,,,15"}
+    waits = {"nobody": ",,,15"}
     for queue in spec.queues:
         call = f"Queue({queue.name},c{waits.get(queue.name, '')})"
         lines += _exten(f"q-{queue.name}", call)
