@@ -10,6 +10,7 @@ import aiohttp
 
 from connectors.asterisk.check import check_asterisk
 from connectors.runtime.driver import Finding
+from connectors.runtime.http import why
 from connectors.settings import PbxSettings
 
 SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
@@ -17,7 +18,7 @@ SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 
 def run(settings: PbxSettings) -> int:
     """Print every finding; 1 when something is wrong, else 0."""
-    findings = asyncio.run(_all(settings))
+    findings = asyncio.run(check_pbx_and_server(settings))
     for finding in findings:
         print(("ok     " if finding.ok else "WRONG  ") + finding.text)
         if finding.mend:
@@ -28,7 +29,8 @@ def run(settings: PbxSettings) -> int:
     return 1 if wrong else 0
 
 
-async def _all(settings: PbxSettings) -> list[Finding]:
+async def check_pbx_and_server(settings: PbxSettings) -> list[Finding]:
+    """What is well and what is wrong, the PBX first."""
     pbx, server = await asyncio.gather(check_asterisk(settings), check_server(settings))
     return [*pbx, *server]
 
@@ -36,39 +38,29 @@ async def _all(settings: PbxSettings) -> list[Finding]:
 async def check_server(settings: PbxSettings) -> Iterable[Finding]:
     """Whether the collaboration server answers and takes this PBX's key.
 
-    The key is tried on the link's address with a plain GET: a key that is taken makes the server
-    ask for a web socket, a wrong one is 401 or 403, and nothing changes either way.
+    An empty report is posted: a server that takes the key finds its body invalid (422) and
+    changes nothing; a wrong key is 401 or 403.
     """
-    url = f"{settings.server}/v1/pbx/{settings.name}/link"
-    headers = {
-        "Authorization": f"Bearer {settings.key.get_secret_value()}",
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGFuZGVtLWNoZWNrLW5vdw==",
-    }
+    url = f"{settings.server}/v1/pbx/{settings.name}/reports"
+    headers = {"Authorization": f"Bearer {settings.key.get_secret_value()}"}
     setting = f"pbx.{settings.name}.server"
     try:
         async with (
             aiohttp.ClientSession() as http,
-            http.get(
-                url, headers=headers, timeout=SERVER_TIMEOUT, allow_redirects=False
+            http.post(
+                url, json={}, headers=headers, timeout=SERVER_TIMEOUT, allow_redirects=False
             ) as response,
         ):
             status = response.status
-    except aiohttp.ClientConnectorError as error:
-        why = error.os_error.strerror or str(error.os_error)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return [
             Finding(
                 False,
-                f"server {settings.server}: it cannot be reached ({why})",
+                f"server {settings.server}: it cannot be reached ({why(error)})",
                 f"tandem-server run, or {setting} in tandem.toml",
             )
         ]
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-        return [Finding(False, f"server {settings.server}: {why}", f"{setting} in tandem.toml")]
-    if status in (101, 200, 400, 405, 409, 426):
+    if status in (200, 400, 409, 422):
         return [Finding(True, f"server {settings.server}: reached, and it takes this PBX's key")]
     if status in (401, 403):
         return [

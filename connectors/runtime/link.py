@@ -17,6 +17,7 @@ from connectors.model import Command, Result
 from connectors.runtime.backoff import waits
 from connectors.runtime.codec import CommandError, command_of
 from connectors.runtime.driver import Driver
+from connectors.runtime.http import why
 from connectors.runtime.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -170,8 +171,7 @@ class Link:
             permanent = error.status in (401, 403, 404)
             raise LinkError(f"the link is refused: {error.status}", permanent=permanent) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            why = "no answer in time" if isinstance(error, TimeoutError) else str(error)
-            raise LinkError(f"no link for commands ({why})") from None
+            raise LinkError(f"no link for commands ({why(error)})") from None
         log.info("%s: the link ended (%s)", self._server, socket.close_code)
         if asyncio.get_running_loop().time() - began < CEILING:
             raise LinkError("the link ends as soon as it is up")

@@ -13,6 +13,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.runtime.backoff import Pause, waits
+from connectors.runtime.http import why
 from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class Reporter:
                     return
                 problem = await _problem(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ReportError(f"the server cannot be reached ({_why(error)})") from None
+            raise ReportError(f"the server cannot be reached ({why(error)})") from None
         status = response.status
         if status in (413, 422):
             self._refused(batch, problem)
@@ -171,11 +172,3 @@ async def _problem(response: aiohttp.ClientResponse) -> str:
 def _after(response: aiohttp.ClientResponse) -> float:
     value = response.headers.get("Retry-After", "")
     return min(float(value), RETRY_AFTER_LIMIT) if value.isascii() and value.isdigit() else 0.0
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or str(error.os_error)
-    return str(error) or type(error).__name__

@@ -105,8 +105,10 @@ class ServerDouble:
         if self.answers:
             status, headers, problem = self.answers.pop(0)
             return web.json_response(problem, status=status, headers=headers)
-        if any(call["id"] == self.refuses_call for call in body["calls"]):
+        if any(call["id"] == self.refuses_call for call in body.get("calls", ())):
             return web.json_response({"title": "Invalid", "detail": "calls.0.user_uri"}, status=422)
+        if "calls" not in body:
+            return web.json_response({"title": "Invalid", "detail": "epoch"}, status=422)
         self.reports.append(body)
         return web.json_response({"accepted": len(body["calls"]), "ignored": 0})
 

@@ -1,0 +1,24 @@
+"""Network errors of aiohttp in an administrator's words."""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+import aiohttp
+
+
+def why(error: BaseException) -> str:
+    """A short reason: ``Connection refused``, ``no answer in time``."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"there is no host {error.host}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        if isinstance(cause, ssl.SSLError) or not cause.errno:
+            return str(cause)
+        return os.strerror(cause.errno)
+    return str(error) or type(error).__name__

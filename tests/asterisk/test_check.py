@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from connectors.runtime.checkup import check_pbx_and_server
+from connectors.runtime.driver import Finding
+from tests.runtime.ami_double import AmiDouble
+from tests.runtime.server_double import ServerDouble
+from tests.runtime.settings_for import settings_for
+
+Both = tuple[AmiDouble, ServerDouble]
+
+
+@pytest.fixture
+async def both() -> AsyncIterator[Both]:
+    async with AmiDouble() as pbx, ServerDouble() as server:
+        pbx.queues = [
+            ["Event: QueueParams", "Queue: support"],
+            ["Event: QueueMember", "Queue: support", "Name: Wang", "Location: PJSIP/1001",
+             "StateInterface: PJSIP/1001"],
+        ]  # fmt: skip
+        yield pbx, server
+
+
+async def findings(both: Both, **values: Any) -> list[Finding]:
+    pbx, server = both
+    return await check_pbx_and_server(settings_for(pbx.port, server=server.url, **values))
+
+
+async def wrong(both: Both, **values: Any) -> list[tuple[str, str]]:
+    return [(each.text, each.mend) for each in await findings(both, **values) if not each.ok]
+
+
+async def test_a_pbx_as_the_samples_set_it_up_is_well(both: Both) -> None:
+    texts = [finding.text for finding in await findings(both)]
+    assert await wrong(both) == []
+    assert "Asterisk 22.10.1" in texts
+    assert "queue support: PJSIP/1001" in texts
+    assert any("collab.conf is loaded" in text for text in texts)
+    assert any("takes this PBX's key" in text for text in texts)
+
+
+async def test_a_wrong_password(both: Both) -> None:
+    ((text, mend),) = await wrong(both, secret="no")
+    assert "login refused for AMI user 'tandem'" in text
+    assert mend.startswith("manager.conf: [tandem] with the secret of pbx.hq.secret")
+
+
+async def test_nobody_on_the_port(both: Both) -> None:
+    await both[0].stop()
+    ((text, mend),) = await wrong(both)
+    assert "nobody listens there" in text
+    assert "manager.conf [general]: enabled = yes" in mend
+
+
+async def test_tls_to_a_plain_port(both: Both) -> None:
+    ((text, mend),) = await wrong(both, tls=True)
+    assert "no TLS there" in text
+    assert "tlsenable" in mend
+
+
+async def test_a_missing_privilege(both: Both) -> None:
+    both[0].allowed.remove("MessageSend")
+    ((text, mend),) = await wrong(both)
+    assert text == "MessageSend is not allowed: invitations cannot be sent to telephones"
+    assert mend == "manager.conf [tandem]: write = …,message"
+
+
+async def test_privileges_beyond_need_are_mentioned_and_not_wrong(both: Both) -> None:
+    both[0].allowed += ["Originate", "Command"]
+    texts = [finding.text for finding in await findings(both) if finding.ok]
+    assert any("more than needed (command, originate)" in text for text in texts)
+
+
+async def test_a_filter_that_keeps_the_mark_back(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.asterisk.check.EVENT_WAIT", 0.1)
+    both[0].keeps_back = {"CollabRequest"}
+    ((text, mend),) = await wrong(both)
+    assert "a filter keeps back UserEvent CollabRequest" in text
+    assert mend.endswith("header(UserEvent),method(exact)) = CollabRequest")
+
+
+async def test_no_read_of_user_and_system(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.asterisk.check.EVENT_WAIT", 0.1)
+    both[0].keeps_back = {"CollabRequest", "CollabFence"}
+    both[0].fully_booted = False
+    assert [mend.partition(" (")[0] for _, mend in await wrong(both)] == [
+        "manager.conf [tandem]: read = system,call,agent,user"
+    ] * 2
+
+
+async def test_a_dialplan_without_our_contexts(both: Both) -> None:
+    both[0].contexts = {}
+    lines = await wrong(both)
+    assert [text for text, _ in lines] == [
+        "dialplan: there is no context collab",
+        "dialplan: there is no context collab-feature",
+    ]
+    assert all('#include "tandem/collab.conf"' in mend for _, mend in lines)
+
+
+async def test_an_asterisk_that_is_too_old(both: Both) -> None:
+    both[0].version = "13.38.3"
+    ((text, mend),) = await wrong(both)
+    assert (text, mend) == ("Asterisk 13.38.3 is too old", "Asterisk 16 or newer")
+
+
+async def test_a_local_member_without_a_state_interface_is_pointed_at(both: Both) -> None:
+    both[0].queues.append(
+        ["Event: QueueMember", "Queue: support", "Name: Li", "Location: Local/1002@from-queue/n",
+         "StateInterface: Local/1002@from-queue/n"]
+    )  # fmt: skip
+    hints = [each for each in await findings(both) if "names no state interface" in each.text]
+    assert hints[0].mend.startswith("queues.conf [support]: member => Local/1002@from-queue/n")
+
+
+async def test_a_server_that_is_down(both: Both) -> None:
+    await both[1].stop()
+    ((text, mend),) = await wrong(both)
+    assert text == f"server {both[1].url}: it cannot be reached (Connection refused)"
+    assert "pbx.hq.server" in mend
+
+
+async def test_a_key_the_server_does_not_take(both: Both) -> None:
+    ((text, _),) = await wrong(both, key="another")
+    assert "does not take this PBX's key (401)" in text
+
+
+async def test_a_pbx_the_server_does_not_know(both: Both) -> None:
+    ((text, mend),) = await wrong(both, name="branch")
+    assert "it knows no PBX 'branch' (404)" in text
+    assert mend.startswith("[pbx.branch]")
