@@ -48,7 +48,7 @@ class Services:
         """A transaction that may change sessions; who watches them is told after its commit."""
         with self.database.write() as work:
             yield work
-            work.db.flush()
+            work.flush()
             prepare(self, work)
 
     def watch_login(self, login_id: str, agent_uri: str) -> None:

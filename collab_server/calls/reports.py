@@ -195,11 +195,10 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
         for line in reported.trace[: max(0, room)]
     ]
     if rows:
-        insert = postgresql.insert if work.db.get_bind().dialect.name == "postgresql" else None
-        statement = (insert or sqlite.insert)(TraceLine).on_conflict_do_nothing()
-        for row in rows:
-            taken = work.db.execute(statement.values(row))
-            call.lines += max(0, taken.rowcount)  # type: ignore[attr-defined]
+        insert = sqlite.insert if work.sqlite else postgresql.insert
+        # One statement for all rows, which also tells how many of them were new.
+        taken = work.db.connection().execute(insert(TraceLine).on_conflict_do_nothing(), rows)
+        call.lines += max(0, taken.rowcount)
     for line in reported.trace:
         if line.stopped and call.session_id is None:
             call.stopped_stage, call.stopped_reason = line.stage, line.text[:MAX_TEXT]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, event, insert, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -47,8 +47,12 @@ class Work:
 
     db: Session
     now: float
+    sqlite: bool
     touched: dict[str, bool] = field(default_factory=dict)
     """Sessions that changed; True: every desk must hear of it, not only those of its agents."""
+    places: dict[str, Any] = field(default_factory=dict)
+    """Participants read so far, by session (`collab_server.sessions.places`)."""
+    _rows: dict[type[Any], list[dict[str, Any]]] = field(default_factory=dict)
     _after: list[Callable[[], None]] = field(default_factory=list)
 
     def after_commit(self, effect: Callable[[], None]) -> None:
@@ -57,6 +61,17 @@ class Work:
         It must not block, and must not touch the database.
         """
         self._after.append(effect)
+
+    def add_row(self, model: type[Any], row: dict[str, Any]) -> None:
+        """Insert a row at the end of the transaction, together with others of its table."""
+        self._rows.setdefault(model, []).append(row)
+
+    def flush(self) -> None:
+        """Send everything there is to the database."""
+        self.db.flush()
+        for model, rows in self._rows.items():
+            self.db.execute(insert(model), rows)
+        self._rows.clear()
 
     def touch(self, session_id: str, *, everyone: bool = False) -> None:
         """Note that a session changed, so that who watches it is told after the commit."""
@@ -96,11 +111,14 @@ class Database:
         if not self._turn.acquire(timeout=WRITER_TIMEOUT):
             raise BusyError(f"no turn to write within {WRITER_TIMEOUT:g} s")
         try:
-            with Session(self._writing, expire_on_commit=False) as session:
+            # Without autoflush a transaction writes each row once, at its end; what must be there
+            # earlier is flushed by hand.
+            with Session(self._writing, expire_on_commit=False, autoflush=False) as session:
                 if not self.sqlite:
                     session.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
-                work = Work(session, self.clock())
+                work = Work(session, self.clock(), self.sqlite)
                 yield work
+                work.flush()
                 session.commit()
             for effect in work._after:
                 effect()

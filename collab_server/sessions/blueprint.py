@@ -49,7 +49,7 @@ def create() -> tuple[Response, int, dict[str, str]]:
         session, status = establish(
             tandem, work, client.name, asked, request.headers.get("Idempotency-Key")
         )
-        work.db.flush()
+        work.flush()
         document = Views(tandem, work.db, [session]).document(session)
     return jsonify(document), status, {"Location": f"/v1/sessions/{session.id}"}
 
@@ -178,7 +178,7 @@ def end(session_id: str) -> Response:
             place = access.enter(work.db, session, callers, None)
             reason, cause, links = Reason(place.role), f"{place.role} {place.uri}", False
         service.end(tandem, work, session, _call(work, session), reason, cause)
-        work.db.flush()
+        work.flush()
         views = Views(tandem, work.db, [session])
         return jsonify(views.document(session, ("user", "agent") if links else ()))
 

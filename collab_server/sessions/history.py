@@ -29,16 +29,17 @@ def record(
     if session.events >= MAX_EVENTS:
         return
     session.events += 1
-    work.db.add(
-        SessionEvent(
-            session_id=session.id,
-            n=session.events,
-            at=work.now,
-            kind=kind,
-            old=old,
-            new=new,
-            cause=cause[:200],
-        )
+    work.add_row(
+        SessionEvent,
+        {
+            "session_id": session.id,
+            "n": session.events,
+            "at": work.now,
+            "kind": kind,
+            "old": old,
+            "new": new,
+            "cause": cause[:200],
+        },
     )
 
 
@@ -51,10 +52,16 @@ def trace(work: Work, call: Call | None, stage: str, text: str, *, stopped: bool
     call.lines += 1
     if call.lines == MAX_LINES:
         text = f"no more lines are kept of this call (limit {MAX_LINES})"
-    work.db.add(
-        TraceLine(
-            call=call.id, n=None, at=work.now, stage=stage, text=text[:MAX_TEXT], stopped=stopped
-        )
+    work.add_row(
+        TraceLine,
+        {
+            "call": call.id,
+            "n": None,
+            "at": work.now,
+            "stage": stage,
+            "text": text[:MAX_TEXT],
+            "stopped": stopped,
+        },
     )
 
 

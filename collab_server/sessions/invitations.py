@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from collab_server.db.models import (
     Agent,
@@ -19,10 +19,13 @@ from collab_server.db.models import (
 from collab_server.problems import Gone, LinkInvalid
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.links import LinkError, digest, hashed
+from collab_server.sessions.places import place, places, take
 from collab_server.sessions.views import join_url
 from collab_server.times import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
@@ -35,26 +38,6 @@ MESSAGE_SECONDS = 300
 """How long a message to a terminal is worth sending."""
 MAX_TEXT = 700
 """Bytes of a message: a line of AMI holds 1,022, and base64 makes four bytes of three."""
-
-
-def person(work: Work, session: CollabSession, role: Role, uri: str) -> Participant:
-    """The participant of this role and URI, made if need be.
-
-    Who was revoked is back in, but comes in anew: cookies of before stay worthless.
-    """
-    found = work.db.scalar(
-        select(Participant).where(
-            Participant.session_id == session.id, Participant.role == role, Participant.uri == uri
-        )
-    )
-    if found is None:
-        found = Participant(session_id=session.id, role=role, uri=uri, added=work.now)
-        work.db.add(found)
-        work.db.flush()
-    elif found.revoked is not None:
-        found.revoked = found.joined = found.left = None
-        work.db.execute(delete(Grant).where(Grant.participant == found.id))
-    return found
 
 
 def invite(
@@ -74,8 +57,9 @@ def invite(
     uri = session.user_uri if role == "user" else session.agent_uri
     if uri is None:
         raise ValueError("a session without an agent has no agent to invite")
-    guest = person(work, session, role, uri)
-    _withdraw(work, guest, "replaced")
+    guest, new = take(work, session, role, uri)
+    if not new:
+        _withdraw(work, [guest], "replaced")
     link = Invitation(
         id=secrets.token_hex(8),
         session_id=session.id,
@@ -205,12 +189,14 @@ def look(
     return link, session, db.get_one(Participant, link.participant)
 
 
-def _withdraw(work: Work, guest: Participant, why: str) -> None:
-    """End the open links of a participant, and the messages that would carry them."""
+def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
+    """End the open links of participants, and the messages that would carry them."""
+    ids = [guest.id for guest in guests]
+    work.db.flush()
     work.db.execute(
         update(Invitation)
         .where(
-            Invitation.participant == guest.id,
+            Invitation.participant.in_(ids),
             Invitation.used.is_(None),
             Invitation.revoked.is_(None),
         )
@@ -218,7 +204,7 @@ def _withdraw(work: Work, guest: Participant, why: str) -> None:
     )
     work.db.execute(
         update(Command)
-        .where(Command.participant == guest.id, Command.status == "open")
+        .where(Command.participant.in_(ids), Command.status == "open")
         .values(status="dropped", finished=work.now, detail=why)
     )
 
@@ -227,18 +213,12 @@ def revoke(
     services: Services, work: Work, session: CollabSession, call: Call | None, uri: str
 ) -> None:
     """Take a session away from an agent: links, cookies, open sockets (4409)."""
-    guest = work.db.scalar(
-        select(Participant).where(
-            Participant.session_id == session.id,
-            Participant.role == "agent",
-            Participant.uri == uri,
-        )
-    )
+    guest = place(work, session, "agent", uri)
     if guest is None:
         return
     guest.revoked = work.now
     guest.invitation, guest.detail = "revoked", ""
-    _withdraw(work, guest, "transfer")
+    _withdraw(work, [guest], "transfer")
     record(work, session, "revoked", "transfer", old=uri)
     trace(work, call, "invitation", f"access of {uri} revoked")
     session_id = session.id
@@ -247,10 +227,9 @@ def revoke(
 
 def withdraw_all(work: Work, session: CollabSession) -> None:
     """End every open link of a session that has ended."""
-    for guest in work.db.scalars(
-        select(Participant).where(Participant.session_id == session.id)
-    ).all():
-        _withdraw(work, guest, "ended")
+    guests = places(work, session)
+    _withdraw(work, guests, "ended")
+    for guest in guests:
         if guest.invitation in ("pending", "sent", "unknown"):
             guest.invitation, guest.detail = "revoked", "the session ended"
 
@@ -290,5 +269,6 @@ def expire_commands(work: Work) -> float | None:
             work.touch(guest.session_id)
         call = work.db.get(Call, command.call) if command.call else None
         trace(work, call, "message", f"message given up: {command.detail}")
+    work.db.flush()
     soonest = select(Command.expires).where(Command.status == "open")
     return cast("float | None", work.db.scalar(soonest.order_by(Command.expires).limit(1)))

@@ -19,10 +19,9 @@ def prepare(services: Services, work: Work) -> None:
     """Build the messages about the sessions a transaction touched; they go out after its commit."""
     if not work.touched:
         return
-    sessions = list(
-        work.db.scalars(select(CollabSession).where(CollabSession.id.in_(work.touched)))
-    )
-    views = Views(services, work.db, sessions)
+    found = [work.db.get(CollabSession, session_id) for session_id in work.touched]
+    sessions = [session for session in found if session is not None]
+    views = Views(services, work.db, sessions, work.places)
     desks = _desks(work) if any(work.touched.values()) else []
     for session in sessions:
         shown: dict[Role, dict[str, Any]] = {

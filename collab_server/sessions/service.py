@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from collab_server.db.models import Call, CollabSession, Participant
+from collab_server.db.models import Call, CollabSession
 from collab_server.sessions import invitations
 from collab_server.sessions.history import record, stop, trace
+from collab_server.sessions.places import places, take
 from collab_server.sessions.states import (
     WAITING,
     Reason,
@@ -22,6 +23,7 @@ from collab_server.sessions.states import (
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
+    from collab_server.db.models import Participant
     from collab_server.services import Services
 
 TYPES = ("form", "cobrowse", "chat", "whiteboard", "files", "screen", "video")
@@ -56,7 +58,8 @@ def create(
     )
     work.db.add(session)
     work.db.flush()
-    invitations.person(work, session, "user", user_uri)
+    work.places[session.id] = []
+    take(work, session, "user", user_uri)
     if call is not None:
         call.session_id = session.id
         call.stopped_stage = call.stopped_reason = None
@@ -138,14 +141,9 @@ def join(work: Work, session: CollabSession, guest: Participant, how: str) -> No
     record(work, session, "joined", how, new=guest.uri)
     trace(work, _call(work, session), "browser", f"{guest.role} {guest.uri} joined: {how}")
     work.touch(session.id)
-    present = work.db.scalars(
-        select(Participant.role).where(
-            Participant.session_id == session.id,
-            Participant.joined.is_not(None),
-            Participant.revoked.is_(None),
-        )
-    )
-    if session.state != State.ENDED and set(present) == {"user", "agent"}:
+    people = places(work, session)
+    inside = {p.role for p in people if p.joined is not None and p.revoked is None}
+    if session.state != State.ENDED and inside == {"user", "agent"}:
         session.both_in = True
         move(work, session, Trigger.BOTH_IN, "both sides are in")
 
@@ -204,6 +202,7 @@ def close_grace(services: Services, work: Work) -> float | None:
         record(work, session, "closed", "grace is over", old=session.agent_uri)
         work.touch(session.id)
         work.after_commit(_closing(services, session.id))
+    work.db.flush()
     soonest = select(CollabSession.grace_until).where(CollabSession.grace_until.is_not(None))
     return work.db.scalar(soonest.order_by(CollabSession.grace_until).limit(1))
 

@@ -11,7 +11,7 @@ from collab_server.db.models import Call, CallAlias, CollabSession, Invitation, 
 from collab_server.times import iso, iso_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -25,17 +25,29 @@ NOBODY: dict[str, Any] = {"connected": False, "since": None, "joined": False}
 class Views:
     """Shows sessions, whose participants and calls it reads in one go."""
 
-    def __init__(self, services: Services, db: Session, sessions: Sequence[CollabSession]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        db: Session,
+        sessions: Sequence[CollabSession],
+        people: Mapping[str, list[Participant]] | None = None,
+    ) -> None:
+        """`people`: participants that have been read already, by session."""
         self._services = services
         self._db = db
         self._people: dict[str, list[Participant]] = defaultdict(list)
         self._calls: dict[int, Call] = {}
-        ids = [session.id for session in sessions]
+        known = people or {}
+        self._people |= {s.id: list(known[s.id]) for s in sessions if s.id in known}
+        ids = [session.id for session in sessions if session.id not in known]
         if ids:
             for person in db.scalars(select(Participant).where(Participant.session_id.in_(ids))):
                 self._people[person.session_id].append(person)
         calls = {session.call for session in sessions if session.call is not None}
-        if calls:
+        if len(calls) == 1:
+            only = db.get(Call, next(iter(calls)))  # most often read already
+            self._calls = {only.id: only} if only else {}
+        elif calls:
             for call in db.scalars(select(Call).where(Call.id.in_(calls))):
                 self._calls[call.id] = call
 
