@@ -159,12 +159,19 @@ class RunningPort:
     """A port on 127.0.0.1 in a thread of its own."""
 
     def __init__(
-        self, backend: FakeBackend, kind: SocketKind, limits: Limits, app: Any = hello
+        self,
+        backend: FakeBackend,
+        kind: SocketKind,
+        limits: Limits,
+        *,
+        listen: str = "127.0.0.1:0",
     ) -> None:
         self.backend = backend
         self.limits = limits
         self.hub = create_hub(limits)
-        self.port = Port(app, backend, self.hub, "127.0.0.1:0", sockets=kind, threads=4)
+        self.port = Port(hello, backend, self.hub, listen, sockets=kind, threads=4)
+        host, number = self.port.address
+        self.host = f"{host}:{number}"
         self.ready = threading.Event()
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="port")
@@ -196,11 +203,6 @@ class RunningPort:
         assert not self._thread.is_alive(), "the port does not stop"
         if self.failure is not None:
             raise self.failure
-
-    @property
-    def host(self) -> str:
-        host, port = self.port.address
-        return f"{host}:{port}"
 
     @property
     def sync(self) -> str:
