@@ -18,7 +18,6 @@ from collab_server.app import create_app
 from collab_server.backend import DatabaseBackend
 from collab_server.db.engine import BusyError, Database, DatabaseError
 from collab_server.db.migrate import migrate
-from collab_server.health import REALTIME_ALIVE
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.people import agents
@@ -98,9 +97,8 @@ def run(context: click.Context, file: Path | None) -> None:
         settings = _load(context, file)
         database = _open(settings)
         hub = realtime.create_hub()
-        app = create_app(settings, hub=hub, database=database)
+        app = create_app(settings, hub=hub, database=database, realtime_alive=hub.alive)
         services = app.extensions[EXTENSION]
-        app.extensions[REALTIME_ALIVE] = getattr(hub, "alive", None)
         housekeeper = Housekeeper(services)
 
         def listening(host: str, port: int) -> None:

@@ -54,6 +54,7 @@ def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
             continue
         if call is None:
             call = _new(work, pbx, reported)
+        work.hold(call)
         known[call.call_id] = call
         _remember_aliases(work, call, reported, known)
         _update(services, work, call, report.epoch, reported, outcome)
@@ -210,6 +211,7 @@ def _session(work: Work, call: Call, outcome: Outcome) -> CollabSession | None:
         session = work.db.get(CollabSession, call.session_id)
         if session is None:
             return None  # its retention is over
+        work.hold(session)
         if call.type in service.TYPES and session.state != "ended":
             service.open_panel(work, session, call.type, "call")
         return session

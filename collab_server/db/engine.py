@@ -53,6 +53,7 @@ class Work:
     places: dict[str, Any] = field(default_factory=dict)
     """Participants read so far, by session (`collab_server.sessions.places`)."""
     _rows: dict[type[Any], list[dict[str, Any]]] = field(default_factory=dict)
+    _held: list[Any] = field(default_factory=list)
     _after: list[Callable[[], None]] = field(default_factory=list)
 
     def after_commit(self, effect: Callable[[], None]) -> None:
@@ -70,8 +71,12 @@ class Work:
         """Send everything there is to the database."""
         self.db.flush()
         for model, rows in self._rows.items():
-            self.db.execute(insert(model), rows)
+            self.db.connection().execute(insert(model), rows)
         self._rows.clear()
+
+    def hold(self, *rows: Any) -> None:
+        """Keep rows in the ORM session's memory, which forgets what nobody holds."""
+        self._held.extend(rows)
 
     def touch(self, session_id: str, *, everyone: bool = False) -> None:
         """Note that a session changed, so that who watches it is told after the commit."""

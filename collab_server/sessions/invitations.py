@@ -57,8 +57,8 @@ def invite(
     uri = session.user_uri if role == "user" else session.agent_uri
     if uri is None:
         raise ValueError("a session without an agent has no agent to invite")
-    guest, new = take(work, session, role, uri)
-    if not new:
+    guest = take(work, session, role, uri)
+    if guest.invitation != "none":
         _withdraw(work, [guest], "replaced")
     link = Invitation(
         id=secrets.token_hex(8),

@@ -27,8 +27,8 @@ def place(work: Work, session: CollabSession, role: Role, uri: str) -> Participa
     return next((p for p in places(work, session) if (p.role, p.uri) == (role, uri)), None)
 
 
-def take(work: Work, session: CollabSession, role: Role, uri: str) -> tuple[Participant, bool]:
-    """The place of this role and URI, and whether it is new.
+def take(work: Work, session: CollabSession, role: Role, uri: str) -> Participant:
+    """The place of this role and URI, made if need be.
 
     Who was revoked is back in, but comes in anew: cookies of before stay worthless.
     """
@@ -37,11 +37,11 @@ def take(work: Work, session: CollabSession, role: Role, uri: str) -> tuple[Part
         if found.revoked is not None:
             found.revoked = found.joined = found.left = None
             work.db.execute(delete(Grant).where(Grant.participant == found.id))
-        return found, False
+        return found
     made = Participant(
         session_id=session.id, role=role, uri=uri, added=work.now, invitation="none", detail=""
     )
     work.db.add(made)
     work.db.flush()
     places(work, session).append(made)
-    return made, True
+    return made

@@ -58,6 +58,7 @@ def create(
     )
     work.db.add(session)
     work.db.flush()
+    work.hold(session)
     work.places[session.id] = []
     take(work, session, "user", user_uri)
     if call is not None:
