@@ -38,6 +38,7 @@ export const en = {
   "start.button": "Continue",
   "start.short": "The code has six digits.",
   "start.link": "Got a message with a link? Open the link instead; no code is needed.",
+  "start.notOffered": "This server does not take codes. Open the link that you were sent.",
   "start.unknown": "This code is not valid, or no longer. Ask for a new one.",
 
   "join.title": "Continue your call here",

@@ -40,6 +40,7 @@ export const zh: Record<Key, string> = {
   "start.button": "继续",
   "start.short": "请输入六位数字。",
   "start.link": "收到了带链接的短信？直接打开链接即可，无需输入数字。",
+  "start.notOffered": "此服务器不使用数字。请打开您收到的链接。",
   "start.unknown": "数字无效或已过期，请向对方索取新的数字。",
 
   "join.title": "在此继续您的通话",

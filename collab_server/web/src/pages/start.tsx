@@ -16,6 +16,11 @@ function grouped(digits: string): string {
   return digits.length > 3 ? `${digits.slice(0, 3)} ${digits.slice(3)}` : digits;
 }
 
+function codeText(problem: Problem): string {
+  if (problem.status === 410) return t("start.unknown");
+  return problem.status === 404 ? t("start.notOffered") : problemText(problem);
+}
+
 export default function StartPage() {
   const brand = useBrand();
   const field = useRef<HTMLInputElement>(null);
@@ -81,7 +86,7 @@ export default function StartPage() {
           {short && <Notice tone="danger">{t("start.short")}</Notice>}
           {problem && (
             <Notice tone="danger">
-              <p>{problem.status === 410 ? t("start.unknown") : problemText(problem)}</p>
+              <p>{codeText(problem)}</p>
               {problem.reference && (
                 <p class="small">{t("app.reference", { reference: problem.reference })}</p>
               )}

@@ -76,7 +76,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   }, [loaded]);
 
   const view = opened ? (feed.find(opened) ?? null) : null;
-  const room = useDeskRoom(view, feed, agent);
+  const room = useDeskRoom(view, agent);
   const unread = useUnread(room);
   useSeen(fresh, opened, setFresh);
   useEffect(() => {
@@ -125,7 +125,8 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
 }
 
 /** The open session's room: made when the session has this agent, closed when another is opened. */
-function useDeskRoom(view: View | null, feed: DeskFeed, agent: AgentAccount): Room | null {
+function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
+  const [turn, setTurn] = useState(0);
   const [room, setRoom] = useState<Room | null>(null);
   const mine = view !== null && view.agent?.uri === agent.uri;
   const had = room !== null && room.session === view?.id;
@@ -139,15 +140,12 @@ function useDeskRoom(view: View | null, feed: DeskFeed, agent: AgentAccount): Ro
     const made = deskRoom(wanted, personName(agent));
     setRoom(made);
     return () => made.close();
-  }, [wanted]);
+  }, [wanted, turn]);
   // Back from another agent: the old room is over for good, a new one is not.
-  const over = room?.gone.value === "transferred" && mine && view?.state !== "ended";
+  const back = room?.gone.value === "transferred" && mine && view?.state !== "ended";
   useEffect(() => {
-    if (!over || !wanted) return;
-    const made = deskRoom(wanted, personName(agent));
-    setRoom(made);
-    return () => made.close();
-  }, [over, feed]);
+    if (back) setTurn(turn + 1);
+  }, [back]);
   return room?.session === view?.id ? room : null;
 }
 

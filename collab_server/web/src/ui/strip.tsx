@@ -1,5 +1,6 @@
 /** The strip over a session: the call's state in one word and one sentence. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Status } from "../lib/state";
 
 interface Props {
@@ -20,12 +21,26 @@ export function Strip({ status, children }: Props) {
   );
 }
 
+/** How long a change stands for screen readers; who reads the page later finds the strip alone. */
+const SAID_MS = 3000;
+
 /** Says a change of state to screen readers: the word and the sentence, not each tick of a timer. */
 export function Said({ status }: { status: Status }) {
-  const steady = status.sentence.replace(/\d+:\d\d(:\d\d)?/g, "");
+  const words = `${status.word}. ${status.sentence.replace(/\d+:\d\d(:\d\d)?/g, "")}`;
+  const first = useRef(true);
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    setSaid(words);
+    const timer = setTimeout(() => setSaid(""), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
   return (
     <p class="hidden" role="status" data-said>
-      {status.word}. {steady}
+      {said}
     </p>
   );
 }

@@ -47,10 +47,16 @@ export function UserSession({ room, leave }: Props) {
         )}
         <LanguageSwitch />
       </header>
-      {!(ended && !alone) && <Strip status={status} />}
-      <Said status={status} />
-      {fault && <ProblemNotice problem={fault} retry={room.wake} />}
-      <main class="panel">
+      <main class="session-main">
+        {!(ended && !alone) && (
+          <>
+            <h1 class="hidden">{t("join.title")}</h1>
+            <Strip status={status} />
+          </>
+        )}
+        <Said status={status} />
+        {fault && <ProblemNotice problem={fault} retry={room.wake} />}
+        <div class="panel">
         {ended && !alone ? (
           <Ended room={room} view={shown} sentence={status.sentence} alone={() => setAlone(true)} />
         ) : (
@@ -66,6 +72,7 @@ export function UserSession({ room, leave }: Props) {
             <Chat room={room} view={view} closed={gone !== null} />
           </>
         )}
+        </div>
       </main>
       {!ended && (
         <footer class="bar">

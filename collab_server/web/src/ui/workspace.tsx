@@ -46,7 +46,7 @@ export function Workspace({ view, room, details, toggleDetails, back }: Props) {
         <span class="grow" />
         <button class="quiet" type="button" aria-expanded={details} onClick={toggleDetails}>
           <Icon name="side" />
-          {t("desk.details")}
+          <span class="label">{t("desk.details")}</span>
         </button>
       </div>
       <Strip status={status} />

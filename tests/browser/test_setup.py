@@ -1,0 +1,93 @@
+"""The set-up page: health, and why a call got no session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.world import new_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.conftest import People
+    from tests.browser.world import Agent, PhoneCall, Server
+
+
+@pytest.fixture
+def admin(new_agent: Callable[..., Agent]) -> Agent:
+    return new_agent("admin", admin=True)
+
+
+def test_health_names_what_works_and_what_is_missing(people: People, admin: Agent) -> None:
+    page = people.desk(admin, "/setup")
+    health = page.get_by_role("region", name="Health")
+    expect(health).to_contain_text("Database")
+    expect(health).to_contain_text("No connector is linked. Start one: tandem-connector run hq")
+
+
+def test_a_call_without_a_session_says_where_and_why_it_stopped(
+    people: People, admin: Agent, server: Server
+) -> None:
+    call = new_call(server)
+    call.wait()
+    page = people.desk(admin, "/setup")
+    card = page.locator(f'[data-call="hq/{call.id}"]')
+    expect(card).to_contain_text("Waiting")
+    call.end("abandoned")
+    expect(card).to_contain_text("Stopped")
+    page.get_by_label("Only those that stopped").check()
+    card.click()
+    steps = page.locator(".timeline .step")
+    expect(steps.first).to_contain_text("Telephone system")
+    expect(page.locator(".trace .notice")).to_contain_text("abandoned")
+    expect(page).to_have_url(f"{server.url}/setup?call=hq%2F{call.id}")
+    page.reload()
+    expect(page.locator(".trace .notice")).to_contain_text("abandoned")
+
+
+def test_a_trace_grows_while_it_is_looked_at_and_shows_the_time_between_steps(
+    people: People, admin: Agent, agent: Agent, call: PhoneCall
+) -> None:
+    call.wait()
+    page = people.desk(admin, f"/setup?call=hq/{call.id}")
+    expect(page.locator(".step[data-stage=queue]")).to_have_count(1)
+    expect(page.locator(".step[data-stage=invitation]")).to_have_count(0)
+    call.answer(agent)
+    expect(page.locator(".step[data-stage=invitation]")).not_to_have_count(0)
+    expect(page.locator(".way-on", has_text="Invitation")).to_be_visible()
+    expect(page.locator(".step time span").nth(1)).to_contain_text("+")
+
+
+def test_calls_are_found_by_number_queue_or_id(
+    people: People, admin: Agent, server: Server
+) -> None:
+    billing, support = new_call(server), new_call(server)
+    billing.wait("billing")
+    support.wait("support")
+    page = people.desk(admin, "/setup")
+    search = page.get_by_role("searchbox")
+    search.fill(billing.number)
+    expect(page.locator(".calls .call")).to_have_count(1)
+    search.fill(f"support {support.id}")
+    expect(page.locator(".calls .call")).to_contain_text(support.number)
+    search.fill("no such call")
+    expect(page.get_by_text("No call matches.")).to_be_visible()
+
+
+def test_the_desk_leads_an_administrator_to_the_trace(
+    people: People, admin: Agent, call: PhoneCall
+) -> None:
+    call.answer(admin)
+    desk = people.desk(admin)
+    with desk.context.expect_page() as opened:
+        desk.get_by_role("link", name="Call trace").click()
+    expect(opened.value.locator(".trace h3")).to_have_text(call.id)
+
+
+def test_an_agent_who_is_no_administrator_sees_no_calls(people: People, agent: Agent) -> None:
+    page = people.desk(agent, "/setup")
+    expect(page.get_by_text("This page is for administrators.")).to_be_visible()
+    expect(page.locator(".calls")).to_have_count(0)
