@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -77,6 +78,17 @@ def _load(context: click.Context, file: Path | None) -> Settings:
     return configuration.load(named or Path("tandem.toml"), os.environ, required=named is not None)
 
 
+def _spare_the_collector() -> None:
+    """Keep full collections short.
+
+    One that walks all objects of the libraries stops every request for 40 to 80 ms (measured), and
+    they never become garbage.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def _open(settings: Settings) -> Database:
     database = Database(settings.server.database)
     database.check()
@@ -107,6 +119,7 @@ def run(context: click.Context, file: Path | None) -> None:
             sys.stdout.flush()
             housekeeper.start()
 
+        _spare_the_collector()
         try:
             realtime.serve(
                 app,
