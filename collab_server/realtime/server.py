@@ -22,6 +22,7 @@ from collab_server.realtime.splice import BoundedHttp, Sockets, spliced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
     from wsgiref.types import WSGIApplication
 
     from collab_server.realtime.backend import Backend
@@ -102,7 +103,7 @@ class Port:
 
     def stop(self) -> None:
         """Begin the graceful stop; `run` returns when it is done."""
-        self._server.should_exit = True
+        self._server.end_from_thread()
 
     async def _run(self, on_listening: Callable[[str, int], None] | None) -> None:
         self._hub.start(self._backend)
@@ -154,8 +155,31 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.on_started: Callable[[], None] | None = None
         self._before_requests_end = before_requests_end
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+
+    def end_from_thread(self) -> None:
+        """Begin the stop, from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            # RuntimeError: it has ended already.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._ending.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn looks ten times a second whether it is to stop; this wakes once a second, for
+        the Date header, and at once for the stop."""
+        ticks_of_a_second = 10
+        while not await self.on_tick(ticks_of_a_second):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1.0)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.on_started is not None:
             self.on_started()
