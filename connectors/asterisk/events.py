@@ -1,20 +1,6 @@
 """AMI events to domain events: `EVENTS` is the one list of what is wanted, and why.
 
-What can be forged, and what is done about it. A value with CR LF in it puts whole headers, or
-whole events, into the stream (facts: inject_header_percent_crlf*); SIP user parts
-(``CallerIDNum``, ``Exten``) and a careless dialplan are the ways in. The sample dialplan leaves
-none open; what follows holds on a PBX whose own dialplan does:
-
-- An event without the ``Privilege`` line of its class was not written by Asterisk's manager.
-- ``Channel`` and ``BridgeUniqueid`` stand before every value a caller shapes, so their first
-  value counts. ``Uniqueid`` stands after them; if it occurs twice, the one known for that
-  channel name counts, and for a new channel, whose event ends right behind it, the last one.
-  What follows the channels (``Queue``, ``DialStatus`` …) counts by its last value. ``Dest…``
-  that occur twice stand between two shaped stretches: such an event is refused.
-- Optional headers (``SwapUniqueid``, the caller of a dial, the keys of a UserEvent) count only
-  where Asterisk puts them, since a forged one repeats nothing.
-- A UserEvent whose name or keys occur twice, or whose ``Channel`` is known under another
-  ``Uniqueid``, is refused: a mark that is not certain is none.
+Which header is believed where a caller could have shaped it: `connectors.asterisk.trust`.
 """
 
 from __future__ import annotations
@@ -34,6 +20,16 @@ from connectors.asterisk.channels import (
     partner_of,
     role_of,
 )
+from connectors.asterisk.trust import (
+    ForgedError,
+    check_complete,
+    comes_first,
+    first,
+    last,
+    only,
+    swapped,
+    user_keys,
+)
 from connectors.asterisk.wire import Frame
 from connectors.model import LegRole, LegUp, PbxEvent
 
@@ -41,13 +37,6 @@ Decoded = Iterable[PbxEvent]
 
 LEGS_LIMIT = 20_000
 """Channels kept by name; Asterisk's own ceiling is far below. The oldest goes first."""
-
-_MARK_KEYS = frozenset({"Type", "UserURI", "HeaderType", "HeaderUserURI", "Feature"})
-_ONCE = (*_MARK_KEYS, "UserEvent")
-
-
-class ForgedError(Exception):
-    """The event cannot be what Asterisk wrote; the message says what gave it away."""
 
 
 class Decoder:
@@ -71,8 +60,7 @@ class Decoder:
         """The domain events one frame stands for: mostly one, none for what says nothing new."""
         wanted = EVENTS[frame.event]
         try:
-            if not frame.headers.get("Privilege", "").startswith(wanted.privilege):
-                raise ForgedError("it has no Privilege line of its class")
+            check_complete(frame, wanted.privilege, wanted.needs)
             return wanted.decode(self, frame)
         except ForgedError as error:
             self.refused[frame.event] += 1
@@ -93,16 +81,15 @@ class Decoder:
     def _leg(self, frame: Frame) -> str:
         """`Uniqueid` of the event's own channel."""
         if "Uniqueid" not in frame.repeated:
-            return _need(frame, "Uniqueid")
-        leg = self._ids.get(_first(frame, "Channel"))
+            return only(frame, "Uniqueid")
+        leg = self._ids.get(first(frame, "Channel"))
         if leg is None or leg not in frame.repeated["Uniqueid"]:
             raise ForgedError("Uniqueid occurs twice")
         return leg
 
     def _dest(self, frame: Frame) -> str:
-        if "DestUniqueid" in frame.repeated or "DestChannel" in frame.repeated:
-            raise ForgedError("DestUniqueid occurs twice")
-        return _need(frame, "DestUniqueid")
+        only(frame, "DestChannel")
+        return only(frame, "DestUniqueid")
 
     def _remember(self, leg: LegUp) -> None:
         if len(self._legs) >= LEGS_LIMIT:
@@ -119,18 +106,19 @@ class Decoder:
 
     def _refusal(self, frame: Frame, error: ForgedError) -> Decoded:
         """A refused mark is worth a line in its call's trace, if the call is known."""
-        leg = self._ids.get(_first(frame, "Channel"))
-        if frame.event != "UserEvent" or leg is None:
+        leg = self._ids.get(first(frame, "Channel"))
+        ids = frame.repeated.get("Uniqueid") or (last(frame, "Uniqueid"),)
+        if frame.event != "UserEvent" or leg is None or leg not in ids:
             return ()
         return (model.Noted(leg, f"a mark was refused as forged: {error}"),)
 
     # --- channels
 
     def new_channel(self, frame: Frame) -> Decoded:
-        leg, name = _need(frame, "Uniqueid"), _first(frame, "Channel")
+        leg, name = last(frame, "Uniqueid"), first(frame, "Channel")
         if leg in self._legs and self._legs[leg].name != name:
             raise ForgedError("its Uniqueid is another channel's")
-        up = leg_up(leg, name, frame.headers, outgoing=_last(frame, "ChannelState") == "0")
+        up = leg_up(leg, name, frame.headers, outgoing=last(frame, "ChannelState") == "0")
         self._remember(up)
         partner = partner_of(name)
         other = self._ids.get(partner) if partner else None
@@ -140,7 +128,7 @@ class Decoder:
         return (up, model.LegsPaired(one, two))
 
     def renamed(self, frame: Frame) -> Decoded:
-        leg, name = self._leg(frame), _last(frame, "Newname")
+        leg, name = self._leg(frame), last(frame, "Newname")
         up = self._legs.get(leg)
         if up is None or not name:
             return ()
@@ -159,7 +147,7 @@ class Decoder:
     def hung_up(self, frame: Frame) -> Decoded:
         leg = self._leg(frame)
         self._forget(leg)
-        cause = f"{_last(frame, 'Cause')} {_last(frame, 'Cause-txt')}".strip()
+        cause = f"{last(frame, 'Cause')} {last(frame, 'Cause-txt')}".strip()
         return (model.LegDown(leg, cause),)
 
     def hold(self, frame: Frame) -> Decoded:
@@ -169,9 +157,7 @@ class Decoder:
         return (model.LegHeld(self._leg(frame), held=False),)
 
     def paired(self, frame: Frame) -> Decoded:
-        if "LocalOneUniqueid" in frame.repeated or "LocalTwoUniqueid" in frame.repeated:
-            raise ForgedError("LocalOneUniqueid or LocalTwoUniqueid occurs twice")
-        one, two = _need(frame, "LocalOneUniqueid"), _need(frame, "LocalTwoUniqueid")
+        one, two = only(frame, "LocalOneUniqueid"), only(frame, "LocalTwoUniqueid")
         return (model.LegsPaired(one, two),)
 
     # --- dialling
@@ -188,31 +174,23 @@ class Decoder:
         return (up, dialled)
 
     def dial_end(self, frame: Frame) -> Decoded:
-        return (model.LegDialEnded(self._dest(frame), _last(frame, "DialStatus")),)
+        return (model.LegDialEnded(self._dest(frame), last(frame, "DialStatus")),)
 
     def _dialler(self, frame: Frame) -> str | None:
         """The dialling leg; None where the PBX itself dials and the event has only ``Dest…``."""
-        for name in frame.headers:
-            if name == "Channel":
-                return self._leg(frame)
-            if name == "DestChannel":
-                return None
-        return None
+        return self._leg(frame) if comes_first(frame, "Channel", "DestChannel") else None
 
     # --- bridges
 
     def bridge_enter(self, frame: Frame) -> Decoded:
-        swapped = None
-        if next(reversed(frame.headers)) == "SwapUniqueid":
-            swapped = frame.headers["SwapUniqueid"]
-        bridge, leg = _first(frame, "BridgeUniqueid"), self._leg(frame)
-        return (model.BridgeEntered(bridge, leg, bridge_kind(frame.headers), swapped),)
+        bridge, leg = first(frame, "BridgeUniqueid"), self._leg(frame)
+        return (model.BridgeEntered(bridge, leg, bridge_kind(frame.headers), swapped(frame)),)
 
     def bridge_leave(self, frame: Frame) -> Decoded:
-        return (model.BridgeLeft(_first(frame, "BridgeUniqueid"), self._leg(frame)),)
+        return (model.BridgeLeft(first(frame, "BridgeUniqueid"), self._leg(frame)),)
 
     def bridge_gone(self, frame: Frame) -> Decoded:
-        return (model.BridgeGone(_first(frame, "BridgeUniqueid")),)
+        return (model.BridgeGone(first(frame, "BridgeUniqueid")),)
 
     # --- queues
 
@@ -225,14 +203,14 @@ class Decoder:
     def queue_join(self, frame: Frame) -> Decoded:
         leg = self._leg(frame)
         self._out_of_queue.discard(leg)
-        return (model.Queued(leg, _last(frame, "Queue"), position(_last(frame, "Position"))),)
+        return (model.Queued(leg, last(frame, "Queue"), position(last(frame, "Position"))),)
 
     def queue_leave(self, frame: Frame) -> Decoded:
         leg = self._leg(frame)
         if leg in self._out_of_queue:
             self._out_of_queue.discard(leg)
             return ()
-        return (model.Unqueued(leg, _last(frame, "Queue")),)
+        return (model.Unqueued(leg, last(frame, "Queue")),)
 
     def queue_abandon(self, frame: Frame) -> Decoded:
         """Fires when the caller gave up and when the queue did (facts); a hang-up asked for
@@ -242,7 +220,7 @@ class Decoder:
         if len(self._out_of_queue) > LEGS_LIMIT:
             self._out_of_queue.clear()
         outcome = "abandoned" if leg in self._hanging_up else "timeout"
-        return (model.Unqueued(leg, _last(frame, "Queue"), outcome),)  # type: ignore[arg-type]
+        return (model.Unqueued(leg, last(frame, "Queue"), outcome),)  # type: ignore[arg-type]
 
     def agent_called(self, frame: Frame) -> Decoded:
         return (model.Offered(self._leg(frame), self._dest(frame), *_member_of(frame)),)
@@ -252,7 +230,7 @@ class Decoder:
 
     def agent_ring_no_answer(self, frame: Frame) -> Decoded:
         queue, interface, _name = _member_of(frame)
-        why = f"no answer after {_last(frame, 'RingTime')} ms"
+        why = f"no answer after {last(frame, 'RingTime')} ms"
         return (model.Refused(self._leg(frame), queue, interface, why),)
 
     # --- what is said about a call
@@ -270,16 +248,15 @@ class Decoder:
         return (model.Noted(frame.headers["TransfereeUniqueid"], text),)
 
     def user_event(self, frame: Frame) -> Decoded:
-        for name in _ONCE:
-            if name in frame.repeated:
-                raise ForgedError(f"{name} occurs twice")
-        if frame.get("UserEvent") != "CollabRequest" or "Channel" not in frame.headers:
+        if first(frame, "UserEvent") != "CollabRequest" and "UserEvent" not in frame.repeated:
             return ()
-        leg, channel = self._leg(frame), _first(frame, "Channel")
+        if "Channel" not in frame.headers:
+            return ()  # an AMI client's own, such as the one of `tandem-connector check`
+        given = user_keys(frame)
+        leg, channel = only(frame, "Uniqueid"), only(frame, "Channel")
         up = self._legs.get(leg)
         if up is not None and up.name != channel:
             raise ForgedError(f"Channel is not the name of {leg}")
-        given = _after(frame.headers, "UserEvent")
         return (
             model.Marked(
                 leg=leg,
@@ -297,35 +274,62 @@ class Wanted(NamedTuple):
 
     decode: Callable[[Decoder, Frame], Decoded]
     privilege: str
-    """The read class that sends it, as its ``Privilege`` line begins."""
+    """Its ``Privilege`` line: the read class that sends it, and ``all``."""
+    needs: frozenset[str]
+    """Headers every genuine one has."""
     why: str
 
 
+def _wanted(decode: Callable[[Decoder, Frame], Decoded], read: str, needs: str, why: str) -> Wanted:
+    return Wanted(decode, f"{read},all", frozenset(needs.split()), why)
+
+
+_ONE = "Channel Uniqueid Linkedid"
+_DEST = "DestChannel DestUniqueid DestLinkedid"
+_BRIDGE = "BridgeUniqueid BridgeType BridgeTechnology"
+_MEMBER = "Queue MemberName Interface StateInterface Membership Penalty Paused"
+_PAIR = "LocalOneChannel LocalOneLinkedid LocalTwoChannel LocalTwoLinkedid"
+
+_D = Decoder
 EVENTS: dict[str, Wanted] = {
-    "Newchannel": Wanted(Decoder.new_channel, "call", "a leg: its endpoint, number and origin"),
-    "Rename": Wanted(Decoder.renamed, "call", "a leg taken over by another device"),
-    "HangupRequest": Wanted(Decoder.hangup_asked, "call", "caller gave up, or the queue did"),
-    "SoftHangupRequest": Wanted(Decoder.hangup_asked, "call", "the same, asked by Asterisk"),
-    "Hangup": Wanted(Decoder.hung_up, "call", "a leg's end and its cause"),
-    "Hold": Wanted(Decoder.hold, "call", "the page says 'on hold'"),
-    "Unhold": Wanted(Decoder.unhold, "call", "and no longer"),
-    "LocalBridge": Wanted(Decoder.paired, "call", "the phone behind a Local/ member"),
-    "DialBegin": Wanted(Decoder.dial_begin, "call", "who rings whom: the user of a call placed"),
-    "DialEnd": Wanted(Decoder.dial_end, "call", "ringing is over"),
-    "BridgeEnter": Wanted(Decoder.bridge_enter, "call", "who talks with whom, after any move"),
-    "BridgeLeave": Wanted(Decoder.bridge_leave, "call", "and no longer"),
-    "BridgeDestroy": Wanted(Decoder.bridge_gone, "call", "nobody is left in it"),
-    "BlindTransfer": Wanted(Decoder.transferred, "call", "a line in the call trace"),
-    "AttendedTransfer": Wanted(Decoder.transferred, "call", "a line in the call trace"),
-    "QueueMemberAdded": Wanted(Decoder.member_added, "agent", "a dynamic member is an agent"),
-    "QueueMemberRemoved": Wanted(Decoder.member_removed, "agent", "and no longer"),
-    "QueueCallerJoin": Wanted(Decoder.queue_join, "agent", "the call waits, and where"),
-    "QueueCallerLeave": Wanted(Decoder.queue_leave, "agent", "it waits no more"),
-    "QueueCallerAbandon": Wanted(Decoder.queue_abandon, "agent", "abandoned or timed out"),
-    "AgentCalled": Wanted(Decoder.agent_called, "agent", "a member's leg, before it answers"),
-    "AgentConnect": Wanted(Decoder.agent_connect, "agent", "the member who serves the call"),
-    "AgentRingNoAnswer": Wanted(Decoder.agent_ring_no_answer, "agent", "a line in the trace"),
-    "UserEvent": Wanted(Decoder.user_event, "user", "CollabRequest: the dialplan's mark"),
+    "Newchannel": _wanted(_D.new_channel, "call", _ONE, "a leg: endpoint, number, origin"),
+    "Rename": _wanted(_D.renamed, "call", "Channel Newname Uniqueid", "a leg on another device"),
+    "HangupRequest": _wanted(_D.hangup_asked, "call", _ONE, "caller gave up, or the queue did"),
+    "SoftHangupRequest": _wanted(_D.hangup_asked, "call", _ONE, "the same, asked by Asterisk"),
+    "Hangup": _wanted(_D.hung_up, "call", f"{_ONE} Cause", "a leg's end and its cause"),
+    "Hold": _wanted(_D.hold, "call", _ONE, "the page says 'on hold'"),
+    "Unhold": _wanted(_D.unhold, "call", _ONE, "and no longer"),
+    "LocalBridge": _wanted(_D.paired, "call", _PAIR, "the phone behind a Local/ member"),
+    "DialBegin": _wanted(_D.dial_begin, "call", _DEST, "who rings whom: the user of an own call"),
+    "DialEnd": _wanted(_D.dial_end, "call", f"{_DEST} DialStatus", "ringing is over"),
+    "BridgeEnter": _wanted(_D.bridge_enter, "call", f"{_BRIDGE} {_ONE}", "who talks with whom"),
+    "BridgeLeave": _wanted(_D.bridge_leave, "call", f"{_BRIDGE} {_ONE}", "and no longer"),
+    "BridgeDestroy": _wanted(_D.bridge_gone, "call", _BRIDGE, "nobody is left in it"),
+    "BlindTransfer": _wanted(
+        _D.transferred, "call", "Result TransfererLinkedid Extension", "a line in the call trace"
+    ),
+    "AttendedTransfer": _wanted(
+        _D.transferred, "call", "Result OrigTransfererLinkedid DestType", "a line in the trace"
+    ),
+    "QueueMemberAdded": _wanted(_D.member_added, "agent", _MEMBER, "a dynamic member: an agent"),
+    "QueueMemberRemoved": _wanted(_D.member_removed, "agent", _MEMBER, "and no longer"),
+    "QueueCallerJoin": _wanted(
+        _D.queue_join, "agent", f"{_ONE} Queue Position", "the call waits, and where"
+    ),
+    "QueueCallerLeave": _wanted(_D.queue_leave, "agent", f"{_ONE} Queue", "it waits no more"),
+    "QueueCallerAbandon": _wanted(
+        _D.queue_abandon, "agent", f"{_ONE} Queue", "it was abandoned, or timed out"
+    ),
+    "AgentCalled": _wanted(
+        _D.agent_called, "agent", f"{_ONE} {_DEST} Queue Interface", "a member's leg, early"
+    ),
+    "AgentConnect": _wanted(
+        _D.agent_connect, "agent", f"{_ONE} {_DEST} Queue Interface", "who serves the call"
+    ),
+    "AgentRingNoAnswer": _wanted(
+        _D.agent_ring_no_answer, "agent", f"{_ONE} Queue Interface", "a line in the call trace"
+    ),
+    "UserEvent": _wanted(_D.user_event, "user", "UserEvent", "CollabRequest: the dialplan's mark"),
 }
 
 
@@ -349,27 +353,5 @@ def decoded(value: str) -> str:
     return unquote(value, errors="replace")
 
 
-def _need(frame: Frame, name: str) -> str:
-    value = frame.headers.get(name)
-    if not value:
-        raise ForgedError(f"it has no {name}")
-    return value
-
-
-def _first(frame: Frame, name: str) -> str:
-    values = frame.repeated.get(name)
-    return values[0] if values else frame.headers.get(name, "")
-
-
-def _last(frame: Frame, name: str) -> str:
-    return frame.headers.get(name, "")
-
-
 def _member_of(frame: Frame) -> tuple[str, str, str]:
-    return _last(frame, "Queue"), _last(frame, "Interface"), _last(frame, "MemberName")
-
-
-def _after(headers: dict[str, str], name: str) -> dict[str, str]:
-    """The headers that stand behind `name`."""
-    names = list(headers)
-    return {key: headers[key] for key in names[names.index(name) + 1 :]}
+    return last(frame, "Queue"), last(frame, "Interface"), last(frame, "MemberName")

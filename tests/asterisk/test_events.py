@@ -273,11 +273,49 @@ def test_keys_in_front_of_the_events_name_do_not_count() -> None:
     assert mark == Marked("1.1", "form")
 
 
-def test_a_channel_header_among_the_keys_changes_nothing() -> None:
-    (mark,) = decode(
-        user_event("1.1", "UserEvent: CollabRequest", "Channel: PJSIP/x-9", "Type: form")
-    )
-    assert mark == Marked("1.1", "form")
+@pytest.mark.parametrize("key", ["Channel: PJSIP/x-9", "Uniqueid: 9.9", "Linkedid: 9.9"])
+def test_a_channels_header_among_the_keys_is_refused(key: str) -> None:
+    decoder = Decoder()
+    lines = ("UserEvent: CollabRequest", key, "Type: form")
+    assert decode(user_event("1.1", *lines), decoder) == []
+    assert decoder.refused["UserEvent"] == 1
+
+
+def test_a_mark_by_an_ami_client_with_a_channel_of_its_choice_is_refused() -> None:
+    """list_actions.ami: the action UserEvent takes any header, behind the event's name."""
+    decoder = Decoder()
+    lines = ("UserEvent: CollabRequest", "Type: form", "Channel: PJSIP/a-1", "Uniqueid: 1.1")
+    assert decode(event("UserEvent", "user", *lines), decoder) == []
+    assert decoder.refused["UserEvent"] == 1
+
+
+SIP_LIMIT = 79
+"""Bytes of a SIP user part that Asterisk puts into an event."""
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "1\r\n\r\nEvent: Hangup\r\nPrivilege: call,all\r\nUniqueid: 9.9\r\nCause: 16\r\n\r\n",
+        "1\r\n\r\nEvent: QueueMemberAdded\r\nPrivilege: agent,all\r\nInterface: PJSIP/evil",
+        "1\r\n\r\nEvent: UserEvent\r\nPrivilege: user,all\r\nUserEvent: CollabRequest\r\n",
+        "1\r\n\r\nEvent: UserEvent\r\nPrivilege: user,all\r\nChannel: PJSIP/good-9",
+        "1\r\n\r\nEvent: BridgeEnter\r\nPrivilege: call,all\r\nBridgeUniqueid: b1",
+        "1\r\n\r\nEvent: AgentConnect\r\nPrivilege: agent,all\r\nInterface: PJSIP/x",
+        "1\r\n\r\nEvent: Hold\r\nPrivilege: call,all\r\nChannel: PJSIP/good-9",
+    ],
+)
+def test_events_forged_within_a_sip_number_are_refused(forged: str) -> None:
+    """The rest of the genuine event, its Uniqueid and Linkedid, ends up behind the forged one."""
+    assert len(forged) <= SIP_LIMIT
+    decoder = Decoder()
+    decode(event("Newchannel", "call", *channel("PJSIP/good-9", "9.9")), decoder)
+    own = channel("PJSIP/evil-1", "1.1", number=forged)
+    for name in ("Newchannel", "Hold"):
+        for e in decode(event(name, "call", *own), decoder):
+            assert isinstance(e, LegUp | LegHeld), e
+            assert e.leg == "1.1"
+    assert decoder.refused
 
 
 def test_a_forged_swap_is_not_believed() -> None:
@@ -301,4 +339,4 @@ def test_an_event_whose_other_channel_is_ambiguous_is_refused() -> None:
 def test_the_table_says_why_each_event_is_wanted() -> None:
     for name, wanted in EVENTS.items():
         assert wanted.why, name
-        assert wanted.privilege in {"call", "agent", "user"}, name
+        assert wanted.privilege in {"call,all", "agent,all", "user,all"}, name
