@@ -197,9 +197,9 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
     ]
     if rows:
         insert = sqlite.insert if work.sqlite else postgresql.insert
-        # One statement for all rows, which also tells how many of them were new.
+        # One statement for all rows; SQLite also tells how many of them were new.
         taken = work.db.connection().execute(insert(TraceLine).on_conflict_do_nothing(), rows)
-        call.lines += max(0, taken.rowcount)
+        call.lines += taken.rowcount if taken.rowcount >= 0 else len(rows)
     for line in reported.trace:
         if line.stopped and call.session_id is None:
             call.stopped_stage, call.stopped_reason = line.stage, line.text[:MAX_TEXT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ HQ = {"Authorization": "Bearer hq-key"}
 ALICE = "sip:alice@example.org"
 WANG = "sip:wang@example.org"
 LI = "sip:li@example.org"
+POSTGRES = os.environ.get("TANDEM_TEST_POSTGRES", "")
+"""A ``postgresql+psycopg://`` database to run these tests on, which they empty; or none."""
 START = 1_795_000_000.0
 
 
@@ -222,7 +225,7 @@ def make_settings(folder: Path, **server: Any) -> Settings:
     return Settings(
         server={
             "secret": "a secret of the tests, long enough",
-            "database": f"sqlite:///{folder}/tandem.db",
+            "database": POSTGRES or f"sqlite:///{folder}/tandem.db",
             "api_keys": {"crm": "crm-key"},
             "sites": {"main": {"key": "site-key", "origins": ["https://www.example.org"]}},
         }
@@ -231,10 +234,20 @@ def make_settings(folder: Path, **server: Any) -> Settings:
     )
 
 
+def empty(url: str) -> None:
+    database = Database(url)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    database.close()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server with other settings; a second time, on the same database."""
     started: list[Server] = []
+    if POSTGRES:
+        empty(POSTGRES)
 
     def make(**server: Any) -> Server:
         made = Server(make_settings(tmp_path, **server))

@@ -15,7 +15,7 @@ from collab_server import housekeeping
 from collab_server.db.engine import Database
 from collab_server.db.migrate import migrate
 from collab_server.db.models import Base, Call, CollabSession, DocumentUpdate, IdempotencyKey
-from tests.server.conftest import WANG, Server, json_of
+from tests.server.conftest import POSTGRES, WANG, Server, json_of
 
 DAY = 24 * 3600
 
@@ -30,6 +30,7 @@ def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.skipif(bool(POSTGRES), reason="SQLite's own settings")
 def test_sqlite_runs_in_wal_and_does_not_wait_for_the_disk_at_each_commit(server: Server) -> None:
     with server.database.engine.connect() as connection:
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 1), ("foreign_keys", 1)):
