@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import ami
+from tests.bench import ami, latency
 
-TABLES = {"ami": ami.table}
+TABLES = {"ami": ami.table, "latency": latency.table}
 
 
 def main() -> None:
