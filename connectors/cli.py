@@ -78,3 +78,7 @@ def _load(name: str, config: str | None) -> settings.PbxSettings:
             f"pbx.{name}.kind: this version of Tandem has no driver for FreeSWITCH yet"
         )
     return loaded
+
+
+if __name__ == "__main__":
+    main()
