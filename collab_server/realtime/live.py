@@ -127,7 +127,7 @@ class LiveHub:
     def counts(self) -> Mapping[str, int]:
         return {
             "rooms": len(self._rooms),
-            "sync_sockets": sum(len(room.sockets) for room in tuple(self._rooms.values())),
+            "sync_sockets": self._sync_sockets(),
             "desk_sockets": sum(map(len, tuple(self._desks.values()))),
             "link_sockets": sum(map(len, tuple(self._links.values()))),
             "unstored_updates": self.journal.unstored if self._running else 0,
@@ -176,6 +176,8 @@ class LiveHub:
                     return room
                 if admission.stale or room.ended:
                     continue
+                if self._sync_sockets() >= self.limits.sync_sockets:
+                    return _LATER
                 if len(room.sockets) >= self.limits.sockets_in_room or (
                     sum(
                         (s.grant.role, s.grant.uri) == (grant.role, grant.uri) for s in room.sockets
@@ -337,6 +339,9 @@ class LiveHub:
         return await self.loop.run_in_executor(self._threads, work)
 
     # -- on the loop ------------------------------------------------------------------------------
+
+    def _sync_sockets(self) -> int:
+        return sum(len(room.sockets) for room in tuple(self._rooms.values()))
 
     def _push_sockets(self) -> list[PushSocket]:
         desks = [socket for desk in self._desks.values() for _, socket in desk]

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -106,6 +107,7 @@ class Port:
         self._server.end_from_thread()
 
     async def _run(self, on_listening: Callable[[str, int], None] | None) -> None:
+        _allow_many_files()
         self._hub.start(self._backend)
         self._sockets.start()
         self._server.on_started = on_listening and (lambda: on_listening(*self.address))
@@ -232,6 +234,14 @@ def bind(listen: str) -> socket.socket:
         raise OSError(f"cannot listen on {listen}: {error.strerror}") from None
     opened.setblocking(False)
     return opened
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files, 1024 on many systems, for each socket is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 16_384 if hard == resource.RLIM_INFINITY else min(16_384, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 _SECRETS = re.compile(

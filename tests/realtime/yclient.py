@@ -78,6 +78,7 @@ class YClient:
         by_query: bool = False,
         client_id: int | None = None,
     ) -> None:
+        self._opened_as = (url, session, token)
         self._address = f"{url}/{session}" + (f"?token={token}" if by_query else "")
         self._subprotocols = None if by_query else ["tandem", token]
         self._ours = ours
@@ -118,7 +119,8 @@ class YClient:
         await self.close()
 
     async def open(self) -> None:
-        """Connect and begin; does not wait for the first sync."""
+        """Connect and begin, or begin again; does not wait for the first sync."""
+        self.synced, self.close_code, self.close_reason = False, None, ""
         self._socket = await connect(
             self._address,
             subprotocols=self._subprotocols,  # type: ignore[arg-type]
@@ -133,6 +135,10 @@ class YClient:
         await self.send(b"\x00\x00" + varbytes(self.doc.get_state()))
         if self._ours:
             await self.send(b"\x64")
+
+    def sibling(self) -> YClient:
+        """Another window of the same participant, with an empty document."""
+        return YClient(*self._opened_as)
 
     async def close(self) -> None:
         """Leave, as a page does."""
@@ -188,7 +194,7 @@ class YClient:
             except TimeoutError:
                 raise AssertionError(
                     f"not within {WAIT} s: {what or condition}; close code {self.close_code}, "
-                    f"lines {self.lines}, others {self.others}"
+                    f"last lines {self.lines[-5:]}, others {self.others}"
                 ) from None
 
     async def until_synced(self) -> YClient:
