@@ -18,8 +18,8 @@ ERRORS_KEPT = 20
 class Board(Protocol[Placed]):
     """What carries out the steps of scripts."""
 
-    def place(self, script: Call) -> Placed:
-        """Start a call."""
+    async def start(self, script: Call) -> Placed:
+        """Dial what the script dials."""
 
     async def perform(self, call: Placed, step: Step) -> None:
         """Do one step of it."""
@@ -41,8 +41,8 @@ class Outcome:
 
 
 async def run(board: Board[Placed], script: Call) -> Placed:
-    """Place one call and do its steps. Raises what `Board.perform` raises."""
-    call = board.place(script)
+    """Place one call and do its steps. Raises what the board raises."""
+    call = await board.start(script)
     for step in script.steps:
         await board.perform(call, step)
     return call

@@ -32,6 +32,8 @@ class PhoneSpec:
     """Reachable. One that is not can place calls and be told nothing."""
     one_line: bool = False
     """Counts as busy from its first call on (Asterisk's ``device_state_busy_at = 1``)."""
+    caller_id: bool = True
+    """Configured with number and name; else it shows what was dialled to reach it."""
     hint: bool = False
     """The switch announces its state as that of an extension too."""
     rings: Rings = Rings()
@@ -63,6 +65,9 @@ class QueueSpec:
     retry: float = 1.0
     """Seconds before the queue tries again."""
     ring_in_use: bool = False
+    tells: bool = True
+    """Sets variables about itself, the member and the caller's wait on both channels
+    (``setqueuevar``, ``setinterfacevar``, ``setqueueentryvar``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ async def _answer(thread: CallThread, data: str) -> bool:
 
 
 async def _hangup(thread: CallThread, data: str) -> bool:
-    thread.channel.cause = int(data) if data.isdigit() else 16
+    thread.channel.cause = int(data) if data.isdigit() else thread.channel.cause or 16
     return False
 
 
@@ -119,11 +119,9 @@ def set_value(pbx: Pbx, channel: Channel, data: str, frames: list[GosubFrame]) -
     """Set(name=value) on a channel; LOCAL(name) belongs to the innermost Gosub frame."""
     name, _, value = data.partition("=")
     name = name.strip()
-    if name.startswith("LOCAL("):
-        pbx.local_variable(channel, name[6:-1], value)
-        if frames and name[6:-1] not in frames[-1].names:
-            frames[-1].names.insert(0, name[6:-1])
-    else:
+    if name.startswith("LOCAL(") and frames:
+        set_local(pbx, channel, frames[-1], name[6:-1], value)
+    elif not name.startswith("LOCAL("):
         pbx.set_variable(channel, name, value)
 
 
@@ -144,22 +142,37 @@ def enter_gosub(
     back: tuple[str, str, int],
     args: tuple[str, ...],
 ) -> None:
-    """A new Gosub frame with ARG1… and ARGC."""
-    names = []
-    for number, value in enumerate(args, 1):
-        pbx.local_variable(channel, f"ARG{number}", value)
-        names.append(f"ARG{number}")
-    pbx.local_variable(channel, "ARGC", str(len(args)))
-    frames.append(GosubFrame(back, ["ARGC", *reversed(names)]))
+    """A new Gosub frame with ARG1… and ARGC; arguments of the frame around it are emptied."""
+    frame = GosubFrame(back, len(args))
+    around = frames[-1].argc if frames else 0
+    for number in range(max(len(args), around)):
+        value = args[number] if number < len(args) else ""
+        set_local(pbx, channel, frame, f"ARG{number + 1}", value)
+    set_local(pbx, channel, frame, "ARGC", str(len(args)))
+    frames.append(frame)
+
+
+def set_local(pbx: Pbx, channel: Channel, frame: GosubFrame, name: str, value: str) -> None:
+    """Set a variable of a Gosub frame; the first time it hides one of the same name."""
+    if name in frame.hidden:
+        pbx.set_variable(channel, name, value)
+    else:
+        frame.hidden[name] = channel.variables.pop(name, None)
+        channel.variables[name] = (name, value)
+    pbx.bus.emit("VarSet", channel, f"Variable: LOCAL({name})\r\nValue: {value}\r\n")
 
 
 def leave_gosub(
     pbx: Pbx, channel: Channel, frames: list[GosubFrame], value: str
 ) -> tuple[str, str, int]:
-    """Drop the frame's variables; where to go on."""
+    """Drop the frame's variables, newest first, what they hid shows again; where to go on."""
     frame = frames.pop()
-    for name in frame.names:
-        pbx.set_variable(channel, name, "")
+    for name, before in reversed(frame.hidden.items()):
+        if channel.value(name):
+            pbx.set_variable(channel, name, "")
+        channel.variables.pop(name, None)
+        if before is not None:
+            channel.variables[name] = before
     pbx.set_variable(channel, "GOSUB_RETVAL", value)
     return frame.back
 

@@ -22,7 +22,7 @@ from ..script import (
 )
 from . import bridging, consult, feature, transfer
 from .calls import PlacedCall
-from .channel import RING, Channel
+from .channel import RING, UNKNOWN, Channel
 from .dial import pick_up
 from .pbx import Pbx
 from .thread import CallThread
@@ -40,6 +40,10 @@ class Switchboard:
         call = PlacedCall(self.pbx, script, channel)
         channel.call = call
         return call
+
+    async def start(self, script: Call) -> PlacedCall:
+        """`place`, as `runner.Board` has it."""
+        return self.place(script)
 
     def _dial(
         self, phone_name: str, number: str, display: str, headers: Mapping[str, str]
@@ -79,7 +83,8 @@ class Switchboard:
                 context = pbx.dialplan.entry_context
                 consult.consult_by_switch(pbx, self._leg(call, by), context, to)
             case Consult(by, to):
-                second = self._dial(by, to, pbx.phones[by].display, {})
+                known = pbx.phones[by].spec.caller_id
+                second = self._dial(by, to, pbx.phones[by].display if known else UNKNOWN, {})
                 second.call = call
                 call.legs.append(second)
             case CompleteTransfer(by):

@@ -117,9 +117,7 @@ def consult_by_switch(pbx: Pbx, by: Channel, context: str, exten: str) -> None:
     pbx.set_variable(one, "ATTENDEDTRANSFER", by.name)
     pbx.inherit(by, one)
     private = bridging.open_bridge(pbx)
-    pbx.set_variable(two, "ATTENDEDTRANSFER", by.name)
-    pbx.set_variable(two, "TRANSFERERNAME", by.name)
-    pbx.inherit(by, two)
+    pbx.copy_variables(one, two)
     two.cid_num, two.cid_name = by.cid_num, by.cid_name
     pbx.new_callerid(two)
     announce_local(pbx, one, two, optimise=True)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .bridging import far_end_gone, join, talk, tell_peers
-from .channel import DOWN, RINGING, UP, Channel
+from .channel import DOWN, RINGING, UNKNOWN, UP, Channel
 from .thread import CallThread
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ DIAL_VARIABLES = (
     "DIALSTATUS", "DIALEDPEERNUMBER", "DIALEDPEERNAME", "ANSWEREDTIME", "ANSWEREDTIME_MS",
     "DIALEDTIME", "DIALEDTIME_MS", "RINGTIME", "RINGTIME_MS", "PROGRESSTIME", "PROGRESSTIME_MS",
 )  # fmt: skip
+NORMAL_CLEARING = 16
+BUSY = 17
 OUTGOING = "(Outgoing Line)"
 
 
@@ -34,17 +36,25 @@ def request(thread: CallThread, interface: str, *, queue: bool) -> Channel | Non
     channel.queue_outgoing = queue
     if channel.call is not None:
         channel.call.legs.append(channel)
+    nameless = channel.cid_num == UNKNOWN
+    if nameless:
+        channel.cid_num = caller.exten
+    channel.app, channel.data = ("AppQueue" if queue else "AppDial"), OUTGOING
     if queue:
+        if nameless:
+            pbx.new_exten(channel)
+            pbx.new_callerid(channel)
         pbx.inherit(caller, channel)
         pbx.set_variable(channel, "DIALEDPEERNUMBER", peer)
     else:
         pbx.set_variable(channel, "DIALEDPEERNUMBER", peer)
         pbx.inherit(caller, channel)
-    channel.app, channel.data = ("AppQueue" if queue else "AppDial"), OUTGOING
     channel.conn_num, channel.conn_name = caller.cid_num, caller.cid_name
     channel.exten = caller.exten
     if not queue:
         pbx.new_exten(channel)
+        if nameless:
+            pbx.new_callerid(channel)
         pbx.bus.emit("NewConnectedLine", channel)
     return channel
 
@@ -65,8 +75,7 @@ def _local(thread: CallThread, peer: str, *, queue: bool) -> Channel | None:
     pbx.new_callerid(one)
     pbx.inherit(caller, one)
     pbx.set_variable(one, "DIALEDPEERNUMBER", peer)
-    pbx.inherit(one, two)
-    pbx.set_variable(two, "DIALEDPEERNUMBER", peer)
+    pbx.copy_variables(one, two)
     two.cid_num, two.cid_name, two.conn_num = caller.cid_num, caller.cid_name, one.cid_num
     pbx.new_callerid(two)
     pbx.bus.emit("NewConnectedLine", two)
@@ -191,6 +200,8 @@ async def dial(thread: CallThread, data: str) -> bool:
         dial_end(thread, callee, status)
         if callee.alive:
             pbx.hang(callee)
+        if status == "BUSY":
+            caller.cause = BUSY
         pbx.set_variable(caller, "DIALSTATUS", status)
         return status != "CANCEL"
     callee.dialer = None
@@ -205,7 +216,7 @@ async def dial(thread: CallThread, data: str) -> bool:
     callee.exten = ""
     dial_end(thread, callee, "ANSWER")
     answer(thread)
-    caller.cause = 16
+    caller.cause = callee.cause = NORMAL_CLEARING
     answered = pbx.clock()
     join(pbx, callee, caller)
     await talk(thread)
@@ -242,5 +253,5 @@ async def _wait_for_answer(thread: CallThread, callee: Channel, limit: float, be
         elif message[0] == "answer":
             return "ANSWER"
         elif message[0] == "rejected":
-            callee.cause = 17
+            callee.cause = BUSY
             return "BUSY"

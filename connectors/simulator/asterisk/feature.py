@@ -48,12 +48,15 @@ def _run(pbx: Pbx, feature: Feature, presser: Channel, party: Channel | None) ->
 
 def hold(pbx: Pbx, channel: Channel, *, on: bool) -> None:
     """A telephone puts the other party on hold (re-INVITE), or takes it back."""
-    channel.held = on
-    pbx.bus.emit("Hold" if on else "Unhold", channel)
+    if on:
+        pbx.bus.emit("Hold", channel, "MusicClass: default\r\n")
+    else:
+        pbx.bus.emit("Unhold", channel)
     if channel.bridge is not None:
         for other in channel.bridge.others(channel):
+            other.held = on
             if on:
                 pbx.bus.emit("MusicOnHoldStart", other, "Class: default\r\n")
             else:
                 pbx.bus.emit("MusicOnHoldStop", other)
-    pbx.device_changed(channel)
+            pbx.device_changed(other)

@@ -30,7 +30,8 @@ HISTORY = frozenset(
         "ANSWEREDTIME", "ANSWEREDTIME_MS", "DIALEDTIME", "DIALEDTIME_MS", "MEMBERCALLS",
         "MEMBERLASTCALL", "PROGRESSTIME", "PROGRESSTIME_MS", "QEHOLDTIME", "QUEUEABANDONED",
         "QUEUECALLS", "QUEUECOMPLETED", "QUEUEHOLDTIME", "QUEUESRVLEVELPERF", "QUEUETALKTIME",
-        "QUEUEWAIT", "QUEUEWAIT_MS", "RINGTIME", "RINGTIME_MS",
+        "QUEUEWAIT", "QUEUEWAIT_MS", "RINGTIME", "RINGTIME_MS", "__SIPREFERREDBYHDR",
+        "SIPREFERTOHDR",
     )
 )  # fmt: skip
 """Variables of which only the name, and whether they are empty, is compared."""
@@ -77,7 +78,7 @@ WANTED: dict[str, tuple[str, ...]] = {
     "DialEnd": (*PARTY, *DEST, "DialStatus"),
     "BridgeCreate": BRIDGE,
     "BridgeEnter": (*BRIDGE, *PARTY, "SwapUniqueid"),
-    "BridgeLeave": (*BRIDGE, *PARTY),
+    "BridgeLeave": ("BridgeUniqueid", *PARTY),
     "BridgeDestroy": BRIDGE,
     "BridgeMerge": ("ToBridgeUniqueid", "FromBridgeUniqueid"),
     "LocalBridge": (
@@ -107,8 +108,9 @@ _MILESTONES = frozenset(
         "QueueCallerLeave", "UserEvent",
     )
 )  # fmt: skip
-_OF_CALLER = frozenset(("BridgeEnter", "BridgeLeave", "HangupRequest", "Hangup"))
-"""Milestones too, on the first channel of the stream: the caller's."""
+_OF_CALLER = frozenset(("BridgeEnter", "HangupRequest", "Hangup"))
+"""Milestones too, on the first channel of the stream: the caller's. Its BridgeLeave is none: a
+transfer tells of itself and of what left the bridge from two threads."""
 
 _NAME = re.compile(r"(?:PJSIP/[^\s,;>]+?|Local/[^\s,;>]+?)-[0-9a-f]{8}(?:;[12])?")
 _ID = re.compile(r"\b\d{9,}\.\d+\b")
@@ -200,7 +202,17 @@ def normalise(stream: bytes) -> Normal:
         if name in _MILESTONES or (name in _OF_CALLER and event.get("Channel") == caller):
             who = event.get("Channel") or event.get("TransfereeChannel", "")
             normal.milestones.append((name, labels.apply(who)))
+    for lane in normal.lanes.values():
+        _sort_leaving(lane)
     return normal
+
+
+def _sort_leaving(lane: list[Line]) -> None:
+    """Two that leave a bridge one after the other do so by threads of their own."""
+    for index in range(1, len(lane)):
+        pair = lane[index - 1 : index + 1]
+        if pair[0][0] == pair[1][0] == "BridgeLeave":
+            lane[index - 1 : index + 1] = sorted(pair)
 
 
 def _of_peer(event: dict[str, str]) -> bool:

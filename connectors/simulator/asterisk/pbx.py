@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CAUSES = {0: "Unknown", 1: "Unallocated (unassigned) number", 16: "Normal Clearing",
           17: "User busy", 26: "Answered elsewhere", 127: "Interworking, unspecified"}  # fmt: skip
 
+BUSY = 17
+
 QOS = ("RTPAUDIOQOS", "RTPAUDIOQOSJITTER", "RTPAUDIOQOSLOSS", "RTPAUDIOQOSRTT", "RTPAUDIOQOSMES")
 QOS_VALUE = "ssrc=0;themssrc=0;lp=0;rxjitter=0.000000;rxcount=0;txjitter=0.000000;txcount=0;rlp=0"
 
@@ -104,8 +106,9 @@ class Pbx:
         channel = Channel(name, uniqueid, linkedid or uniqueid, self.clock())
         channel.phone = phone
         channel.state = state
-        channel.cid_num = phone.name
-        channel.cid_name = display or phone.display
+        if state == RING or phone.spec.caller_id:
+            channel.cid_num = phone.name
+            channel.cid_name = display or phone.display
         channel.context = self.dialplan.entry_context
         channel.exten = exten
         channel.call_id = f"{self.random.getrandbits(64):016x}"
@@ -175,7 +178,9 @@ class Pbx:
         )
 
     def connected(self, channel: Channel, num: str, name: str) -> None:
-        """The far side of `channel` is somebody (else); ``Local`` passes it on."""
+        """The far side of `channel` is somebody else now; ``Local`` passes it on."""
+        if (channel.conn_num, channel.conn_name) == (num, name):
+            return
         channel.conn_num, channel.conn_name = num, name
         self.bus.emit("NewConnectedLine", channel)
         if channel.other is not None and channel.name.endswith(";2"):
@@ -217,16 +222,19 @@ class Pbx:
     def inherit(self, source: Channel, target: Channel) -> None:
         """Give a dialled channel what its caller's variables pass on, newest first."""
         for plain, (name, value) in reversed(list(source.variables.items())):
-            if name.startswith("__"):
-                self.set_variable(target, name, value)
-            elif name.startswith("_"):
-                self.set_variable(target, plain, value)
+            if name.startswith("_"):
+                self._append(target, plain, name if name.startswith("__") else plain, value)
 
-    def local_variable(self, channel: Channel, name: str, value: str) -> None:
-        """A variable of a Gosub frame, spelled ``LOCAL(name)``."""
-        channel.variables.pop(name, None)
-        channel.variables[name] = (name, value)
-        self.bus.emit("VarSet", channel, f"Variable: LOCAL({name})\r\nValue: {value}\r\n")
+    def copy_variables(self, one: Channel, two: Channel) -> None:
+        """What the near half of a ``Local`` pair has, the far half gets too."""
+        for plain, (name, value) in reversed(list(one.variables.items())):
+            self._append(two, plain, name, value)
+
+    def _append(self, channel: Channel, plain: str, name: str, value: str) -> None:
+        """Set a variable behind all others, as inheriting does: the order shows in events."""
+        channel.variables.pop(plain, None)
+        channel.variables = {plain: (name, value), **channel.variables}
+        self.bus.emit("VarSet", channel, f"Variable: {name}\r\nValue: {value}\r\n")
 
     def media_statistics(self, channel: Channel) -> None:
         """RTP statistics of a telephone that talked, also on whom it talked to."""
@@ -257,10 +265,14 @@ class Pbx:
             return
         channel.alive = False
         other = channel.other if channel.other is not None and channel.other.alive else None
+        if other is not None and channel.value("DIALSTATUS") and channel.thread is not None:
+            self.set_variable(other, "CHANLOCALSTATUS", channel.value("DIALSTATUS"))
         if other is not None:
             other.cause = other.cause or channel.cause
             self.request_hangup(other)
         self.media_statistics(channel)
+        if channel.state == RING and channel.cause == BUSY and channel.phone is not None:
+            channel.tech_cause = channel.tech_cause or "486"  # what the caller is answered
         tech = f"TechCause: {channel.tech_cause}\r\n" if channel.tech_cause else ""
         self.bus.emit(
             "Hangup",

@@ -195,6 +195,8 @@ class Queue:
 
     def tell_figures(self, channel: Channel) -> None:
         """QUEUE… variables on a channel (``setqueuevar=yes``)."""
+        if not self.spec.tells:
+            return
         performance = 100.0 * self.in_time / self.completed if self.completed else 0.0
         self._pbx.set_variables(
             channel,

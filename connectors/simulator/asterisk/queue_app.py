@@ -167,7 +167,7 @@ def _connect(
         "MEMBERREALTIME": "0",
     }
     waiting = {"QEHOLDTIME": str(waited), "QEORIGINALPOS": str(entry.original_position)}
-    for values in (about, waiting):
+    for values in (about, waiting) if line.spec.tells else ():
         for channel in (caller, agent):
             pbx.set_variables(channel, values)
     line.hold_time = (line.hold_time * 3 + waited) >> 2

@@ -109,13 +109,15 @@ class CallThread:
 
 
 class GosubFrame:
-    """Where a Gosub returns to, and the variables that vanish then."""
+    """Where a Gosub returns to, how many arguments it got, and what its variables hid."""
 
-    __slots__ = ("back", "names")
+    __slots__ = ("argc", "back", "hidden")
 
-    def __init__(self, back: tuple[str, str, int], names: list[str]) -> None:
+    def __init__(self, back: tuple[str, str, int], argc: int) -> None:
         self.back = back
-        self.names = names
+        self.argc = argc
+        self.hidden: dict[str, tuple[str, str] | None] = {}
+        """Variable of this frame to what the channel had by that name before."""
 
 
 def _finish(future: asyncio.Future[None]) -> None:

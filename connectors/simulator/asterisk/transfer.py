@@ -66,7 +66,9 @@ def blind(pbx: Pbx, by: Channel, context: str, exten: str, *, refer_to: str = ""
         bridging.tell_peers(pbx, bridge)
         host = pbx.world.host
         pbx.set_variable(party, "SIPREFERRINGCONTEXT", context)
-        pbx.set_variable(party, "__SIPREFERREDBYHDR", f"<sip:{by.cid_num}@{host}>")
+        pbx.set_variable(
+            party, "__SIPREFERREDBYHDR", f"<sip:{by.phone.name if by.phone else by.cid_num}@{host}>"
+        )
         pbx.set_variable(party, "SIPREFERTOHDR", refer_to)
     bridging.forget_peers(pbx, by)
     pbx.bus.emit(
