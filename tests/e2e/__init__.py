@@ -1,0 +1,1 @@
+"""From the telephone to the page: real Asterisk, server and connector as they are run."""
