@@ -21,7 +21,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tandem needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "Python lacks its venv module: apt-get install python3-venv"; exit 1; }
 
-$(VENV)/.installed: pyproject.toml .constraints.txt | $(BIN)/python
+# The web pages are built by the installation, so a change of theirs asks for another one.
+WEB := $(wildcard $(addprefix collab_server/web/,*.json *.html *.ts build*.py src/*.* src/*/*))
+
+$(VENV)/.installed: pyproject.toml .constraints.txt $(WEB) | $(BIN)/python
 	@echo "installing Tandem (once) …"
 	@$(PIP) -e .
 	@touch $@

@@ -21,6 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from collab_server.db.engine import Database
+from collab_server.people import agents
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -56,6 +59,13 @@ class Server:
     epoch: int = field(default_factory=lambda: int(time.time() * 1000))
     seq: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
+    database: Database | None = None
+
+    @property
+    def database_url(self) -> str:
+        """The server's own file."""
+        return f"sqlite:///{self.folder / 'tandem.db'}"
+
     @property
     def url(self) -> str:
         """As browsers reach it."""
@@ -67,7 +77,7 @@ class Server:
             f"""[server]
 listen = "127.0.0.1:{self.port}"
 url = "{self.url}"
-database = "sqlite:///{self.folder / "tandem.db"}"
+database = "{self.database_url}"
 secret = "secret-of-the-browser-tests-0123456789"
 grace = {grace}
 [server.api_keys]
@@ -79,8 +89,10 @@ key = "{PBX_KEY}"
 
     def start(self) -> None:
         """Start it and wait until its port is open."""
+        script = Path(sys.executable).with_name("tandem-server")
+        assert script.is_file(), "install the package first: make install"
         self.process = subprocess.Popen(
-            [*self._command(), "run", "--config", "tandem.toml"],
+            [str(script), "run", "--config", "tandem.toml"],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -119,27 +131,12 @@ key = "{PBX_KEY}"
             self.process.wait(5)
         self.process = None
 
-    def _command(self) -> list[str]:
-        script = Path(sys.executable).with_name("tandem-server")
-        assert script.is_file(), "install the package first: make install"
-        return [str(script)]
-
     def add_agent(self, name: str, uri: str, *, admin: bool = False) -> None:
-        """Add an agent whose password is PASSWORD."""
-        subprocess.run(
-            [
-                *self._command(),
-                *("agent", "add", name, "--uri", uri, "--password-stdin"),
-                *(["--admin"] if admin else []),
-                *("--config", "tandem.toml"),
-            ],
-            cwd=self.folder,
-            input=PASSWORD,
-            text=True,
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
+        """Add an agent whose password is PASSWORD, as `tandem-server agent add` does."""
+        if self.database is None:
+            self.database = Database(self.database_url)
+        with self.database.write() as work:
+            agents.add(work, name, uri, PASSWORD, admin=admin)
 
     def request(self, method: str, path: str, body: Any = None, key: str = API_KEY) -> Any:
         """Ask the API; raises urllib.error.HTTPError for an error status."""
@@ -252,6 +249,8 @@ def running(folder: Path, grace: int = 30) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+        if server.database is not None:
+            server.database.close()
 
 
 def chromium() -> str:

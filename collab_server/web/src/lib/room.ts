@@ -169,8 +169,12 @@ export class Room {
     this.#answer = window.setTimeout(() => {
       if (!provider.wsconnected) return;
       if (provider.wsLastMessageReceived < asked) provider.disconnect();
-      else this.link.value = "online";
     }, ANSWER_MS);
+  }
+
+  /** The server has answered: a socket that was in doubt stands. */
+  #answered(): void {
+    if (this.#provider?.wsconnected && navigator.onLine) this.link.value = "online";
   }
 
   close(): void {
@@ -218,6 +222,11 @@ export class Room {
       disableBc: true,
       shouldReconnect: () => false,
     });
+    const sync = provider.messageHandlers[SYNC];
+    provider.messageHandlers[SYNC] = (encoder, decoder, ...rest) => {
+      sync?.(encoder, decoder, ...rest);
+      this.#answered();
+    };
     provider.messageHandlers[STORED] = (_encoder, decoder) => {
       this.#storedBytes = readVarUint8Array(decoder);
       this.#stored = decodeStateVector(this.#storedBytes);
