@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server.db.models import Agent, CollabSession, Login
+from collab_server.sessions.states import WAITING
 from collab_server.sessions.views import Views
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collab_server.db.engine import Work
     from collab_server.services import Services
     from collab_server.sessions.links import Role
+
+    Shown = dict[Role, dict[str, Any]]
 
 
 def prepare(services: Services, work: Work) -> None:
@@ -24,21 +29,34 @@ def prepare(services: Services, work: Work) -> None:
     views = Views(services, work.db, sessions, work.places)
     desks = _desks(work) if any(work.touched.values()) else []
     for session in sessions:
-        shown: dict[Role, dict[str, Any]] = {
+        shown: Shown = {
             "user": views.view(session, "user"),
             "agent": views.view(session, "agent"),
         }
-        uris = views.agents(session)
-        if work.touched[session.id]:
-            uris = list(dict.fromkeys([*uris, *desks]))
-        work.after_commit(_telling(services, session.id, shown, uris))
+        messages = dict.fromkeys(desks if work.touched[session.id] else (), _to_others(shown))
+        messages |= dict.fromkeys(views.agents(session), _to_its_agents(shown))
+        work.after_commit(_telling(services, session.id, shown, messages))
 
 
-def _telling(services: Services, session_id: str, shown: dict[Role, Any], uris: list[str]) -> Any:
+def _to_its_agents(shown: Shown) -> dict[str, Any]:
+    return {"kind": "session", "session": shown["agent"]}
+
+
+def _to_others(shown: Shown) -> dict[str, Any]:
+    """A desk sees who waits; once somebody has the session, it is no longer its business."""
+    view = shown["agent"]
+    if view["state"] in WAITING:
+        return {"kind": "session", "session": view}
+    return {"kind": "gone", "id": view["id"]}
+
+
+def _telling(
+    services: Services, session_id: str, shown: Shown, messages: dict[str, dict[str, Any]]
+) -> Callable[[], None]:
     def tell() -> None:
         services.hub.session_changed(session_id, shown)
-        for uri in uris:
-            services.hub.desk_push(uri, {"kind": "session", "session": shown["agent"]})
+        for uri, message in messages.items():
+            services.hub.desk_push(uri, message)
 
     return tell
 

@@ -175,7 +175,9 @@ def test_who_waits_is_seen_by_all_desks_as_it_comes_and_goes(server: Server) -> 
     assert {uri for uri, _ in server.hub.desks} == {WANG, LI}
     server.hub.desks.clear()
     server.connector.report("1.1", "active", agent_uri=WANG)
-    assert {uri for uri, message in server.hub.desks if message["kind"] == "session"} == {WANG, LI}
+    told = dict(server.hub.desks)
+    assert told[WANG]["session"]["state"] == "inviting"
+    assert told[LI] == {"kind": "gone", "id": server.session_of("1.1")["id"]}
     server.hub.desks.clear()
     server.connector.report("1.1", "active", agent_uri=WANG, held=True)
     assert {uri for uri, _ in server.hub.desks} == {WANG}

@@ -14,6 +14,7 @@ const PATIENCE_MS = 1_500;
 type Message =
   | ({ kind: "desk" } & DeskLists)
   | { kind: "session"; session: View }
+  | { kind: "gone"; id: string }
   | { kind: "signed_out" };
 
 export class DeskFeed {
@@ -108,6 +109,7 @@ export class DeskFeed {
     this.online.value = true;
     if (message.kind === "signed_out") this.signedOut();
     else if (message.kind === "session") this.#place(message.session);
+    else if (message.kind === "gone") this.#remove(message.id);
     else this.#replace(message);
   }
 
@@ -126,15 +128,20 @@ export class DeskFeed {
 
   #place(view: View): void {
     const isNew = !this.current.value.some((known) => known.id === view.id);
-    for (const list of [this.current, this.waiting, this.recent]) {
-      if (list.value.some((known) => known.id === view.id)) {
-        list.value = list.value.filter((known) => known.id !== view.id);
-      }
-    }
+    this.#remove(view.id);
     const list = this.listOf(view);
     const order = list === this.waiting ? (a: View, b: View) => newestFirst(b, a) : newestFirst;
     list.value = [view, ...list.value].sort(order).slice(0, list === this.recent ? RECENT : MOST);
     if (list === this.current && isNew) this.fresh(view);
+  }
+
+  /** Somebody waits no more, and it is another desk that has them. */
+  #remove(id: string): void {
+    for (const list of [this.current, this.waiting, this.recent]) {
+      if (list.value.some((known) => known.id === id)) {
+        list.value = list.value.filter((known) => known.id !== id);
+      }
+    }
   }
 
   /** Which list a session stands in: over or passed on is recent. */
