@@ -74,6 +74,9 @@ class Ami:
             raise
         if answer.response != "Success":
             manager.close()
+            if "shutting down" in answer.message:
+                # It says so to everybody in its last moments: no fault of the log-in's.
+                raise UnreachableError(f"{_where(settings)}: {answer.message}")
             raise RefusedError(
                 f"{_where(settings)}: login refused for AMI user {settings.username!r}"
                 f" ({answer.message})"

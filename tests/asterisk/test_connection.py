@@ -48,6 +48,13 @@ async def test_a_wrong_password_is_one_clear_line(pbx: AmiDouble) -> None:
     )
 
 
+async def test_a_pbx_in_its_last_moments_has_not_refused_the_log_in(pbx: AmiDouble) -> None:
+    """So that the next attempt comes soon: this one needs no administrator."""
+    pbx.refuses["Login"] = "Asterisk is shutting down"
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+: Asterisk is shutting down$"):
+        await connect(pbx)
+
+
 async def test_a_port_nobody_serves_is_one_clear_line(pbx: AmiDouble) -> None:
     await pbx.stop()
     with pytest.raises(UnreachableError, match=r"nobody listens there \(connection refused\)$"):
