@@ -75,17 +75,23 @@ async def _until_stopped(settings: PbxSettings, outbox: Outbox) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     headers = {"Authorization": f"Bearer {settings.key.get_secret_value()}"}
-    async with aiohttp.ClientSession(headers=headers) as http:
-        connector = Connector(settings, outbox, http, AsteriskDriver(settings))
-        running = asyncio.create_task(connector.run(), name="connector")
-        stopping = asyncio.create_task(stop.wait(), name="stop")
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not running.done():
-            log.info("stopping")
-            running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+    try:
+        async with aiohttp.ClientSession(headers=headers) as http:
+            connector = Connector(settings, outbox, http, AsteriskDriver(settings))
+            running = asyncio.create_task(connector.run(), name="connector")
+            stopping = asyncio.create_task(stop.wait(), name="stop")
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not running.done():
+                log.info("stopping")
+                running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+    finally:
+        await _last_write(outbox)
+
+
+async def _last_write(outbox: Outbox) -> None:
     try:
         async with asyncio.timeout(LAST_WRITE):
             await outbox.flush()
@@ -113,7 +119,7 @@ class Connector:
         server, name = settings.server, settings.name
         self._reporter = Reporter(outbox, http, server, name)
         self._commands = Commands(self._core, driver, outbox, self._synced)
-        self._link = Link(http, server, name, self._commands.take, self._reporter.hurry)
+        self._link = Link(http, server, name, self._commands.take, self._linked)
         self._attachment = Attachment(driver, self.take, self._ready)
 
     async def run(self) -> None:
@@ -140,6 +146,12 @@ class Connector:
             self._reporter.snapshot()
         elif isinstance(event, LinkDown):
             self._synced.clear()
+
+    def _linked(self) -> None:
+        """The server is back, perhaps without its memory: tell it all that stands."""
+        self._reporter.hurry()
+        if self._synced.is_set():
+            self._reporter.snapshot()
 
     def _ready(self) -> None:
         self._synced.set()

@@ -14,12 +14,12 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from connectors.model import CallReport, CallState, Result
 from connectors.runtime.codec import call_body, call_of, result_body, trace_body
+from connectors.runtime.journal import Journal
 from connectors.runtime.store import Statement, Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -27,15 +27,11 @@ log = logging.getLogger(__name__)
 CALLS_LIMIT = 10_000
 TRACE_LIMIT = 200
 """Unsent trace lines of one call; the oldest go first."""
-COMMANDS_LIMIT = 10_000
-"""Commands remembered, so that one that comes again is answered and not done again."""
 BATCH_CALLS = 1000
 BATCH_BYTES = 3 * 1024 * 1024
 """The server takes 4 MiB."""
 WRITE_PAUSE = 1.0
 """Seconds between attempts while the file cannot be written."""
-
-Status = Literal["attempting", "done", "failed", "unknown"]
 
 
 @dataclass(slots=True)
@@ -51,13 +47,22 @@ class _Entry:
     last_line: dict[str, Any] | None = None
     """The newest line, sent or not: a new process counts on from its number."""
     aside: bool = False
+    """The server refuses it; not sent until it changes."""
 
+    def line(self, number: int) -> tuple[dict[str, Any], bool] | None:
+        """A line and whether it was sent; None for one that is of no use any more."""
+        for item in self.trace:
+            if item["n"] == number:
+                return item, False
+        if self.last_line is not None and self.last_line["n"] == number:
+            return self.last_line, True
+        return None
 
-@dataclass(slots=True)
-class _Command:
-    status: Status
-    detail: str
-    acked: bool
+    def first_kept(self) -> int:
+        """The number of the oldest line worth keeping on file."""
+        if self.trace:
+            return int(self.trace[0]["n"])
+        return int(self.last_line["n"]) if self.last_line else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +83,18 @@ class Outbox:
         """Open the file and take up what it holds. Raises `StoreError`."""
         self._store = Store(path)
         self._calls: dict[str, _Entry] = {}
-        self._commands: dict[str, _Command] = {}
-        self._open_results: dict[str, None] = {}
-        """Commands whose result the server does not have, in order."""
         self._seq = 0
         self.dropped = 0
-        """Ended calls that were dropped unsent."""
+        """Calls that were dropped unsent."""
         self.changed = asyncio.Event()
-        """Set while there is something to report."""
+        """Set while there may be something to report."""
+        self._unwritten = asyncio.Event()
         self._unwritten_calls: dict[str, None] = {}
         self._unwritten_lines: dict[tuple[str, int], None] = {}
-        self._unwritten_commands: dict[str, None] = {}
-        self._unwritten = asyncio.Event()
         self._writing = asyncio.Lock()
         try:
             self._load()
+            self._journal = Journal(self._store.read("SELECT * FROM commands ORDER BY rowid"))
             last = dict(self._store.read("SELECT key, value FROM meta")).get("epoch", "0")
             self.epoch = max(int(now * 1000), int(last) + 1)
             self._store.write_now(
@@ -101,6 +103,7 @@ class Outbox:
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
             self._store.close()
             raise StoreError(f"it is damaged ({error}); move it away") from None
+        self.changed.set()
 
     # --- calls
 
@@ -130,10 +133,6 @@ class Outbox:
             self.changed.set()
         if len(self._calls) > CALLS_LIMIT:
             self._drop(len(self._calls) - CALLS_LIMIT)
-
-    def standing(self) -> int:
-        """How many calls have not ended."""
-        return sum(1 for entry in self._calls.values() if not entry.ended)
 
     def all_pending(self) -> None:
         """Every call is to be sent again (the server refused a snapshot of them)."""
@@ -167,42 +166,29 @@ class Outbox:
         self._unwritten_lines.update({(call, line["n"]): None for line in lines})
         self._unwritten.set()
 
-    # --- results
+    # --- commands
 
     def result_of(self, command: str) -> Result | None:
         """What became of a command seen before; None for a new one or one under way."""
-        known = self._commands.get(command)
-        if known is None or known.status == "attempting":
-            return None
-        return Result(command, known.status, known.detail)
+        return self._journal.result_of(command)
 
     def under_way(self, command: str) -> bool:
         """Whether it is being carried out right now."""
-        known = self._commands.get(command)
-        return known is not None and known.status == "attempting"
+        return self._journal.under_way(command)
 
     async def attempting(self, command: str) -> None:
         """Record, on file, that it is about to be carried out. Raises `sqlite3.Error`: then it
         must not be."""
-        self._commands[command] = _Command("attempting", "", acked=True)
-        self._unwritten_commands[command] = None
+        self._journal.attempting(command)
         try:
             await self.flush()
         except sqlite3.Error:
-            del self._commands[command]
+            self._journal.forget(command)
             raise
 
     def put_result(self, result: Result) -> None:
         """Take in what became of a command; reported until the server has it."""
-        self._commands.pop(result.id, None)
-        self._commands[result.id] = _Command(result.status, result.detail, acked=False)
-        self._open_results[result.id] = None
-        self._unwritten_commands[result.id] = None
-        while len(self._commands) > COMMANDS_LIMIT:
-            oldest = next(iter(self._commands))
-            del self._commands[oldest]
-            self._open_results.pop(oldest, None)
-            self._unwritten_commands[oldest] = None
+        self._journal.put(result)
         self._unwritten.set()
         self.changed.set()
 
@@ -223,40 +209,32 @@ class Outbox:
                 break
             calls.append(item)
             sent[call] = (entry.seq, entry.trace[-1]["n"] if entry.trace else 0)
-        results = {
-            id_: self._commands[id_].status for id_ in islice(self._open_results, BATCH_CALLS)
-        }
+        results = self._journal.open_results(BATCH_CALLS)
         if not calls and not results and not snapshot:
             self.changed.clear()
             return None
-        items = [result for id_ in results if (result := self.result_of(id_)) is not None]
         body = {
             "epoch": self.epoch,
             "snapshot": snapshot,
             "calls": calls,
-            "results": [result_body(result) for result in items],
+            "results": [result_body(result) for result in results],
         }
-        return Batch(body, sent, results)
+        return Batch(body, sent, {result.id: result.status for result in results})
 
     def accepted(self, batch: Batch) -> None:
         """The server has it: forget what has not changed since."""
-        for call, (seq, line) in batch.sent.items():
+        for call, (seq, number) in batch.sent.items():
             entry = self._calls.get(call)
             if entry is None:
                 continue
-            old = [item for item in entry.trace if item["n"] <= line]
-            entry.trace = [item for item in entry.trace if item["n"] > line]
+            old = [item for item in entry.trace if item["n"] <= number]
+            entry.trace = [item for item in entry.trace if item["n"] > number]
             entry.dirty = entry.seq != seq or bool(entry.trace)
             if entry.ended and not entry.dirty:
                 self._remove(call)
             else:
                 self._touch(call, old)
-        for id_, status in batch.results.items():
-            known = self._commands.get(id_)
-            if known is not None and known.status == status:
-                known.acked = True
-                self._open_results.pop(id_, None)
-                self._unwritten_commands[id_] = None
+        self._journal.acked(batch.results)
         self._unwritten.set()
 
     # --- the file
@@ -283,20 +261,21 @@ class Outbox:
         async with self._writing:
             calls, self._unwritten_calls = self._unwritten_calls, {}
             lines, self._unwritten_lines = self._unwritten_lines, {}
-            commands, self._unwritten_commands = self._unwritten_commands, {}
+            commands, self._journal.unwritten = self._journal.unwritten, {}
             self._unwritten.clear()
             statements = [
-                *self._call_statements(calls, lines),
-                *self._command_statements(commands),
+                *self._call_statements(calls),
+                *self._line_statements(lines),
+                *self._journal.statements(commands),
             ]
             if not statements:
                 return
             try:
                 await self._store.write(statements)
             except BaseException:
-                self._unwritten_calls |= calls
-                self._unwritten_lines |= lines
-                self._unwritten_commands |= commands
+                self._unwritten_calls = calls | self._unwritten_calls
+                self._unwritten_lines = lines | self._unwritten_lines
+                self._journal.unwritten = commands | self._journal.unwritten
                 self._unwritten.set()
                 raise
 
@@ -304,79 +283,37 @@ class Outbox:
         """Close the file; `flush` first."""
         self._store.close()
 
-    def _call_statements(
-        self, calls: Iterable[str], lines: Iterable[tuple[str, int]]
-    ) -> list[Statement]:
-        statements: list[Statement] = []
+    def _call_statements(self, calls: Iterable[str]) -> Iterable[Statement]:
         for call in calls:
             entry = self._calls.get(call)
             if entry is None:
-                statements.append(("DELETE FROM calls WHERE id = ?", (call,)))
-                statements.append(("DELETE FROM trace WHERE call = ?", (call,)))
-                continue
-            statements.append(
-                (
-                    "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)",
-                    (call, json.dumps(entry.body), entry.dirty),
-                )
-            )
-            first = entry.trace[0]["n"] if entry.trace else None
-            last = entry.last_line["n"] if entry.last_line else 0
-            statements.append(
-                (
-                    "DELETE FROM trace WHERE call = ? AND n < ?",
-                    (call, last if first is None else first),
-                )
-            )
+                yield "DELETE FROM calls WHERE id = ?", (call,)
+                yield "DELETE FROM trace WHERE call = ?", (call,)
+            else:
+                values = (call, json.dumps(entry.body), entry.dirty)
+                yield "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)", values
+                yield "DELETE FROM trace WHERE call = ? AND n < ?", (call, entry.first_kept())
+
+    def _line_statements(self, lines: Iterable[tuple[str, int]]) -> Iterable[Statement]:
         for call, number in lines:
             entry = self._calls.get(call)
-            if entry is None:
-                continue
-            line = next((item for item in entry.trace if item["n"] == number), None)
-            sent = line is None
-            if line is None and entry.last_line and entry.last_line["n"] == number:
-                line = entry.last_line
-            if line is not None:
+            kept = entry.line(number) if entry is not None else None
+            if kept is not None:
+                line, sent = kept
                 values = (call, number, json.dumps(line), sent)
-                statements.append(("INSERT OR REPLACE INTO trace VALUES (?, ?, ?, ?)", values))
-        return statements
-
-    def _command_statements(self, commands: Iterable[str]) -> list[Statement]:
-        statements: list[Statement] = []
-        for id_ in commands:
-            known = self._commands.get(id_)
-            if known is None:
-                statements.append(("DELETE FROM commands WHERE id = ?", (id_,)))
-            else:
-                statements.append(
-                    (
-                        "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?)",
-                        (id_, known.status, known.detail, known.acked),
-                    )
-                )
-        return statements
+                yield "INSERT OR REPLACE INTO trace VALUES (?, ?, ?, ?)", values
 
     def _load(self) -> None:
-        for call, body, dirty in self._store.read(
-            "SELECT id, body, dirty FROM calls ORDER BY rowid"
-        ):
+        read = self._store.read
+        for call, body, dirty in read("SELECT id, body, dirty FROM calls ORDER BY rowid"):
             self._seq += 1
             state = json.loads(body)
             call_of(state)
             ended = state["state"] == CallState.ENDED.value
             self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
-        for call, body, sent in self._store.read("SELECT call, body, sent FROM trace ORDER BY n"):
+        for call, body, sent in read("SELECT call, body, sent FROM trace ORDER BY n"):
             entry = self._calls.get(call)
             if entry is not None:
                 entry.last_line = json.loads(body)
                 if not sent:
                     entry.trace.append(json.loads(body))
-        for id_, status, detail, acked in self._store.read("SELECT * FROM commands ORDER BY rowid"):
-            if status == "attempting":
-                status, acked = "unknown", 0
-                detail = "the connector ended while it was being sent"
-            self._commands[id_] = _Command(status, detail, bool(acked))
-            if not acked:
-                self._open_results[id_] = None
-        if self._calls or self._commands:
-            self.changed.set()
