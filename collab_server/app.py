@@ -67,6 +67,7 @@ def create_app(
     for part in (sessions, joining, calls, pbx, people, health, pages):
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)
+    app.before_request(bodies.refuse_nul)
     app.after_request(metrics.finished)
     app.after_request(cookies.add_browser)
     app.after_request(security.add_headers)

@@ -113,7 +113,11 @@ class ServerSettings(BaseModel):
             raise ValueError('expected an address such as "https://tandem.example.org"')
         if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
             raise ValueError("must be scheme, host and port only: the server answers at the root")
-        return value.rstrip("/")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        port = parts.port
+        if port is None or port == {"http": 80, "https": 443}[parts.scheme]:
+            return f"{parts.scheme}://{host}"  # as browsers write an origin
+        return f"{parts.scheme}://{host}:{port}"
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -28,7 +28,7 @@ class CallQuery(BaseModel):
     all: bool = False
     """Also those that have ended."""
     limit: Annotated[int, Field(ge=1, le=200)] = 100
-    after: Annotated[str, Field(pattern=r"^[0-9.e+]{1,30}_[0-9]{1,19}$")] | None = None
+    after: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}_[0-9]{1,18}$")] | None = None
 
 
 @bp.get("")

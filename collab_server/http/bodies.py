@@ -8,7 +8,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from collab_server.problems import Invalid, TooLarge, WrongMediaType
+from collab_server.problems import Invalid, NotFound, TooLarge, WrongMediaType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BODY = 64 * 1024
 """Bytes a body may have where nothing else is said."""
+
+
+def refuse_nul() -> None:
+    """Before each request: no address holds a NUL, and PostgreSQL could not look for it."""
+    if "\0" in request.path:
+        raise NotFound("an address holds no NUL")
+    for name, value in request.args.items(multi=True):
+        if "\0" in name + value:
+            raise Invalid("a parameter holds no NUL", name.replace("\0", "") or "query")
 
 
 def read_bytes(limit: int = MAX_BODY) -> bytes:

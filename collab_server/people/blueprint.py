@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
@@ -13,6 +13,7 @@ from collab_server.http.openapi import operation
 from collab_server.http.throttle import Throttle, address_key
 from collab_server.people import agents, desk
 from collab_server.problems import WrongPassword
+from collab_server.sessions import schemas
 from collab_server.sessions.joining import PROXIES
 from collab_server.sessions.schemas import Answer, Body, Brand, View
 
@@ -29,7 +30,9 @@ THROTTLES = "tandem.login-throttles"
 class LoginBody(Body):
     """Body of ``POST /v1/login``."""
 
-    username: Annotated[str, Field(min_length=1, max_length=agents.MAX_NAME)]
+    username: Annotated[
+        str, Field(min_length=1, max_length=agents.MAX_NAME), AfterValidator(schemas.printable)
+    ]
     password: Annotated[str, Field(min_length=1, max_length=agents.MAX_PASSWORD)]
 
 

@@ -26,7 +26,8 @@ MAX_ATTRIBUTES = 16_384
 """Bytes the attributes of a session may have as JSON."""
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Refuse control characters."""
     if not all(c.isprintable() for c in text):
         raise ValueError("must not hold control characters")
     return text
@@ -59,7 +60,7 @@ class CallRef(Body):
     """A call on a PBX; ``id`` is the user leg's."""
 
     pbx: Annotated[str, Field(min_length=1, max_length=63)]
-    id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+    id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
 
 
 class NewSession(Body):
@@ -94,7 +95,7 @@ class SessionQuery(BaseModel):
     user_uri: str | None = None
     call_id: str | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    after: Annotated[str, Field(pattern=r"^[0-9.e+]{1,30}_[0-9a-f]{1,40}$")] | None = None
+    after: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}_[0-9a-f]{1,40}$")] | None = None
 
 
 class Party(Answer):
@@ -157,7 +158,7 @@ class EventQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Annotated[int, Field(ge=0, le=2**31)] = 0
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
 
@@ -185,7 +186,7 @@ class NoteBody(Body):
     """Body of ``POST /v1/sessions/{id}/note``."""
 
     note: Annotated[str, Field(max_length=10_000), AfterValidator(_text)] = ""
-    outcome: Annotated[str, Field(max_length=80), AfterValidator(_printable)] = ""
+    outcome: Annotated[str, Field(max_length=80), AfterValidator(printable)] = ""
 
 
 class JoinBody(Body):

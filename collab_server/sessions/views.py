@@ -145,8 +145,12 @@ def join_url(services: Services, link: Invitation) -> str:
 
 
 def aliases(db: Session, call: Call) -> list[str]:
-    """The other ids of a call, oldest first."""
-    return list(db.scalars(select(CallAlias.alias).where(CallAlias.call == call.id)))
+    """The other ids of a call."""
+    return list(
+        db.scalars(
+            select(CallAlias.alias).where(CallAlias.call == call.id).order_by(CallAlias.alias)
+        )
+    )
 
 
 def wrap_up(session: CollabSession) -> dict[str, Any] | None:

@@ -222,3 +222,17 @@ def test_a_file_that_is_not_text_says_so(tmp_path: Path) -> None:
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no such file"):
         load(tmp_path / "other.toml", {}, required=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://Tandem.Example.org:443/", "https://tandem.example.org"),
+        ("http://example.org:80", "http://example.org"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_url_is_kept_as_browsers_write_an_origin(
+    tmp_path: Path, given: str, origin: str
+) -> None:
+    assert read(tmp_path, changed(f'url = "{given}"')).url == origin
