@@ -64,5 +64,6 @@ class Hub(Protocol):
         ...
 
     def counts(self) -> Mapping[str, int]:
-        """Numbers for /metrics: rooms, sync, desk, link sockets, unstored updates, refusals."""
+        """Numbers for /metrics: rooms, document bytes, sync, desk and link sockets, unstored
+        updates, refused handshakes."""
         ...

@@ -31,6 +31,8 @@ class Limits:
     # a document
     document: int = 8 * MIB
     """Of updates, after compaction; an update above it is refused with 4413."""
+    documents: int = 512 * MIB
+    """Of all documents in memory together; above it, 1013."""
     types: int = 5000
     """Nested shared types in a document. yrs deletes them by recursion and ends the process on a
     chain of 100,000 (10,000 are fine on a stack of 8 MiB); so does a browser, earlier."""

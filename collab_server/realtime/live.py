@@ -56,9 +56,11 @@ class LiveHub:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self.document_bytes = 0
         self._running = False
         self._backend: Backend
         self._threads: ThreadPoolExecutor
+        self._reporters: ThreadPoolExecutor
         self._presence: PresenceReporter
         self._rooms: dict[str, Room] = {}
         self._loading: dict[str, asyncio.Task[Room | Refusal]] = {}
@@ -78,7 +80,9 @@ class LiveHub:
         self._backend = backend
         self._threads = ThreadPoolExecutor(8, "tandem-realtime")
         self.journal = Journal(backend, self.limits)
-        self._presence = PresenceReporter(backend, self._in_thread)
+        # Threads of their own: people who come must not wait behind the word of who came.
+        self._reporters = ThreadPoolExecutor(2, "tandem-presence")
+        self._presence = PresenceReporter(backend, self._reporters)
         self._running = True
 
     async def stop(self) -> None:
@@ -95,6 +99,7 @@ class LiveHub:
         for room in list(self._rooms.values()):
             self.forget(room)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._reporters.shutdown(wait=False, cancel_futures=True)
 
     # -- from any thread (hub.Hub) ----------------------------------------------------------------
 
@@ -127,6 +132,7 @@ class LiveHub:
     def counts(self) -> Mapping[str, int]:
         return {
             "rooms": len(self._rooms),
+            "document_bytes": self.document_bytes,
             "sync_sockets": self._sync_sockets(),
             "desk_sockets": sum(map(len, tuple(self._desks.values()))),
             "link_sockets": sum(map(len, tuple(self._links.values()))),
@@ -299,7 +305,9 @@ class LiveHub:
             return room
         task = self._loading.get(session_id)
         if task is None:
-            if len(self._rooms) + len(self._loading) >= self.limits.rooms:
+            if len(self._rooms) + len(self._loading) >= self.limits.rooms or (
+                self.document_bytes >= self.limits.documents
+            ):
                 return _LATER
             task = self.loop.create_task(self._load(session_id))
             self._loading[session_id] = task

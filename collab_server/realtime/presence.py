@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from collab_server.realtime.journal import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
 
     from collab_server.realtime.backend import Backend, Role
 
@@ -26,11 +26,9 @@ _RETRY = 0.2
 class PresenceReporter:
     """Reports connects and disconnects. Only for the event loop's thread."""
 
-    def __init__(
-        self, backend: Backend, in_thread: Callable[[Callable[[], None]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, backend: Backend, threads: Executor) -> None:
         self._backend = backend
-        self._in_thread = in_thread
+        self._threads = threads
         self._reported: dict[str, set[tuple[Role, str]]] = {}
         self._wanted: dict[str, dict[tuple[Role, str], bool]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -69,9 +67,10 @@ class PresenceReporter:
 
     async def _tell(self, session_id: str, role: Role, uri: str, here: bool) -> bool:
         call = self._backend.connected if here else self._backend.disconnected
+        loop = asyncio.get_running_loop()
         for attempt in range(_TRIES):
             try:
-                await self._in_thread(lambda: call(session_id, role, uri))
+                await loop.run_in_executor(self._threads, call, session_id, role, uri)
             except Exception as error:
                 LOGGER.warning("presence in session %s not reported: %s", session_id, brief(error))
                 await asyncio.sleep(_RETRY * (attempt + 1))

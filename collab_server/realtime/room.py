@@ -35,6 +35,8 @@ class Surroundings(Protocol):
     limits: Limits
     loop: asyncio.AbstractEventLoop
     journal: Journal
+    document_bytes: int
+    """Of the documents of all rooms."""
 
     def fetch_view(self, socket: SyncSocket) -> None:
         """Get the session as this socket's role sees it, and give it to `SyncSocket.view`."""
@@ -66,6 +68,8 @@ class Room:
         self._upto = stored.upto
         self._uncompacted = max(0, len(stored.updates) - 1)
         self._idle: asyncio.TimerHandle | None = None
+        self._counted = 0
+        self._count()
         self._rest()
 
     # -- who is here --------------------------------------------------------------------------
@@ -128,9 +132,14 @@ class Room:
 
     def update(self, socket: SyncSocket, update: bytes) -> None:
         """Take a change of the document, hand it on, have it stored."""
+        around = self._around
+        if around.document_bytes + len(update) > around.limits.documents:
+            socket.close(1013, "the server is full")
+            return
         if not self._document.apply(update):
             return
-        if not self._around.journal.append(self, update):
+        self._count()
+        if not around.journal.append(self, update):
             self.lost(1013, "too much waits to be stored")
             return
         message = wire.sync_update(update)
@@ -188,7 +197,7 @@ class Room:
         """End the room: what it holds cannot be stored. Pages keep theirs and come back."""
         self.ended = True
         self._around.journal.drop(self)
-        self._around.forget(self)
+        self._forget()
         self.close(None, None, code, reason)
 
     def compaction(self) -> tuple[bytes, int] | None:
@@ -197,15 +206,28 @@ class Room:
         if self.ended or self._uncompacted <= enough:
             return None
         self._uncompacted = 0
-        return self._document.compact(), self._upto
+        snapshot = self._document.compact()
+        self._count()
+        return snapshot, self._upto
 
     def emptied(self) -> bool:
         """Forget the room if nobody is in it."""
         if self.sockets or self._idle is not None:
             return False
         self.ended = True
-        self._around.forget(self)
+        self._forget()
         return True
+
+    def _forget(self) -> None:
+        self._around.document_bytes -= self._counted
+        self._counted = 0
+        self._around.forget(self)
+
+    def _count(self) -> None:
+        """Keep the sum over all rooms true."""
+        if not self.ended:
+            self._around.document_bytes += self._document.size - self._counted
+            self._counted = self._document.size
 
     def _rest(self) -> None:
         self._idle = self._around.loop.call_later(self._around.limits.room_idle, self._retire)

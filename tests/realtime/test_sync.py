@@ -379,6 +379,24 @@ async def test_a_document_that_shrank_takes_more_again(start: StartPort) -> None
         assert ann.close_code is None
 
 
+async def test_all_documents_together_are_bounded(start: StartPort) -> None:
+    port = start(limits=Limits(documents=5000, room_idle=0.01))
+    async with user(port, "one") as ann:
+        await ann.until_synced()
+        for _ in range(4):
+            await ann.say("x" * 1000)
+        await ann.until_stored()
+        other = user(port, "two")
+        await other.open()
+        await other.until_synced()
+        await other.say("x" * 1000)
+        assert await other.until_closed() == 1013
+    await eventually(lambda: port.hub.counts()["rooms"] == 0, "forgotten")
+    assert port.hub.counts()["document_bytes"] == 0
+    async with user(port, "two", doc=other.doc) as again:
+        await again.until_stored()
+
+
 async def test_too_many_messages_are_4429(start: StartPort) -> None:
     port = start(limits=Limits(messages_per_second=1, message_burst=50))
     async with user(port) as ann:

@@ -194,7 +194,7 @@ class YClient:
             except TimeoutError:
                 raise AssertionError(
                     f"not within {WAIT} s: {what or condition}; close code {self.close_code}, "
-                    f"last lines {self.lines[-5:]}, others {self.others}"
+                    f"last lines {[line[:40] for line in self.lines[-5:]]}, others {self.others}"
                 ) from None
 
     async def until_synced(self) -> YClient:
