@@ -57,6 +57,11 @@ class AsteriskDriver:
             f" at {self._settings.host}:{self._settings.port}"
         )
 
+    @property
+    def refused(self) -> int:
+        """Events taken for forged so far."""
+        return self._decoder.refused.total()
+
     async def session(self, on_event: EventSink, on_ready: Callable[[], None]) -> str:
         """See `connectors.runtime.driver.Driver.session`."""
         self._on_event = on_event
