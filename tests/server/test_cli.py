@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +52,7 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path, *, stop: signal.Signals = signal.SIGTERM) -> Iterator[str]:
     process = subprocess.Popen(
         command("run"), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -66,9 +68,9 @@ def running(folder: Path) -> Iterator[str]:
                 break
         else:
             pytest.fail(f"the server did not start: {said}")
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         process.communicate(timeout=20)
-        assert process.returncode == 0
+        assert process.returncode == (0 if stop is signal.SIGTERM else -stop)
     finally:
         giving_up.cancel()
         if process.poll() is None:
@@ -83,6 +85,42 @@ def test_run_serves_and_stops_on_sigterm(tmp_path: Path) -> None:
         urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer,  # noqa: S310
     ):
         assert answer.status == 200
+
+
+def ask(url: str, key: str, body: Any = None) -> Any:
+    request = urllib.request.Request(  # noqa: S310
+        url,
+        None if body is None else json.dumps(body).encode(),
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def test_a_killed_server_comes_back_with_what_it_had_answered(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    file.write_text(file.read_text() + '[server.api_keys]\ncrm = "crm-key"\n')
+    call = {
+        "id": "1.1",
+        "seq": 1,
+        "state": "active",
+        "type": "form",
+        "user_uri": "sip:alice@example.org",
+        "agent_uri": "sip:wang@example.org",
+    }
+    with running(tmp_path, stop=signal.SIGKILL) as url:
+        ask(f"{url}/v1/pbx/hq/reports", "hq-key", {"epoch": 1, "calls": [call]})
+        before = ask(f"{url}/v1/sessions", "crm-key")["items"]
+    with running(tmp_path) as url:
+        assert [item["id"] for item in ask(f"{url}/v1/sessions", "crm-key")["items"]] == [
+            before[0]["id"]
+        ]
+        again = ask(f"{url}/v1/pbx/hq/reports", "hq-key", {"epoch": 1, "calls": [call]})
+        assert again == {"accepted": 1, "ignored": 0}
+        ended = call | {"seq": 2, "state": "ended", "cause": "hangup"}
+        ask(f"{url}/v1/pbx/hq/reports", "hq-key", {"epoch": 1, "calls": [ended]})
+        (after,) = ask(f"{url}/v1/sessions", "crm-key")["items"]
+        assert (after["state"], after["reason"]) == ("ended", "hangup")
 
 
 def test_an_agent_is_added_listed_and_removed(tmp_path: Path) -> None:

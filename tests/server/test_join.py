@@ -199,6 +199,14 @@ def test_the_user_may_end_it_but_not_write_the_agents_note(server: Server) -> No
     assert (ended["state"], ended["reason"]) == ("ended", "user")
 
 
+def test_an_agent_who_came_by_a_link_wraps_up(server: Server) -> None:
+    session = server.establish()
+    browser = server.browser()
+    browser.open(session["agent"]["join_url"])
+    answer = browser.post(f"/v1/sessions/{session['id']}/note", {"note": "x", "outcome": "ok"})
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("headers", [{"X-CSRF-Token": ""}, {"X-CSRF-Token": "0" * 64}])
 def test_a_cookies_write_needs_the_token(server: Server, headers: dict[str, str]) -> None:
     session = server.establish()
