@@ -134,6 +134,14 @@ class Ami:
             names = [message.get("Event", "Response") for message in self.messages[-15:]]
             raise LabError(f"not seen on AMI within {within} s; last came {names}") from None
 
+    async def quiet(self, seconds: float = 0.2, within: float = 10.0) -> None:
+        """Waits until nothing has come for `seconds`: many threads tell of one moment."""
+        async with asyncio.timeout(within):
+            seen = -1
+            while seen != len(self.messages):
+                seen = len(self.messages)
+                await asyncio.sleep(seconds)
+
     async def _read(self, reader: asyncio.StreamReader) -> None:
         pending = b""
         try:

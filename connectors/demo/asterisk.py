@@ -11,12 +11,13 @@ import contextlib
 import random
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.demo import LabError, labconfig
+from connectors.demo import LabError, labconfig, processes
 from connectors.demo.ami import Ami
 from connectors.demo.debian import Prefix
 
@@ -83,23 +84,16 @@ class Asterisk:
                 f"Asterisk was not ready after {within:.0f} s{self._last_words()}"
             ) from None
 
-    async def stop(self, within: float = 5.0) -> None:
+    async def stop(self) -> None:
         """SIGTERM, then SIGKILL. The files stay, for a `start` after it."""
         process, self.process = self.process, None
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), within)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await processes.stop(process)
 
     async def kill(self) -> None:
         """SIGKILL: no event, no goodbye."""
         process, self.process = self.process, None
-        if process is not None and process.returncode is None:
-            process.kill()
+        if process is not None:
+            processes.end(process, signal.SIGKILL)
             await process.wait()
 
     async def restart(self) -> None:

@@ -32,7 +32,7 @@ QUEUES: Mapping[str, tuple[str, ...]] = {
 }
 """Queue -> its static members. `dynamic` gets its members by AddQueueMember."""
 
-_STRATEGY = {"support": "linear", "all": "ringall", "two": "ringall"}
+STRATEGY = {"support": "linear", "all": "ringall", "two": "ringall"}
 _WAIT = {"nobody": ",,,15"}
 
 _MODULES = """
@@ -144,10 +144,12 @@ def pjsip_conf(port: int, contacts: Mapping[str, int]) -> str:
             if name.startswith("agent")
             else ""
         )
+        # Callers show their own name: what a caller sends is what the lab is about.
+        shown = "" if name in CALLERS else f'callerid="{name.capitalize()}" <{name}>\n'
         parts.append(
             f"[{name}]\ntype=endpoint\ntransport=udp\ncontext=from-sip\nmessage_context=messages\n"
             f"disallow=all\nallow=ulaw\naors={name}\ndirect_media=no\ndtmf_mode=auto_info\n"
-            f"timers=no\nrtp_symmetric=no\nidentify_by=username\n{trusts}{codes}"
+            f"timers=no\nrtp_symmetric=no\nidentify_by=username\n{trusts}{codes}{shown}"
             f"[{name}]\ntype=aor\nmax_contacts=1\ncontact=sip:{name}@127.0.0.1:{contact}\n"
         )
     return "\n".join(parts)
@@ -165,8 +167,9 @@ def queues_conf() -> str:
     parts = ['[general]\npersistentmembers = yes\n#include "tandem/queues.conf"\n']
     for name, members in QUEUES.items():
         parts.append(
-            f"[{name}](tandem-queue)\nstrategy = {_STRATEGY.get(name, 'rrmemory')}\n"
-            f"timeout = 3\nretry = 1\nwrapuptime = 0\n"
+            f"[{name}](tandem-queue)\nstrategy = {STRATEGY.get(name, 'rrmemory')}\n"
+            "timeout = 3\nretry = 1\nwrapuptime = 0\n"
+            "setinterfacevar = yes\nsetqueueentryvar = yes\nsetqueuevar = yes\n"
             + "".join(f"member => {member}\n" for member in members)
         )
     return "".join(parts)

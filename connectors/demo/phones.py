@@ -14,6 +14,7 @@ Every wait has a limit and ends with a LabError that says what was seen instead.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import re
 import shutil
@@ -32,6 +33,10 @@ from connectors.demo.siptrace import Sip
 
 WITHIN = 15.0
 """Seconds a wait takes at most unless told otherwise."""
+
+
+TRANSFER_WITHIN = 2.0
+"""Seconds a telephone that transferred its call stays on the line for the target's answer."""
 
 
 class Heard:
@@ -152,8 +157,14 @@ class Call:
     async def transfer(self, extension: str) -> None:
         """Blind transfer: REFER of the other side to `extension`."""
         start = await self._refer(f"<sip:{extension}@127.0.0.1:{self._pbx_port}>")
-        # The last NOTIFY comes only when the target answers; telephones do not wait for it.
-        await self.heard.wait(lambda m: m.method == "NOTIFY", "NOTIFY of the transfer", start=start)
+        # Telephones wait for the last NOTIFY, which comes when the target answers, but not long.
+        with contextlib.suppress(LabError):
+            await self.heard.wait(
+                lambda m: m.method == "NOTIFY" and "terminated" in m.header("Subscription-State"),
+                "last NOTIFY of the transfer",
+                TRANSFER_WITHIN,
+                start,
+            )
         await self.hangup()
 
     async def transfer_to(self, other: Call) -> None:
@@ -235,7 +246,7 @@ class Call:
                 "CSeq": "1 LAB",
                 "X-Uri": dialog.target.strip("<>"),
                 "X-Number": str(dialog.number),
-                "X-Contact": f"<sip:lab@127.0.0.1:{self._port}>",
+                "X-Contact": f"<sip:{self.name}@127.0.0.1:{self._port}>",
                 "X-Arg": argument,
             },
         )
@@ -334,12 +345,17 @@ class Phones:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.hang_up_all()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def hang_up_all(self) -> None:
+        """Takes every telephone off the line, at once and without a word to the PBX."""
         for sipp in self._running:
             await sipp.stop()
         for media in self._media:
             media.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._running, self._media = [], []
 
     async def listen(
         self, name: str, *, answer: float | None = None, reject: int | None = None

@@ -7,13 +7,14 @@ known the moment it is on the wire, without asking a file again and again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from connectors.demo import LabError
 from connectors.demo.debian import Prefix
+from connectors.demo.processes import end
 from connectors.demo.siptrace import Sip, TraceReader
 
 
@@ -66,9 +67,8 @@ class Sipp:
 
     async def stop(self) -> None:
         """Ends the process by its id, at once; the PBX sees the telephone fall silent."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self._process is not None:
+            end(self._process, signal.SIGKILL)
         for task in self._tasks:
             await task
         self._tasks = []
