@@ -28,7 +28,12 @@ test("lines of two sides are told apart by what was stored of each", () => {
   const stored = decodeStateVector(encodeStateVector(there));
   applyUpdate(here, encodeStateAsUpdate(there));
   const saved = new Map(readLines(here, stored).map((read) => [read.id, read.stored]));
-  expect(saved).toEqual(new Map([["mine", false], ["theirs", true]]));
+  expect(saved).toEqual(
+    new Map([
+      ["mine", false],
+      ["theirs", true],
+    ]),
+  );
 });
 
 test("a removed line is not read", () => {

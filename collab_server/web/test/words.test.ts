@@ -12,5 +12,7 @@ test("every sentence has the same places to fill in both languages", () => {
 
 test("no sentence is left in English on the Chinese pages", () => {
   const same = (Object.keys(en) as Key[]).filter((key) => en[key] === zh[key]);
-  expect(same).toEqual(["app.name", "user.transferred", "setup.connector"].filter((key) => same.includes(key as Key)));
+  expect(same).toEqual(
+    ["app.name", "user.transferred", "setup.connector"].filter((key) => same.includes(key as Key)),
+  );
 });

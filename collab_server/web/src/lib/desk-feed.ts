@@ -159,7 +159,9 @@ function newestFirst(a: View, b: View): number {
 function parse(text: string): Message | null {
   try {
     const value = JSON.parse(text) as Message;
-    return typeof value === "object" && value !== null && typeof value.kind === "string" ? value : null;
+    return typeof value === "object" && value !== null && typeof value.kind === "string"
+      ? value
+      : null;
   } catch {
     return null;
   }

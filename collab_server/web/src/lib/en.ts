@@ -45,7 +45,8 @@ export const en = {
   "join.agent": "You are talking with",
   "join.business": "From",
   "join.word": "Your word",
-  "join.wordHint": "The other side sees the same word. Ask for it if you want to be sure who this is.",
+  "join.wordHint":
+    "The other side sees the same word. Ask for it if you want to be sure who this is.",
   "join.shared": "What is shared",
   "join.shared.chat": "Messages that you send.",
   "join.shared.form": "Messages that you send, and what you fill in on this page.",
@@ -93,7 +94,8 @@ export const en = {
   "user.suspended": "No agent is in the call right now. Nothing is lost.",
   "user.transferred": "{from} → {to}, nothing is lost.",
   "user.offline": "Your phone call continues. Saved on this device.",
-  "user.offlineUnkept": "Your phone call continues. Keep this page open: this device cannot save it.",
+  "user.offlineUnkept":
+    "Your phone call continues. Keep this page open: this device cannot save it.",
   "user.connecting": "One moment.",
   "user.ended.title": "The session has ended",
   "user.ended.hangup": "The phone call has ended.",
@@ -139,7 +141,8 @@ export const en = {
   "agent.ended.abandoned": "The caller gave up before an agent was there.",
   "agent.ended.queue_timeout": "The queue's time ran out.",
   "agent.ended.expired": "The session's time is over.",
-  "agent.ended.lost": "The end of the call was not seen: the link to the telephone system broke off.",
+  "agent.ended.lost":
+    "The end of the call was not seen: the link to the telephone system broke off.",
   "agent.ended.closed": "The session is closed.",
 
   "chat.title": "Messages",
@@ -259,13 +262,15 @@ export const en = {
   "setup.linked": "A connector is linked.",
   "setup.notLinked": "No connector is linked. Start one: tandem-connector run {pbx}",
   "setup.trace": "Call trace",
-  "setup.traceHint": "Every call the connectors saw, also those that never became a session, and why.",
+  "setup.traceHint":
+    "Every call the connectors saw, also those that never became a session, and why.",
   "setup.search": "Search calls",
   "setup.searchHint": "Number, address, call id, queue",
   "setup.onlyStopped": "Only those that stopped",
   "setup.calls": "Calls",
   "setup.noCalls": "No calls seen yet",
-  "setup.noCallsHint": "A call shows here as soon as a connector reports it. If none does, run: tandem-connector check NAME",
+  "setup.noCallsHint":
+    "A call shows here as soon as a connector reports it. If none does, run: tandem-connector check NAME",
   "setup.noMatch": "No call matches.",
   "setup.more": "More calls",
   "setup.live": "Updated {time}",
@@ -301,7 +306,8 @@ export const en = {
   "call.ended": "Ended",
 
   "floor.title": "Floor",
-  "floor.text": "The supervisor's view is not part of this version. Health and the trace of every call are on the set-up page.",
+  "floor.text":
+    "The supervisor's view is not part of this version. Health and the trace of every call are on the set-up page.",
 
   "copy.title": "Copy of the messages",
   "copy.session": "Session {id}",

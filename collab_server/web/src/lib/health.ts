@@ -12,19 +12,29 @@ const PARTS = ["database", "realtime"];
 
 export async function readiness(): Promise<{ ready: boolean; checks: Check[] }> {
   try {
-    const response = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    const response = await fetch("/readyz", {
+      cache: "no-store",
+      signal: AbortSignal.timeout(10_000),
+    });
     const data = (await response.json()) as Record<string, unknown>;
     const detail = typeof data["detail"] === "string" ? data["detail"] : "";
     return { ready: response.ok, checks: [...parts(data, detail), ...connectors(data["pbx"])] };
   } catch {
-    return { ready: false, checks: [{ name: "/readyz", ok: false, detail: t("error.unreachable") }] };
+    return {
+      ready: false,
+      checks: [{ name: "/readyz", ok: false, detail: t("error.unreachable") }],
+    };
   }
 }
 
 function parts(data: Record<string, unknown>, detail: string): Check[] {
   return PARTS.filter((part) => part in data).map((part) => {
     const ok = data[part] === "ok";
-    return { name: t(part === "database" ? "setup.database" : "setup.realtime"), ok, detail: ok ? "" : detail };
+    return {
+      name: t(part === "database" ? "setup.database" : "setup.realtime"),
+      ok,
+      detail: ok ? "" : detail,
+    };
   });
 }
 

@@ -73,10 +73,15 @@ function parse(text: string): unknown {
 }
 
 function problem(response: Response, data: unknown): Problem {
-  const document = (typeof data === "object" && data !== null ? data : {}) as Record<string, unknown>;
-  const word = (key: string) => (typeof document[key] === "string" ? (document[key] as string) : "");
+  const document = (typeof data === "object" && data !== null ? data : {}) as Record<
+    string,
+    unknown
+  >;
+  const word = (key: string) =>
+    typeof document[key] === "string" ? (document[key] as string) : "";
   const kind = word("type") === "about:blank" ? "" : (word("type").split(/[/:#]/).pop() ?? "");
-  const reference = word("reference") || word("instance") || response.headers.get("X-Request-Id") || "";
+  const reference =
+    word("reference") || word("instance") || response.headers.get("X-Request-Id") || "";
   const wait = Number(response.headers.get("Retry-After"));
   return new Problem(
     response.status,

@@ -7,7 +7,8 @@ export interface Piece {
 }
 
 // The listed full-width marks (， ； ！ ？ （ ） 、 。 …) end a link in Chinese text.
-const LINK = /https?:\/\/[^\s<>"'`\u3001\u3002\u300a-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+/giu;
+const LINK =
+  /https?:\/\/[^\s<>"'`\u3001\u3002\u300a-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+/giu;
 const TRAILING = /[.,;:!?'")\]}]+$/u;
 
 /** Split a text into plain pieces and links, in order; joined they give the text again. */

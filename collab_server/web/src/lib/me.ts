@@ -9,7 +9,10 @@ export async function loadMe(): Promise<Me> {
 }
 
 export async function logIn(username: string, password: string): Promise<Me> {
-  const answer = await request<{ csrf?: string } | null>("POST", "/v1/login", { username, password });
+  const answer = await request<{ csrf?: string } | null>("POST", "/v1/login", {
+    username,
+    password,
+  });
   rememberCsrf(answer?.csrf);
   return loadMe();
 }

@@ -356,9 +356,10 @@ function expired(access: SyncAccess): boolean {
 function parseView(text: string): View | null {
   try {
     const value = JSON.parse(text) as View;
-    return typeof value === "object" && value !== null && typeof value.state === "string" ? value : null;
+    return typeof value === "object" && value !== null && typeof value.state === "string"
+      ? value
+      : null;
   } catch {
     return null;
   }
 }
-

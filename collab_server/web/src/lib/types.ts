@@ -16,7 +16,8 @@ export interface Presence {
   joined: boolean;
 }
 
-export type InvitationState = "none" | "pending" | "sent" | "failed" | "unknown" | "joined" | "revoked";
+export type InvitationState =
+  "none" | "pending" | "sent" | "failed" | "unknown" | "joined" | "revoked";
 
 export interface Invitation {
   state: InvitationState;

@@ -1,6 +1,6 @@
 /** /floor: says what stands elsewhere. */
 import { t } from "../lib/words";
-import { CardPage } from "../ui/parts";
+import { CardPage } from "../ui/card-page";
 
 export default function FloorPage() {
   return (

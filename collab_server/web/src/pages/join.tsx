@@ -6,8 +6,8 @@ import { go, handOver } from "../lib/routes";
 import { rejoin } from "../lib/visit";
 import type { Joined, JoinPreview } from "../lib/types";
 import { t, tOr } from "../lib/words";
-import { CardPage, ProblemNotice } from "../ui/parts";
-import "../style/user.css";
+import { CardPage } from "../ui/card-page";
+import { ProblemNotice } from "../ui/parts";
 
 /** The token leaves the address bar at once: it must not reach a history, a bookmark or a copy. */
 function takeToken(): string {
@@ -80,10 +80,7 @@ export default function JoinPage() {
   if (problem?.status === 410) return <Refused why={problem.why} />;
   const isAgent = preview?.role === "agent";
   return (
-    <CardPage
-      brand={preview?.brand.name}
-      title={t(isAgent ? "join.agentTitle" : "join.title")}
-    >
+    <CardPage brand={preview?.brand.name} title={t(isAgent ? "join.agentTitle" : "join.title")}>
       {preview ? (
         <>
           <dl class="facts">
@@ -136,7 +133,8 @@ export default function JoinPage() {
 
 /** The link opened once already, was taken back, or the session is over. */
 function Refused({ why }: { why: string }) {
-  const kind = why === "ended" || why === "expired" ? "ended" : why === "revoked" ? "revoked" : "used";
+  const kind =
+    why === "ended" || why === "expired" ? "ended" : why === "revoked" ? "revoked" : "used";
   return (
     <CardPage title={t(`join.${kind}.title`)}>
       <p>{t(`join.${kind}`)}</p>

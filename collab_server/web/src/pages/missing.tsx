@@ -1,6 +1,6 @@
 /** Any other address. */
 import { t } from "../lib/words";
-import { CardPage } from "../ui/parts";
+import { CardPage } from "../ui/card-page";
 
 export default function MissingPage() {
   return (

@@ -4,10 +4,10 @@ import { asProblem, type Problem } from "../lib/http";
 import type { Room } from "../lib/room";
 import { t } from "../lib/words";
 import { visit } from "../lib/visit";
-import { CardPage, problemText } from "../ui/parts";
+import { CardPage } from "../ui/card-page";
+import { problemText } from "../ui/parts";
 import { AgentSession } from "../ui/agent-session";
 import { UserSession } from "../ui/user-session";
-import "../style/user.css";
 
 export default function SessionPage({ id = "" }: Record<string, string>) {
   const [room, setRoom] = useState<Room | null>(null);

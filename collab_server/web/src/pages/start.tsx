@@ -6,8 +6,8 @@ import { go, handOver } from "../lib/routes";
 import type { Joined } from "../lib/types";
 import { t } from "../lib/words";
 import { useBrand } from "../ui/brand";
-import { CardPage, Notice, problemText } from "../ui/parts";
-import "../style/user.css";
+import { CardPage } from "../ui/card-page";
+import { Notice, problemText } from "../ui/parts";
 
 const DIGITS = 6;
 

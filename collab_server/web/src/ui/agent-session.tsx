@@ -18,35 +18,39 @@ export function AgentSession({ room }: { room: Room }) {
     document.title = view ? `${personName(view.user)} · ${t("app.name")}` : t("app.name");
   }, [view?.user.uri]);
   return (
-    <div class={`agent page desk desk-single ${details ? "desk-wide" : ""}`}>
-      <header class="desk-top">
-        <Brand name={view?.brand.name} />
-        <span class="grow" />
-        <LanguageSwitch />
-      </header>
-      {view ? (
-        <>
-          <Workspace
-            view={view}
-            room={room}
-            details={details}
-            toggleDetails={() => setDetails(!details)}
-          />
-          {details && <Side view={view} gone={room.gone.value} history={null} />}
-        </>
-      ) : (
-        <main class="workspace">
-          {room.gone.value ? (
-            <div class="empty">
-              <h1>{t(room.gone.value === "transferred" ? "join.revoked.title" : "join.ended.title")}</h1>
-            </div>
-          ) : room.fault.value ? (
-            <ProblemNotice problem={room.fault.value} retry={room.wake} />
-          ) : (
-            <p class="loading">{t("app.loading")}</p>
-          )}
-        </main>
-      )}
+    <div class="agent desk-frame">
+      <div class={`desk desk-single ${details ? "desk-wide" : ""}`}>
+        <header class="desk-top">
+          <Brand name={view?.brand.name} />
+          <span class="grow" />
+          <LanguageSwitch />
+        </header>
+        {view ? (
+          <>
+            <Workspace
+              view={view}
+              room={room}
+              details={details}
+              toggleDetails={() => setDetails(!details)}
+            />
+            {details && <Side view={view} gone={room.gone.value} history={null} />}
+          </>
+        ) : (
+          <main class="workspace">
+            {room.gone.value ? (
+              <div class="empty">
+                <h1>
+                  {t(room.gone.value === "transferred" ? "join.revoked.title" : "join.ended.title")}
+                </h1>
+              </div>
+            ) : room.fault.value ? (
+              <ProblemNotice problem={room.fault.value} retry={room.wake} />
+            ) : (
+              <p class="loading">{t("app.loading")}</p>
+            )}
+          </main>
+        )}
+      </div>
     </div>
   );
 }

@@ -73,7 +73,9 @@ export function CallTraces() {
       <div class="traces-list">
         <div class="box-head">
           <h2 id="trace-title">{t("setup.trace")}</h2>
-          <span class="small muted">{at && t("setup.live", { time: exactTime(at).slice(0, 8) })}</span>
+          <span class="small muted">
+            {at && t("setup.live", { time: exactTime(at).slice(0, 8) })}
+          </span>
         </div>
         <p class="small muted">{t("setup.traceHint")}</p>
         <div class="filters" role="search">
@@ -162,7 +164,13 @@ interface CardProps {
 }
 
 function CallCard({ call, isOpen, open }: CardProps) {
-  const tone = call.stopped ? "danger" : call.state === "ended" ? "calm" : call.held ? "hold" : "live";
+  const tone = call.stopped
+    ? "danger"
+    : call.state === "ended"
+      ? "calm"
+      : call.held
+        ? "hold"
+        : "live";
   return (
     <button
       class={`call ${isOpen ? "call-open" : ""}`}
@@ -184,7 +192,9 @@ function CallCard({ call, isOpen, open }: CardProps) {
           ? t("setup.stopped", { reason: call.stopped.reason })
           : tOr(`call.${call.state}`, call.state)}
       </span>
-      <span class="call-type">{call.type ? tOr(`type.${call.type}`, call.type) : t("type.call")}</span>
+      <span class="call-type">
+        {call.type ? tOr(`type.${call.type}`, call.type) : t("type.call")}
+      </span>
     </button>
   );
 }

@@ -40,9 +40,7 @@ export function Chat({ room, view, closed }: Props) {
           </button>
         )}
         {lines.length === 0 && (
-          <p class="chat-empty">
-            {t(closed && !room.synced.value ? "chat.gone" : "chat.empty")}
-          </p>
+          <p class="chat-empty">{t(closed && !room.synced.value ? "chat.gone" : "chat.empty")}</p>
         )}
         <ol>
           {shown.map((line, index) => (
@@ -58,7 +56,9 @@ export function Chat({ room, view, closed }: Props) {
         </ol>
         {typing.length > 0 && !closed && (
           <p class="chat-typing">
-            {t("chat.typing", { name: writer({ from: typing[0]!.role, name: typing[0]!.name }, view) })}
+            {t("chat.typing", {
+              name: writer({ from: typing[0]!.role, name: typing[0]!.name }, view),
+            })}
           </p>
         )}
       </div>

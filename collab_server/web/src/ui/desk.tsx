@@ -86,40 +86,42 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const history = view
     ? feed.recent.value.filter((item) => item.user.uri === view.user.uri && item.id !== view.id)
     : null;
-  const layout = [dock ? "desk-dock" : "", view ? "desk-open" : "", view && details ? "desk-wide" : ""];
+  const layout = [view ? "desk-open" : "", view && details ? "desk-wide" : ""];
 
   return (
-    <div class={`agent page desk ${layout.join(" ")}`}>
-      <DeskTop agent={agent} brand={brand} loggedOut={loggedOut} />
-      {!feed.online.value && <Notice tone="hold">{t("desk.offline")}</Notice>}
-      <SessionLists feed={feed} opened={opened} fresh={fresh} open={open} />
-      {view ? (
-        <Workspace
-          key={view.id}
-          view={view}
-          room={room}
-          details={details}
-          toggleDetails={() => setDetails(!details)}
-          back={
-            <button class="quiet desk-back" type="button" onClick={() => open(null)}>
-              <Icon name="back" />
-              <span class="label">{t("desk.all")}</span>
-            </button>
-          }
-        />
-      ) : (
-        <DeskEmpty />
-      )}
-      {view && details && (
-        <Side
-          view={view}
-          gone={room?.gone.value ?? null}
-          history={history}
-          admin={agent.admin}
-          done={() => open(null)}
-        />
-      )}
-      <NewSaid fresh={fresh} feed={feed} />
+    <div class={`agent desk-frame ${dock ? "desk-dock" : ""}`}>
+      <div class={`desk ${layout.join(" ")}`}>
+        <DeskTop agent={agent} brand={brand} loggedOut={loggedOut} />
+        {!feed.online.value && <Notice tone="hold">{t("desk.offline")}</Notice>}
+        <SessionLists feed={feed} opened={opened} fresh={fresh} open={open} />
+        {view ? (
+          <Workspace
+            key={view.id}
+            view={view}
+            room={room}
+            details={details}
+            toggleDetails={() => setDetails(!details)}
+            back={
+              <button class="quiet desk-back" type="button" onClick={() => open(null)}>
+                <Icon name="back" />
+                <span class="label">{t("desk.all")}</span>
+              </button>
+            }
+          />
+        ) : (
+          <DeskEmpty />
+        )}
+        {view && details && (
+          <Side
+            view={view}
+            gone={room?.gone.value ?? null}
+            history={history}
+            admin={agent.admin}
+            done={() => open(null)}
+          />
+        )}
+        <NewSaid fresh={fresh} feed={feed} />
+      </div>
     </div>
   );
 }

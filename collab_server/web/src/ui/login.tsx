@@ -52,7 +52,9 @@ export function LogIn({ entered, brand, notice }: Props) {
             (problem.status === 401 ? (
               <Notice tone="danger">{t("login.wrong")}</Notice>
             ) : problem.status === 429 ? (
-              <Notice tone="danger">{t("login.slow", { seconds: problem.retryAfter || 60 })}</Notice>
+              <Notice tone="danger">
+                {t("login.slow", { seconds: problem.retryAfter || 60 })}
+              </Notice>
             ) : (
               <ProblemNotice problem={problem} />
             ))}

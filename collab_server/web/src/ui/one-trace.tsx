@@ -11,7 +11,18 @@ import { usePoll } from "./poll";
 const EVERY_MS = 2000;
 
 /** The stages a collaboration call goes through, in order. */
-const STAGES = ["wire", "mark", "queue", "agent", "outbox", "server", "invitation", "message", "browser", "end"];
+const STAGES = [
+  "wire",
+  "mark",
+  "queue",
+  "agent",
+  "outbox",
+  "server",
+  "invitation",
+  "message",
+  "browser",
+  "end",
+];
 
 interface Props {
   /** "pbx/id" */
@@ -132,7 +143,15 @@ function Facts({ trace }: { trace: Trace }) {
   );
 }
 
-function Step({ item, before, start }: { item: TraceItem; before: string | undefined; start: string }) {
+function Step({
+  item,
+  before,
+  start,
+}: {
+  item: TraceItem;
+  before: string | undefined;
+  start: string;
+}) {
   return (
     <li class={item.stopped ? "step step-stop" : "step"} data-stage={item.stage}>
       <time dateTime={item.at}>

@@ -74,36 +74,14 @@ export function ProblemNotice({ problem, retry }: ProblemProps) {
   return (
     <Notice tone="danger">
       <p>{problemText(problem)}</p>
-      {problem.reference && <p class="small">{t("app.reference", { reference: problem.reference })}</p>}
+      {problem.reference && (
+        <p class="small">{t("app.reference", { reference: problem.reference })}</p>
+      )}
       {retry && (
         <button type="button" onClick={retry}>
           {t("app.retry")}
         </button>
       )}
     </Notice>
-  );
-}
-
-interface CardPageProps {
-  brand?: string | undefined;
-  title: string;
-  children: ComponentChildren;
-}
-
-/** A page of the user with one card in its middle. */
-export function CardPage({ brand, title, children }: CardPageProps) {
-  return (
-    <div class="user page">
-      <header class="top">
-        <Brand name={brand} />
-        <LanguageSwitch />
-      </header>
-      <main class="middle">
-        <div class="card">
-          <h1>{title}</h1>
-          {children}
-        </div>
-      </main>
-    </div>
   );
 }

@@ -74,7 +74,9 @@ function Card({ view, passedOn, isOpen, isNew, open }: CardProps) {
       data-session={view.id}
     >
       <span class="call-name">{personName(view.user)}</span>
-      <span class="call-age">{over ? shortTime(view.ended ?? view.since) : since(view.created)}</span>
+      <span class="call-age">
+        {over ? shortTime(view.ended ?? view.since) : since(view.created)}
+      </span>
       <span class={`call-state ink-${tone}`}>
         <span class="dot" aria-hidden="true" />
         {word}

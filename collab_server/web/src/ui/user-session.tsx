@@ -11,6 +11,7 @@ import { Icon } from "./icons";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
+import "../style/user.css";
 
 interface Props {
   room: Room;
@@ -57,21 +58,26 @@ export function UserSession({ room, leave }: Props) {
         <Said status={status} />
         {fault && <ProblemNotice problem={fault} retry={room.wake} />}
         <div class="panel">
-        {ended && !alone ? (
-          <Ended room={room} view={shown} sentence={status.sentence} alone={() => setAlone(true)} />
-        ) : (
-          <>
-            {ended && (
-              <p class="notice tone-calm">
-                {t("user.finishing")}{" "}
-                <button class="quiet" type="button" onClick={() => setAlone(false)}>
-                  {t("user.backToEnd")}
-                </button>
-              </p>
-            )}
-            <Chat room={room} view={view} closed={gone !== null} />
-          </>
-        )}
+          {ended && !alone ? (
+            <Ended
+              room={room}
+              view={shown}
+              sentence={status.sentence}
+              alone={() => setAlone(true)}
+            />
+          ) : (
+            <>
+              {ended && (
+                <p class="notice tone-calm">
+                  {t("user.finishing")}{" "}
+                  <button class="quiet" type="button" onClick={() => setAlone(false)}>
+                    {t("user.backToEnd")}
+                  </button>
+                </p>
+              )}
+              <Chat room={room} view={view} closed={gone !== null} />
+            </>
+          )}
         </div>
       </main>
       {!ended && (

@@ -1,0 +1,27 @@
+/** A page of the caller with one card in its middle. */
+import type { ComponentChildren } from "preact";
+import { Brand, LanguageSwitch } from "./parts";
+import "../style/user.css";
+
+interface Props {
+  brand?: string | undefined;
+  title: string;
+  children: ComponentChildren;
+}
+
+export function CardPage({ brand, title, children }: Props) {
+  return (
+    <div class="user page">
+      <header class="top">
+        <Brand name={brand} />
+        <LanguageSwitch />
+      </header>
+      <main class="middle">
+        <div class="card">
+          <h1>{title}</h1>
+          {children}
+        </div>
+      </main>
+    </div>
+  );
+}
