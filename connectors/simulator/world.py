@@ -27,7 +27,8 @@ class PhoneSpec:
 
     name: str
     display: str = ""
-    """Name it shows; empty: its own name with a capital."""
+    """Name it is configured to show, whatever it sends; empty: what it sends, and its own name
+    with a capital when it is called."""
     registered: bool = True
     """Reachable. One that is not can place calls and be told nothing."""
     one_line: bool = False

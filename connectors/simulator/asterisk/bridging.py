@@ -29,7 +29,7 @@ def enter(pbx: Pbx, bridge: Bridge, channel: Channel, *, swapped: Channel | None
     swap = f"SwapUniqueid: {swapped.uniqueid}\r\n" if swapped is not None else ""
     pbx.bus.emit("BridgeEnter", bridge, channel, swap)
     for name in ("BLINDTRANSFER", "ATTENDEDTRANSFER"):
-        if channel.value(name) and swapped is None:
+        if channel.value(name):
             pbx.set_variable(channel, name, "")
     pbx.touch(channel)
 

@@ -38,6 +38,7 @@ class Channel:
         "headers",
         "held",
         "linkedid",
+        "may_transfer",
         "name",
         "other",
         "owed_callerid",
@@ -80,6 +81,8 @@ class Channel:
         self.tech_cause = ""
         self.alive = True
         self.held = False
+        self.may_transfer = False
+        """Dial or Queue was told to let it transfer by key (options t, T)."""
         self.queue_outgoing = False
         """A queue rings it; Dial's legs say other things."""
         self.rings_since = 0.0

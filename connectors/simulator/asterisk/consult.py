@@ -99,13 +99,20 @@ class Consultation:
 
 
 def consult_by_switch(pbx: Pbx, by: Channel, context: str, exten: str) -> None:
-    """AMI Atxfer: `by` leaves its party with music and talks to a ``Local`` channel of `exten`."""
+    """AMI Atxfer: `by` leaves its party with music and talks to a ``Local`` channel of `exten`.
+
+    It plays the keys of a transfer, so it does nothing where keys may not transfer.
+    """
     bridge = by.bridge
     if bridge is None:
         return
     party = bridge.others(by)[0]
     pbx.set_variable(by, "TRANSFER_CONTEXT", context)
     _digits(pbx, by, "*7")
+    if not by.may_transfer:
+        _digits(pbx, by, exten)
+        _sent(pbx, party, exten)
+        return
     pbx.bus.emit("Hold", by)
     pbx.bus.emit("MusicOnHoldStart", party, "Class: default\r\n")
     if party.phone is not None:
@@ -131,6 +138,15 @@ def consult_by_switch(pbx: Pbx, by: Channel, context: str, exten: str) -> None:
     pbx.connected(by, one.cid_num, one.cid_name)
     pbx.consulting[by.uniqueid] = Consultation(pbx, by, bridge, private, one)
     CallThread(pbx, two)
+
+
+def _sent(pbx: Pbx, channel: Channel, digits: str) -> None:
+    """Digits no feature took go on to the other party."""
+    for digit in digits:
+        pbx.bus.emit("DTMFBegin", channel, f"Digit: {digit}\r\nDirection: Sent\r\n")
+        pbx.bus.emit(
+            "DTMFEnd", channel, f"Digit: {digit}\r\nDurationMs: 100\r\nDirection: Sent\r\n"
+        )
 
 
 def _digits(pbx: Pbx, channel: Channel, digits: str) -> None:

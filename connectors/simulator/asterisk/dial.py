@@ -17,6 +17,7 @@ DIAL_VARIABLES = (
     "DIALEDTIME", "DIALEDTIME_MS", "RINGTIME", "RINGTIME_MS", "PROGRESSTIME", "PROGRESSTIME_MS",
 )  # fmt: skip
 NORMAL_CLEARING = 16
+INTERWORKING = 127
 BUSY = 17
 OUTGOING = "(Outgoing Line)"
 
@@ -96,13 +97,17 @@ def announce_local(pbx: Pbx, one: Channel, two: Channel, *, optimise: bool) -> N
     )
 
 
-def begin(thread: CallThread, callee: Channel, dial_string: str) -> None:
-    """DialBegin, and the telephone starts to ring as it is set up to."""
+def begin(thread: CallThread, callee: Channel, dial_string: str, *, alone: bool = True) -> None:
+    """DialBegin, and the telephone starts to ring as it is set up to.
+
+    `alone`: nobody else is rung, so the caller is shown who rings.
+    """
     pbx = thread.pbx
     pbx.bus.emit("DialBegin", thread.channel, ("Dest", callee), f"DialString: {dial_string}\r\n")
     if callee.phone is None:
         return
-    pbx.connected(thread.channel, callee.cid_num, callee.cid_name)
+    if alone:
+        pbx.connected(thread.channel, callee.cid_num, callee.cid_name)
     call = callee.call
     rings = call.rings(callee.phone) if call is not None else callee.phone.rings
     loop = asyncio.get_running_loop()
@@ -185,7 +190,7 @@ def dial_end(thread: CallThread, callee: Channel, status: str) -> None:
 async def dial(thread: CallThread, data: str) -> bool:
     """Dial(PJSIP/1001[&…],timeout,options). Rings one destination; True: the dialplan goes on."""
     pbx, caller = thread.pbx, thread.channel
-    target, timeout = (*data.split(","), "", "")[:2]
+    target, timeout, options = (*data.split(","), "", "", "")[:3]
     interface = target.split("&")[0]
     for name in DIAL_VARIABLES:
         pbx.set_variable(caller, name, "")
@@ -199,6 +204,9 @@ async def dial(thread: CallThread, data: str) -> bool:
     if status != "ANSWER":
         dial_end(thread, callee, status)
         if callee.alive:
+            if status == "CANCEL":
+                callee.cause = caller.cause or NORMAL_CLEARING
+                callee.tech_cause = "500" if callee.cause == INTERWORKING else ""
             pbx.hang(callee)
         if status == "BUSY":
             caller.cause = BUSY
@@ -218,20 +226,20 @@ async def dial(thread: CallThread, data: str) -> bool:
     answer(thread)
     caller.cause = callee.cause = NORMAL_CLEARING
     answered = pbx.clock()
+    caller.may_transfer, callee.may_transfer = "T" in options, "t" in options
     join(pbx, callee, caller)
     await talk(thread)
     if caller.alive:
         now = pbx.clock()
-        pbx.set_variables(
-            caller,
-            {
-                "ANSWEREDTIME": str(int(now - answered)),
-                "ANSWEREDTIME_MS": str(int(1000 * (now - answered))),
-                "DIALEDTIME": str(int(now - begun)),
-                "DIALEDTIME_MS": str(int(1000 * (now - begun))),
-                "DIALSTATUS": "ANSWER",
-            },
-        )
+        times = {
+            "ANSWEREDTIME": str(int(now - answered)),
+            "ANSWEREDTIME_MS": str(int(1000 * (now - answered))),
+            "DIALEDTIME": str(int(now - begun)),
+            "DIALEDTIME_MS": str(int(1000 * (now - begun))),
+        }
+        if thread.goto is None:
+            pbx.set_variables(caller, times)
+        pbx.set_variable(caller, "DIALSTATUS", "ANSWER")
     return False
 
 

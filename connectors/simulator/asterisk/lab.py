@@ -69,7 +69,7 @@ def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B0
     names = [str(1001 + n) for n in range(agents)]
     half = names[: (agents + 1) // 2]
     rest = names[len(half) :] or half
-    phones = [PhoneSpec(name, display=f"Caller {name[6:] or 1}") for name in CALLERS]
+    phones = [PhoneSpec(name) for name in CALLERS]
     phones += [
         PhoneSpec(
             name,

@@ -36,7 +36,7 @@ HISTORY = frozenset(
 )  # fmt: skip
 """Variables of which only the name, and whether they are empty, is compared."""
 PEER_VARIABLES = frozenset(("BRIDGEPEER", "BRIDGEPVTCALLID"))
-"""Set by the bridge's own thread, more than once: a lane of their own, repeats dropped."""
+"""Set by the bridge's own thread, more than once: a lane of their own, each value once."""
 
 CHANNEL = (
     "Channel", "ChannelState", "CallerIDNum", "CallerIDName", "ConnectedLineNum",
@@ -104,11 +104,10 @@ _QUEUE = ("QueueCaller", "Agent")
 _MILESTONES = frozenset(
     (
         "AgentCalled", "AgentComplete", "AgentConnect", "AgentRingNoAnswer", "AttendedTransfer",
-        "BlindTransfer", "DialBegin", "DialEnd", "QueueCallerAbandon", "QueueCallerJoin",
-        "QueueCallerLeave", "UserEvent",
+        "BlindTransfer", "QueueCallerAbandon", "QueueCallerJoin", "QueueCallerLeave", "UserEvent",
     )
 )  # fmt: skip
-_OF_CALLER = frozenset(("BridgeEnter", "HangupRequest", "Hangup"))
+_OF_CALLER = frozenset(("BridgeEnter", "DialBegin", "DialEnd", "HangupRequest", "Hangup"))
 """Milestones too, on the first channel of the stream: the caller's. Its BridgeLeave is none: a
 transfer tells of itself and of what left the bridge from two threads."""
 
@@ -195,11 +194,16 @@ def normalise(stream: bytes) -> Normal:
     for event, pairs in kept:
         line = _line(event, pairs, labels)
         lane = normal.lanes.setdefault(_lane(event, labels), [])
-        drop_repeat = event["Event"] == "QueueMemberStatus" or _of_peer(event)
-        if not (drop_repeat and lane and lane[-1] == line):
+        repeat = (
+            line in lane
+            if _of_peer(event)
+            else event["Event"] == "QueueMemberStatus" and lane[-1:] == [line]
+        )
+        if not repeat:
             lane.append(line)
         name = event["Event"]
-        if name in _MILESTONES or (name in _OF_CALLER and event.get("Channel") == caller):
+        of_caller = event.get("Channel") == caller
+        if name in _MILESTONES or (name in _OF_CALLER and of_caller):
             who = event.get("Channel") or event.get("TransfereeChannel", "")
             normal.milestones.append((name, labels.apply(who)))
     for lane in normal.lanes.values():

@@ -108,7 +108,8 @@ class Pbx:
         channel.state = state
         if state == RING or phone.spec.caller_id:
             channel.cid_num = phone.name
-            channel.cid_name = display or phone.display
+            shown = phone.spec.display if phone.spec.caller_id else ""
+            channel.cid_name = shown or display or phone.display
         channel.context = self.dialplan.entry_context
         channel.exten = exten
         channel.call_id = f"{self.random.getrandbits(64):016x}"
@@ -189,6 +190,10 @@ class Pbx:
             if one.dialer is not None:
                 self.connected(one.dialer.channel, num, name)
             elif one.bridge is not None:
+                if one.state == UP:
+                    one.cid_num, one.cid_name = num, name
+                    one.owed_callerid = None
+                    self.new_callerid(one)
                 for other in one.bridge.others(one):
                     self.connected(other, num, name)
 
@@ -249,10 +254,12 @@ class Pbx:
 
     # --- hanging up ----------------------------------------------------------------------
 
-    def request_hangup(self, channel: Channel) -> None:
-        """HangupRequest: the far end is through with the channel."""
+    def request_hangup(self, channel: Channel, *, told: bool = False) -> None:
+        """HangupRequest: the far end is through with the channel. `told`: and gave a cause."""
         self.media_statistics(channel)
-        self.bus.emit("HangupRequest", channel, _cause(channel))
+        cause = f"Cause: {channel.cause}\r\n" if channel.cause or told else ""
+        tech = f"TechCause: {channel.tech_cause}\r\n" if channel.tech_cause else ""
+        self.bus.emit("HangupRequest", channel, cause + tech)
 
     def soft_hangup(self, channel: Channel, cause: int = 16) -> None:
         """SoftHangupRequest: the switch itself ends the channel."""
@@ -269,7 +276,7 @@ class Pbx:
             self.set_variable(other, "CHANLOCALSTATUS", channel.value("DIALSTATUS"))
         if other is not None:
             other.cause = other.cause or channel.cause
-            self.request_hangup(other)
+            self.request_hangup(other, told=True)
         self.media_statistics(channel)
         if channel.state == RING and channel.cause == BUSY and channel.phone is not None:
             channel.tech_cause = channel.tech_cause or "486"  # what the caller is answered
@@ -287,8 +294,3 @@ class Pbx:
         self.touch(channel)
         if other is not None:
             bridging.far_end_gone(self, other, requested=True)
-
-
-def _cause(channel: Channel) -> str:
-    text = f"Cause: {channel.cause}\r\n" if channel.cause else ""
-    return text + (f"TechCause: {channel.tech_cause}\r\n" if channel.tech_cause else "")

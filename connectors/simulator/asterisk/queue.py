@@ -185,7 +185,7 @@ class Queue:
         if len(free) <= before:
             return []
         if self.spec.strategy == "ringall":
-            return free
+            return free[::-1]  # the member added last is rung first
         start = self.turn if self.spec.strategy == "rrmemory" else entry.next_member
         order = [self.members[(start + n) % len(self.members)] for n in range(len(self.members))]
         chosen = next(each for each in order if each in free)

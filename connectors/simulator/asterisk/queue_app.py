@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .bridging import join, talk
-from .channel import Channel
+from .channel import DOWN, Channel
 from .dial import answer, begin, dial_end, dial_state, request
 from .queue import Entry, Member, Queue, Service
 
 if TYPE_CHECKING:
     from .thread import CallThread
 
+ANSWERED_ELSEWHERE = 26
 CLEARED = (
     "ANSWEREDTIME", "ANSWEREDTIME_MS", "DIALEDTIME", "DIALEDTIME_MS", "QUEUEWAIT", "QUEUEWAIT_MS",
 )  # fmt: skip
@@ -37,6 +38,7 @@ async def queue(thread: CallThread, data: str) -> bool:
     member, agent, ring_time = answered
     if music:
         pbx.bus.emit("MusicOnHoldStop", caller)
+    caller.may_transfer, agent.may_transfer = "T" in options, "t" in options
     service = _connect(thread, entry, member, agent, ring_time)
     await talk(thread)
     return _after(thread, entry, service, carry_on="c" in options)
@@ -81,7 +83,7 @@ async def _ring(
             ("Dest", callee),
             f"Queue: {line.name}\r\nInterface: {member.interface}\r\nMemberName: {member.name}\r\n",
         )
-        begin(thread, callee, member.interface)
+        begin(thread, callee, member.interface, alone=len(members) == 1)
     begun = pbx.clock()
     limit = min(line.spec.ring_timeout, deadline - begun)
     try:
@@ -122,20 +124,24 @@ async def _answer_of(
         if kind == "ringing":
             dial_state(thread, callee, "RINGING")
         elif kind == "rejected":
-            callee.cause = 17
+            dial_end(thread, callee, "NOANSWER")
             _not_answered(thread, entry, standing.pop(callee), callee, elapsed)
-            dial_end(thread, callee, "BUSY")
             pbx.hang(callee)
+            if callee.state == DOWN:
+                # Asterisk says this of a channel that is gone already.
+                pbx.bus.emit("NewConnectedLine", callee)
         elif kind == "answer":
             dial_end(thread, callee, "ANSWER")
             callee.dialer = None
-            for loser in standing:
-                if loser is not callee:
-                    dial_end(thread, loser, "CANCEL")
-                    loser.cause = 26
-                    pbx.hang(loser)
-            if not caller.alive:
-                return None
+            losers = [each for each in standing if each is not callee]
+            for loser in losers:
+                dial_end(thread, loser, "CANCEL")
+            if len(rung) > 1:
+                pbx.connected(caller, callee.cid_num, callee.cid_name)
+            for loser in losers:
+                dial_end(thread, loser, "CANCEL")
+                loser.cause = ANSWERED_ELSEWHERE
+                pbx.hang(loser)
             return standing[callee], callee, int(elapsed)
     return None
 

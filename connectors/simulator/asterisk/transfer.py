@@ -90,16 +90,24 @@ def blind(pbx: Pbx, by: Channel, context: str, exten: str, *, refer_to: str = ""
 
 
 def attended(pbx: Pbx, first: Channel, second: Channel) -> None:
-    """REFER with Replaces: `second`'s party takes `first`'s place; both calls of `by` end."""
+    """REFER with Replaces: the parties of two calls of one telephone are joined.
+
+    Whom a queue served stays in its bridge and the other party comes in; whom Dial connected
+    goes over to the other bridge. The calls of the telephone end.
+    """
     orig, other = first.bridge, second.bridge
     if orig is None or other is None:
         return
     party, target = orig.others(first)[0], other.others(second)[0]
+    stays = party.service is not None
+    kept, emptied = (orig, other) if stays else (other, orig)
+    comes, leaves = (target, first) if stays else (party, second)
+    lonely = second if stays else first
     pbx.bus.emit("Unhold", first)
     pbx.bus.emit("Unhold", second)
     pbx.set_variable(party, "ATTENDEDTRANSFER", first.name)
     pbx.set_variable(first, "ATTENDEDTRANSFER", party.name)
-    before = (
+    seen = (
         "Result: Success\r\n"
         + first.render("OrigTransferer")
         + orig.render("Orig")
@@ -107,26 +115,26 @@ def attended(pbx: Pbx, first: Channel, second: Channel) -> None:
         + other.render("Second")
         + party.render("Transferee")
         + target.render("TransferTarget")
-        + f"IsExternal: No\r\nDestType: Bridge\r\nDestBridgeUniqueid: {orig.uniqueid}\r\n"
+        + f"IsExternal: No\r\nDestType: Bridge\r\nDestBridgeUniqueid: {kept.uniqueid}\r\n"
     )
-    bridging.leave(pbx, target)
-    bridging.forget_peers(pbx, first)
-    bridging.leave(pbx, first)
+    bridging.leave(pbx, comes)
+    bridging.forget_peers(pbx, leaves)
+    bridging.leave(pbx, leaves)
     target.linkedid = party.linkedid
-    bridging.enter(pbx, orig, target, swapped=first)
-    bridging.tell_peers(pbx, orig)
-    bridging.forget_peers(pbx, second)
+    bridging.enter(pbx, kept, comes, swapped=leaves)
+    bridging.tell_peers(pbx, kept)
+    bridging.forget_peers(pbx, lonely)
     pbx.soft_hangup(second, cause=1)
     pbx.connected(party, target.cid_num, target.cid_name)
-    pbx.bus.emit("AttendedTransfer", before)
-    bridging.leave(pbx, second)
+    pbx.bus.emit("AttendedTransfer", seen)
+    bridging.leave(pbx, lonely)
     if party.service is not None:
         party.service.complete("transfer")
-    bridging.destroy(pbx, other)
+    bridging.destroy(pbx, emptied)
     pbx.connected(target, party.cid_num, party.cid_name)
-    pbx.hang(first)
-    if second.thread is not None:
-        second.thread.hungup = True
-        second.thread.post("over", second)
-    else:
-        pbx.hang(second)
+    for channel in (first, second):
+        if channel.thread is not None:
+            channel.thread.hungup = True
+            channel.thread.post("over", channel)
+        else:
+            pbx.hang(channel)
