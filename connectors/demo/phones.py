@@ -21,7 +21,7 @@ import shutil
 import socket
 import tempfile
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -325,6 +325,51 @@ class Phone:
         return self.texts[self._read - 1]
 
 
+@dataclass(frozen=True, slots=True)
+class LoadCall:
+    """One of many calls; the caller hangs up."""
+
+    extension: str
+    caller: str
+    """The caller's number, as a trusted trunk says it (P-Asserted-Identity)."""
+    talk: float
+    """Seconds from the answer to the hang-up."""
+
+
+class Load:
+    """Many calls by one SIPp."""
+
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.placed = 0
+        self.answered = 0
+        self.ended = 0
+        self.sipp: Sipp | None = None
+
+    def hear(self, message: Sip) -> None:
+        """Counts one message of the trace."""
+        self.placed += message.sent and message.method == "INVITE"
+        self.answered += message.status == 200 and _of(message, "INVITE")
+        self.ended += message.status == 200 and _of(message, "BYE")
+
+    async def done(self, within: float) -> None:
+        """Waits until every call is over; LabError when one failed or time is up."""
+        if self.sipp is None:
+            raise LabError("the load was not started")
+        try:
+            await asyncio.wait_for(self.sipp.ended.wait(), within)
+        except TimeoutError:
+            raise LabError(f"after {within} s: {self}") from None
+        if self.ended != self.calls:
+            raise LabError(f"{self}: {self.sipp.errors()}")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.placed} of {self.calls} calls placed, {self.answered} answered, "
+            f"{self.ended} ended well"
+        )
+
+
 class Phones:
     """All telephones of one Asterisk. Leaving it ends every SIPp it started."""
 
@@ -372,7 +417,7 @@ class Phones:
             scenarios.answerer(answer, reject),
             phone.port,
             phone.hear,
-            ["-key", "rtp", str(media.port)],
+            [*_PATIENT, "-key", "rtp", str(media.port)],
         )
         return phone
 
@@ -407,12 +452,36 @@ class Phones:
             port,
             hear,
             [
+                *_PATIENT,
                 *("-m", "1", "-s", extension, "-cid_str", call.call_id),
                 *("-key", "rtp", str(media.port), "-key", "user", name),
                 *("-key", "display", display or b" ", "-key", "lines", whole),
             ],
         )
         return call
+
+    async def load(self, calls: Sequence[LoadCall], rate: float) -> Load:
+        """Places `calls` in order, `rate` a second, all from the trusted trunk's endpoint."""
+        if self._folder is None:
+            raise LabError("Phones is to be entered first (async with)")
+        table = self._folder / f"load-{next(self._names)}.csv"
+        lines = [f"{call.extension};{call.caller};{round(call.talk * 1000)};" for call in calls]
+        table.write_text("\n".join(["SEQUENTIAL", *lines]) + "\n")
+        media = await self._open_media()
+        (port,) = free_ports(1, socket.SOCK_DGRAM)
+        running = Load(len(calls))
+        running.sipp = await self._start(
+            "load",
+            scenarios.load(),
+            port,
+            running.hear,
+            [
+                *("-m", str(len(calls)), "-l", str(len(calls)), "-inf", str(table)),
+                *("-r", str(max(1, round(rate * 1000))), "-rp", "1000000"),
+                *("-key", "rtp", str(media.port)),
+            ],
+        )
+        return running
 
     async def _open_media(self) -> rtp.Media:
         media = await rtp.Media.open()
@@ -425,14 +494,20 @@ class Phones:
         scenario: str,
         port: int,
         hear: Callable[[Sip], None],
-        words: list[str | bytes],
-    ) -> None:
+        words: Sequence[str | bytes],
+    ) -> Sipp:
         if self._folder is None:
             raise LabError("Phones is to be entered first (async with)")
         sipp = Sipp(self._pbx.prefix, self._folder, f"{name}-{next(self._names)}", hear)
         self._running.append(sipp)
-        await sipp.start(scenario, self._pbx.sip_port, port, words)
+        await sipp.start(scenario, self._pbx.sip_port, port, [*words])
         await _listening(port, sipp)
+        return sipp
+
+
+# A message that comes while SIPp is about to send counts as unexpected: it is to be dropped, and
+# sent again by the PBX, not to end the call.
+_PATIENT = ("-default_behaviors", "all,-abortunexp")
 
 
 async def _listening(port: int, sipp: Sipp, within: float = 5.0) -> None:

@@ -9,8 +9,6 @@ carries the dialog's ``From``, ``To`` and ``Via`` where the next message needs t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 _HEAD = '<?xml version="1.0" encoding="UTF-8" ?>\n<scenario name="{name}">\n'
 _FAILURES = (
     *(400, 401, 403, 404, 405, 408, 410, 415, 480, 481, 484, 486, 487, 488, 491),
@@ -138,11 +136,8 @@ def answerer(answer: float | None, reject: int | None) -> str:
     return "".join(parts)
 
 
-def load(talk: Iterable[str]) -> str:
-    """Many calls out, each by a line of an injection file: extension, user, seconds of talk.
-
-    `talk` are the headers every call carries beside the usual ones.
-    """
+def load() -> str:
+    """Many calls out, each by a line of an injection file: extension, user, talk in ms."""
     return (
         _HEAD.format(name="load")
         + _send(
@@ -155,7 +150,6 @@ def load(talk: Iterable[str]) -> str:
             "CSeq: [cseq] INVITE",
             "Contact: <sip:trunk@[local_ip]:[local_port]>",
             "Max-Forwards: 70",
-            *talk,
             sdp="sendrecv",
         )
         + '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'

@@ -49,9 +49,6 @@ class Sipp:
             *(f"127.0.0.1:{remote}", "-i", "127.0.0.1", "-p", str(local), "-nostdin"),
             *("-sf", str(self._file(".xml")), "-trace_msg", "-message_file", str(pipe)),
             *("-trace_err", "-error_file", str(self._file(".errors"))),
-            # A message that comes while SIPp is about to send counts as unexpected: it is to
-            # be dropped, and sent again by the PBX, not to end the call.
-            *("-default_behaviors", "all,-abortunexp"),
             # Else an answer goes to whoever sent last, be it the laboratory with a command.
             *("-rsa", f"127.0.0.1:{remote}"),
             *words,
