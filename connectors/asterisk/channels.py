@@ -1,8 +1,10 @@
-"""Channel headers to legs: what a name, a state and an application say about a channel."""
+"""Header values to values of the domain: channels, bridges, queue members, encoded text."""
 
 from __future__ import annotations
 
-from connectors.model import BridgeKind, LegRole, LegUp
+from urllib.parse import unquote
+
+from connectors.model import BridgeKind, LegRole, LegUp, MemberKnown
 
 TOOLS = frozenset(
     {
@@ -87,3 +89,23 @@ def leg_up(leg: str, name: str, headers: dict[str, str], *, outgoing: bool) -> L
         role=role_of(name, outgoing=outgoing),
         context=f"{headers.get('Context', '')}/{headers.get('Exten', '')}",
     )
+
+
+def member(headers: dict[str, str], *, interface: str, name: str) -> MemberKnown:
+    """A queue member; lists and events name its interface and its name differently."""
+    return MemberKnown(
+        queue=headers.get("Queue", ""),
+        interface=headers.get(interface, ""),
+        name=headers.get(name, ""),
+        state_interface=headers.get("StateInterface", ""),
+    )
+
+
+def position(value: str) -> int | None:
+    """A place in line, from 1; None if it is not one."""
+    return int(value) if value.isascii() and value.isdigit() and int(value) > 0 else None
+
+
+def decoded(value: str) -> str:
+    """URI-decoded, once: the dialplan encodes once. Invalid UTF-8 becomes U+FFFD."""
+    return unquote(value, errors="replace")

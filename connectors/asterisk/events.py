@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from connectors import model
 from connectors.asterisk.channels import (
     bridge_kind,
+    decoded,
     endpoint_of,
     known,
     leg_up,
+    member,
     partner_of,
+    position,
     role_of,
 )
 from connectors.asterisk.trust import (
@@ -31,6 +33,7 @@ from connectors.asterisk.trust import (
     user_keys,
 )
 from connectors.asterisk.wire import Frame
+from connectors.marks import shown
 from connectors.model import LegRole, LegUp, PbxEvent
 
 Decoded = Iterable[PbxEvent]
@@ -241,7 +244,7 @@ class Decoder:
             return ()
         if frame.event == "BlindTransfer":
             by, to = frame.get("TransfererChannel"), frame.get("Extension")
-            text = f"blind transfer by {by} to {to}"
+            text = f"blind transfer by {by} to {shown(to)}"
         else:
             by, to = frame.get("OrigTransfererChannel"), frame.get("TransferTargetChannel")
             text = f"attended transfer by {by} to {to}"
@@ -256,7 +259,7 @@ class Decoder:
         leg, channel = only(frame, "Uniqueid"), only(frame, "Channel")
         up = self._legs.get(leg)
         if up is not None and up.name != channel:
-            raise ForgedError(f"Channel is not the name of {leg}")
+            raise ForgedError("Channel is not the name known for Uniqueid")
         return (
             model.Marked(
                 leg=leg,
@@ -331,26 +334,6 @@ EVENTS: dict[str, Wanted] = {
     ),
     "UserEvent": _wanted(_D.user_event, "user", "UserEvent", "CollabRequest: the dialplan's mark"),
 }
-
-
-def member(headers: dict[str, str], *, interface: str, name: str) -> model.MemberKnown:
-    """A queue member; lists and events name its interface and its name differently."""
-    return model.MemberKnown(
-        queue=headers.get("Queue", ""),
-        interface=headers.get(interface, ""),
-        name=headers.get(name, ""),
-        state_interface=headers.get("StateInterface", ""),
-    )
-
-
-def position(value: str) -> int | None:
-    """A place in line, from 1; None if it is not one."""
-    return int(value) if value.isascii() and value.isdigit() and int(value) > 0 else None
-
-
-def decoded(value: str) -> str:
-    """URI-decoded, once: the dialplan encodes once. Invalid UTF-8 becomes U+FFFD."""
-    return unquote(value, errors="replace")
 
 
 def _member_of(frame: Frame) -> tuple[str, str, str]:

@@ -16,9 +16,17 @@ import secrets
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from connectors.asterisk.channels import bridge_kind, known, leg_up, partner_of
+from connectors.asterisk.channels import (
+    bridge_kind,
+    decoded,
+    known,
+    leg_up,
+    member,
+    partner_of,
+    position,
+)
 from connectors.asterisk.connection import Ami
-from connectors.asterisk.events import EVENTS, decoded, member, position
+from connectors.asterisk.events import EVENTS
 from connectors.asterisk.wire import Frame
 from connectors.model import (
     BridgeKind,

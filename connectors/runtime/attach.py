@@ -12,11 +12,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from connectors.model import LinkDown, PbxEvent
 from connectors.runtime.backoff import waits
 from connectors.runtime.driver import Driver, PbxError, RefusedError
+from connectors.runtime.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
 CEILING = 10.0
-SAID_AGAIN = 600.0
 AT_ONCE = 0.5
 """Seconds at most before a session that was lost is taken up again."""
 
@@ -34,8 +34,7 @@ class Attachment:
         self._driver = driver
         self._on_event = on_event
         self._on_ready = on_ready
-        self._trouble = ""
-        self._said_at = 0.0
+        self._trouble = Trouble(log)
 
     async def run(self) -> None:
         """Keep attached until cancelled."""
@@ -52,13 +51,11 @@ class Attachment:
             await asyncio.sleep(random.uniform(0, AT_ONCE))  # noqa: S311 - jitter
 
     def _ready(self) -> None:
-        self._trouble = ""
+        self._trouble.over()
         self._on_ready()
 
     def _say(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        now = asyncio.get_running_loop().time()
-        if str(error) != self._trouble or now - self._said_at > SAID_AGAIN:
-            pause = state.next_action.sleep if state.next_action else 0
-            log.error("%s (trying again, now after %.0f s)", error, pause)
-            self._trouble, self._said_at = str(error), now
+        pause = state.next_action.sleep if state.next_action else 0
+        line = f"{error} (trying again, now after {pause:.0f} s)"
+        self._trouble.say(logging.ERROR, error, line)

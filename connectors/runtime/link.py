@@ -19,6 +19,7 @@ from connectors.runtime.codec import CommandError, command_of
 from connectors.runtime.driver import Driver
 from connectors.runtime.http import why
 from connectors.runtime.outbox import Outbox
+from connectors.runtime.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ HEARTBEAT = 5.0
 CONNECT_TIMEOUT = 10.0
 FRAME_LIMIT = 256 * 1024
 CEILING = 5.0
-SAID_AGAIN = 600.0
 QUEUE_LIMIT = 1000
 WORKERS = 8
 """Commands carried out at a time: one that Asterisk sits on does not hold up the others."""
@@ -136,8 +136,7 @@ class Link:
         self._server = server
         self._on_text = on_text
         self._on_open = on_open
-        self._trouble = ""
-        self._said_at = 0.0
+        self._trouble = Trouble(log)
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
@@ -162,7 +161,7 @@ class Link:
             ):
                 limit.reschedule(None)
                 log.info("%s: the link for commands is up", self._server)
-                self._trouble = ""
+                self._trouble.over()
                 self._on_open()
                 async for message in socket:
                     if message.type is aiohttp.WSMsgType.TEXT:
@@ -178,7 +177,4 @@ class Link:
 
     def _say(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        now = asyncio.get_running_loop().time()
-        if str(error) != self._trouble or now - self._said_at > SAID_AGAIN:
-            log.warning("%s: %s", self._server, error)
-            self._trouble, self._said_at = str(error), now
+        self._trouble.say(logging.WARNING, error, f"{self._server}: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -15,14 +14,13 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from connectors.runtime.backoff import Pause, waits
 from connectors.runtime.http import why
 from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
+from connectors.runtime.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 CEILING = 5.0
 """Longest pause, in seconds, before a server that was down is tried again."""
-SAID_AGAIN = 600.0
-"""Seconds after which a trouble that lasts is logged once more."""
 RETRY_AFTER_LIMIT = 300.0
 
 
@@ -51,8 +49,7 @@ class Reporter:
         """That was done since the last snapshot that got through."""
         self._limit = BATCH_CALLS
         self._pause = Pause()
-        self._trouble = ""
-        self._said_at = 0.0
+        self._trouble = Trouble(log)
         self._greeted = False
 
     def snapshot(self) -> None:
@@ -140,13 +137,9 @@ class Reporter:
         raise ReportError(f"the server refuses part of a report: {problem}")
 
     def _say(self, state: RetryCallState) -> None:
-        """Log a trouble once, and again when it changes or lasts."""
         error = state.outcome.exception() if state.outcome else None
-        now = asyncio.get_running_loop().time()
-        if str(error) != self._trouble or now - self._said_at > SAID_AGAIN:
-            level = logging.ERROR if getattr(error, "permanent", False) else logging.WARNING
-            log.log(level, "%s: %s; %s", self._server, error, self._kept())
-            self._trouble, self._said_at = str(error), now
+        level = logging.ERROR if getattr(error, "permanent", False) else logging.WARNING
+        self._trouble.say(level, error, f"{self._server}: {error}; {self._kept()}")
 
     def _kept(self) -> str:
         dropped = self._outbox.dropped
@@ -155,7 +148,8 @@ class Reporter:
     def _well(self) -> None:
         if self._trouble or not self._greeted:
             log.info("%s takes reports", self._server)
-        self._trouble, self._greeted = "", True
+        self._trouble.over()
+        self._greeted = True
 
 
 async def _problem(response: aiohttp.ClientResponse) -> str:

@@ -93,7 +93,7 @@ def test_a_swap_names_the_leg_that_was_replaced() -> None:
 def test_a_blind_transfer_is_noted_on_the_transferred_leg() -> None:
     notes = [e for e in decode(stream("transfer_blind_ami")) if isinstance(e, Noted)]
     assert notes == [
-        Noted("1795415787.4", "blind transfer by PJSIP/agent1-00000005 to agent2"),
+        Noted("1795415787.4", "blind transfer by PJSIP/agent1-00000005 to 'agent2'"),
     ]
 
 

@@ -138,7 +138,7 @@ async def test_with_nobody_there_it_goes_on_trying_and_says_so_once(tmp_path: Pa
         await pbx.stop()
         logged = "".join(lines) + running.logged
         assert logged.count("nobody listens there (connection refused)") == 1
-        assert logged.count("the server cannot be reached (Connection refused)") == 1
+        assert logged.count("no link for commands (Connection refused)") == 1
         assert "Traceback" not in logged
 
 
