@@ -186,7 +186,7 @@ export const en = {
   "desk.recent": "Recent",
   "desk.none": "None",
   "desk.ready": "Ready",
-  "desk.notReady": "Not ready",
+  "desk.notReady": "Pause alerts",
   "desk.alertsOn": "Ready, alerts on",
   "desk.alertsBlocked": "Ready, alerts blocked by the browser",
   "desk.alertsPage": "Ready, alerts on this page only",

@@ -185,7 +185,7 @@ export const zh: Record<Key, string> = {
   "desk.recent": "最近",
   "desk.none": "无",
   "desk.ready": "就绪",
-  "desk.notReady": "取消就绪",
+  "desk.notReady": "暂停提醒",
   "desk.alertsOn": "已就绪，提醒已开启",
   "desk.alertsBlocked": "已就绪，提醒被浏览器阻止",
   "desk.alertsPage": "已就绪，仅在此页面提醒",

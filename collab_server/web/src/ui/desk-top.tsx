@@ -32,7 +32,6 @@ export function DeskTop({ agent, brand, loggedOut }: Props) {
       <button
         class={isReady ? "" : "primary"}
         type="button"
-        aria-pressed={isReady}
         onClick={() => (isReady ? stopReady() : void becomeReady())}
       >
         {t(isReady ? "desk.notReady" : "desk.ready")}
