@@ -174,6 +174,7 @@ async def test_a_client_that_comes_back_with_its_old_clock_is_asked_for_the_next
 async def test_a_stock_client_gets_no_message_of_ours(port: RunningPort) -> None:
     async with user(port, ours=False) as ann, agent(port) as wang:
         await ann.say("hello")
+        await wang.until(lambda: wang.views and wang.lines == ["hello"])
         await wang.until_stored()
         await wang.send(b"\x65mirror")
         port.hub.session_changed("s1", {"user": {"state": "active"}, "agent": {"state": "active"}})

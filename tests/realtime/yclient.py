@@ -49,7 +49,7 @@ def read_varbytes(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def clocks(state: bytes | None) -> dict[int, int]:
-    """Read a state vector; its clients come in any order."""
+    """Read a state vector (None: nothing); its clients come in any order."""
     if state is None:
         return {}
     count, at = read_varuint(state, 0)
@@ -203,7 +203,10 @@ class YClient:
 
     async def until_stored(self) -> None:
         """Wait until everything in the document is acknowledged as stored."""
-        await self.until(lambda: clocks(self.stored) == clocks(self.doc.get_state()), "stored")
+        await self.until(
+            lambda: self.stored is not None and clocks(self.stored) == clocks(self.doc.get_state()),
+            "stored",
+        )
 
     async def until_closed(self) -> int:
         await self.until(lambda: self.close_code is not None, "closed")
