@@ -104,6 +104,23 @@ async def test_a_slow_drip_loses_no_byte(sim: Simulator) -> None:
         assert all(frame.startswith((b"Event: ", b"Response: ")) for frame in frames if frame)
 
 
+async def test_lagging_events_come_after_the_list_that_tells_of_them(sim: Simulator) -> None:
+    async with Client(sim.host, sim.port) as client:
+        await client.login()
+        await client.drain(0.05)
+        sim.faults.lag(0.2)
+        call = await sim.run(TALK)
+        standing = await client.listing("Action: Status")
+        assert call.id in {each["Uniqueid"] for each in standing}
+        fence = await client.action("Action: UserEvent", "UserEvent: Fence")
+        assert fence["Message"] == "Event Sent"
+        assert b"Event: Newchannel" not in client.raw
+        late = await client.event("Newchannel")
+        assert late["Uniqueid"] == call.id
+        await client.event("UserEvent", UserEvent="CollabRequest")
+        await client.event("UserEvent", UserEvent="Fence")
+
+
 async def test_garbage_arrives_as_it_is(sim: Simulator) -> None:
     async with Client(sim.host, sim.port) as client:
         await client.login()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 GARBAGE = b"\x00\xff\xfe HTTP/1.1 400\r\r\nEvent Newchannel\r\n: \r\n\xc3\x28: \x85\r\n\r\n"
 DRIP_QUEUE_MAX = 16 * 1024 * 1024
+BEHIND_MAX = 64 * 1024 * 1024
 
 
 class Faults:
@@ -20,6 +22,11 @@ class Faults:
         self._server = server
         self.stall_new = False
         """New connections are accepted and then neither read nor answered."""
+        self._lag = 0.0
+        self._behind = 0
+        """Bytes of events that are held back now."""
+        self._late: deque[tuple[float, Session, bytes]] = deque()
+        """What is held back and until when; bounded by `BEHIND_MAX` bytes."""
         self._cut: dict[Session, int] = {}
         self._drip: tuple[int, float] | None = None
         self._dripping: dict[Session, bytearray] = {}
@@ -28,6 +35,7 @@ class Faults:
     def clear(self) -> None:
         """New connections behave, dripping ends (what waits is sent at once)."""
         self.stall_new = False
+        self._lag = 0.0
         self._cut.clear()
         self._drip = None
 
@@ -96,6 +104,35 @@ class Faults:
     def slow_drip(self, size: int = 7, pause: float = 0.001) -> None:
         """From now on bytes leave in pieces of `size`, `pause` seconds apart."""
         self._drip = (size, pause)
+
+    def lag(self, seconds: float) -> None:
+        """Events come this much later than they happen, while actions are answered at once.
+
+        A list then tells of channels before their Newchannel, as a busy Asterisk does.
+        """
+        self._lag = seconds
+
+    def deliver(self, session: Session, data: bytes) -> None:
+        """Send an event, late if `lag` says so."""
+        if not self._lag and not self._behind:
+            session.write(data)
+            return
+        loop = asyncio.get_running_loop()
+        self._behind += len(data)
+        if self._behind > BEHIND_MAX and session.transport is not None:
+            session.transport.abort()
+        if not self._late:
+            loop.call_later(self._lag, self._catch_up)
+        self._late.append((loop.time() + self._lag, session, data))
+
+    def _catch_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._late and self._late[0][0] <= loop.time():
+            _due, session, data = self._late.popleft()
+            self._behind -= len(data)
+            session.write(data)
+        if self._late:
+            loop.call_at(self._late[0][0], self._catch_up)
 
     def garbage(self, data: bytes = GARBAGE) -> None:
         """Every session gets bytes that are no AMI."""

@@ -52,8 +52,9 @@ class EventFilter:
                 method = inner
             else:
                 raise FilterError(BAD_FORM)
-        if not method:
-            method = "regex" if value else "none"
+        method = method or "none"
+        if (method == "none") is bool(value) or not (value or name or header):
+            raise FilterError(BAD_FORM)
         pattern = None
         if method == "regex":
             try:

@@ -116,14 +116,14 @@ class Session(asyncio.Protocol):
         name = request.get("Action").lower()
         if not name:
             self.error(request, "Missing action in request")
-        elif name in ("login", "challenge", "logoff") and self.user is None:
-            {"login": self._login, "challenge": self._challenge, "logoff": self._logoff}[name](
-                request
-            )
-        elif self.user is None:
-            self.error(request, "Permission denied")
         elif name == "logoff":
             self._logoff(request)
+        elif name == "challenge":
+            self._challenge(request)
+        elif self.user is None and name == "login":
+            self._login(request)
+        elif self.user is None:
+            self.error(request, "Permission denied")
         elif name == "login":
             self.reply(request, "Message: Already authenticated\r\n")
         elif name not in COMMANDS:
@@ -242,7 +242,7 @@ class Session(asyncio.Protocol):
     def deliver(self, name: str, data: bytes) -> None:
         """Send an event if the filters let it through."""
         if self.filters.passes(name, data):
-            self.write(data)
+            self.server.faults.deliver(self, data)
 
     def write(self, data: bytes) -> None:
         """Send bytes, gathered once per turn of the event loop."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .. import bridging, consult, transfer
 
 if TYPE_CHECKING:
+    from ..channel import Channel
     from ..session import Request, Session
 
 Action = Callable[["Session", "Request"], None]
@@ -16,6 +17,9 @@ Action = Callable[["Session", "Request"], None]
 def redirect(session: Session, request: Request) -> None:
     """Redirect a channel to a place in the dialplan."""
     pbx = session.server.pbx
+    if not request.get("Channel"):
+        session.error(request, "Channel not specified")
+        return
     channel = pbx.find(request.get("Channel"))
     if channel is None:
         session.error(request, f"Channel does not exist: {request.get('Channel')}")
@@ -28,12 +32,23 @@ def redirect(session: Session, request: Request) -> None:
     transfer.redirect(pbx, channel, request.get("Context"), request.get("Exten"), int(priority))
 
 
+def _to_transfer(session: Session, request: Request) -> Channel | None:
+    """The channel of a transfer action; None after an error answer."""
+    for header, missing in (("Channel", "channel"), ("Exten", "extension")):
+        if not request.get(header):
+            session.error(request, f"No {missing} specified")
+            return None
+    channel = session.server.pbx.find(request.get("Channel"))
+    if channel is None:
+        session.error(request, "Channel specified does not exist")
+    return channel
+
+
 def blind_transfer(session: Session, request: Request) -> None:
     """BlindTransfer: whom the channel talks to goes to an extension."""
     pbx = session.server.pbx
-    channel = pbx.find(request.get("Channel"))
+    channel = _to_transfer(session, request)
     if channel is None:
-        session.error(request, "Channel specified does not exist")
         return
     if channel.bridge is None:
         session.error(request, "Transfer failed")
@@ -46,9 +61,8 @@ def blind_transfer(session: Session, request: Request) -> None:
 def attended_transfer(session: Session, request: Request) -> None:
     """Atxfer: the channel asks an extension first."""
     pbx = session.server.pbx
-    channel = pbx.find(request.get("Channel"))
+    channel = _to_transfer(session, request)
     if channel is None:
-        session.error(request, "Channel specified does not exist")
         return
     if channel.bridge is None:
         session.error(request, "Atxfer failed: the channel is in no bridge")
@@ -61,6 +75,9 @@ def attended_transfer(session: Session, request: Request) -> None:
 def hangup(session: Session, request: Request) -> None:
     """Hangup one channel."""
     pbx = session.server.pbx
+    if not request.get("Channel"):
+        session.error(request, "No channel specified")
+        return
     channel = pbx.find(request.get("Channel"))
     if channel is None:
         session.error(request, "No such channel")

@@ -96,9 +96,6 @@ def module_check(session: Session, request: Request) -> None:
 def user_event(session: Session, request: Request) -> None:
     """UserEvent: an event made by a client, whatever its headers claim."""
     name = request.get("UserEvent")
-    if not name:
-        session.error(request, "Missing event name")
-        return
     session.reply(request, "Message: Event Sent\r\n")
     skip = ("action", "userevent", "actionid")
     body = "".join(f"{k}: {v}\r\n" for k, v in request.headers if k.lower() not in skip)
@@ -150,14 +147,10 @@ def message_send(session: Session, request: Request) -> None:
     body = request.get("Body")
     if request.get("Base64Body"):
         try:
-            raw = base64.b64decode(request.get("Base64Body"), validate=True)
+            raw = base64.b64decode(request.get("Base64Body"))
         except binascii.Error:
-            session.error(request, "Base64Body could not be decoded")
-            return
+            raw = b""  # Asterisk sends what is left of it, and says Success
         body = raw.decode("utf-8", "surrogateescape")
-    elif not any(key.lower() in ("body", "base64body") for key, _ in request.headers):
-        session.error(request, "No message body specified.")
-        return
     technology, _, address = to.partition(":")
     if technology.lower() != "pjsip":
         session.error(request, "Message technology not found.")

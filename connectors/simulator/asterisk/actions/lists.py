@@ -80,6 +80,9 @@ def bridge_list(session: Session, request: Request) -> None:
 
 def bridge_info(session: Session, request: Request) -> None:
     """BridgeInfo."""
+    if not request.get("BridgeUniqueid"):
+        session.error(request, "BridgeUniqueid must be provided")
+        return
     bridge = session.server.pbx.bridges.get(request.get("BridgeUniqueid"))
     if bridge is None:
         session.error(request, "Specified BridgeUniqueid not found")
