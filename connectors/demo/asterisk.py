@@ -167,14 +167,11 @@ class Asterisk:
 
 
 def samples_folder() -> Path:
-    """``dialplan/asterisk`` of the checkout, or its copy in an installed package."""
-    for folder in (
-        Path(__file__).resolve().parents[2] / "dialplan" / "asterisk",
-        Path(__file__).resolve().parent / "dialplan" / "asterisk",
-    ):
-        if (folder / "collab.conf").is_file():
-            return folder
-    raise LabError("dialplan/asterisk is missing: run this from a checkout of Tandem")
+    """``dialplan/asterisk`` of the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "dialplan" / "asterisk"
+    if not (folder / "collab.conf").is_file():
+        raise LabError("dialplan/asterisk is missing: run this from a checkout of Tandem")
+    return folder
 
 
 def free_ports(count: int, kind: socket.SocketKind) -> list[int]:
