@@ -1,0 +1,137 @@
+"""A hundred calls at five a second on ten agents: each has one session, and it is the right one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from connectors.demo.phones import LoadCall
+from tests.e2e.world import until, uri
+
+if TYPE_CHECKING:
+    from connectors.demo.ami import Ami, Event
+    from connectors.demo.asterisk import Asterisk
+    from connectors.demo.phones import Phones
+    from tests.e2e.world import Tandem
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CALLS = 100
+RATE = 5
+"""Calls a second."""
+AGENTS = [f"agent{number}" for number in range(1, 11)]
+
+
+def plan(number: int) -> LoadCall:
+    """What call `number` dials, who calls, how long they talk."""
+    tens = number // 10 % 10
+    dialled = {
+        # agent1 to agent5 by their phones, agent6 to agent10 by Local channels
+        **dict.fromkeys(range(5), "form-team"),
+        5: "chat-local" if tens % 2 else "form-team",
+        6: "form-support",
+        7: f"form-agent{tens + 1}",
+        8: f"cobrowse-agent{tens % 5 + 6}",
+        9: "chat-team",
+    }[number % 10]
+    return LoadCall(dialled, f"+31205550{number:03}", 0.5 + 0.1 * (number % 7))
+
+
+async def test_a_hundred_calls_at_five_a_second(
+    at_work: Tandem, pbx: Asterisk, phones: Phones
+) -> None:
+    for agent in AGENTS:
+        await phones.listen(agent, answer=0.2)
+    calls = [plan(number) for number in range(CALLS)]
+    planned = {call.caller: call.extension for call in calls}
+    assert len(planned) == CALLS
+    async with pbx.ami("tandem") as ami:
+        await ami.event("FullyBooted")
+        began = time.monotonic()
+        load = await phones.load(calls, RATE)
+        await ami.wait(lambda _: sum(map(_starts, ami.messages)) == CALLS, within=60)
+        took = time.monotonic() - began
+        await load.done(within=60)
+        await ami.wait(lambda _: sum(map(_ends, ami.messages)) == CALLS)
+        seen = Seen(ami)
+    assert took < 1.2 * CALLS / RATE, f"{CALLS} calls were placed in {took:.0f} s"
+
+    async def look() -> tuple[bool, Any]:
+        found = await at_work.sessions()
+        return Counter(s["state"] for s in found) == {"ended": CALLS}, found
+
+    sessions = await until(look, f"{CALLS} sessions, all ended", again=0.2)
+
+    assert len(seen.users) == CALLS
+    assert sorted(s["call"]["id"] for s in sessions) == sorted(seen.users)
+    for session in sessions:
+        call = session["call"]["id"]
+        user = seen.users[call]
+        kind, _, called = planned[user].partition("-")
+        agent = seen.agent_of(call)
+        assert session["user"]["uri"] == uri(user), session
+        assert session["type"] == kind, session
+        assert session["reason"] == "hangup", session
+        assert session["agent"]["uri"] == uri(agent), session
+        assert await at_work.agents(session["id"]) == [uri(agent)], session
+        assert called in ("team", "local", "support", agent)
+    # The mix was one: every agent had calls, and by every way there is.
+    assert {seen.agent_of(call) for call in seen.users} == set(AGENTS)
+    assert seen.by_local > 10
+    assert (await at_work.get("/v1/calls?pbx=lab"))["items"] == []
+
+
+class Seen:
+    """What an AMI connection of our own says happened, read without any of Tandem's code."""
+
+    def __init__(self, ami: Ami) -> None:
+        self.users: dict[str, str] = {}
+        """Uniqueid of a caller's channel -> the caller's number."""
+        self.by_local = 0
+        self._queue: dict[str, str] = {}
+        self._talked: dict[str, set[str]] = {}
+        inside: dict[str, dict[str, str]] = {}
+        for message in ami.messages:
+            event = message.get("Event")
+            if event == "Newchannel" and _trunk(message):
+                self.users[message["Uniqueid"]] = message["CallerIDNum"]
+            elif event == "AgentConnect":
+                interface = message["Interface"]
+                self.by_local += interface.startswith("Local/")
+                self._queue[message["Uniqueid"]] = _agent(interface)
+            elif event == "BridgeEnter":
+                bridge = inside.setdefault(message["BridgeUniqueid"], {})
+                bridge[message["Uniqueid"]] = message["Channel"]
+                for one in bridge:
+                    self._talked.setdefault(one, set()).update(
+                        _agent(channel) for channel in bridge.values() if _agent(channel)
+                    )
+            elif event == "BridgeLeave":
+                inside.get(message["BridgeUniqueid"], {}).pop(message["Uniqueid"], None)
+
+    def agent_of(self, call: str) -> str:
+        """The one agent whom AgentConnect names, or who was in the caller's bridge."""
+        (talked,) = self._talked[call]
+        assert self._queue.get(call, talked) == talked
+        return talked
+
+
+def _trunk(message: Event) -> bool:
+    return message.get("Channel", "").startswith("PJSIP/trunk-")
+
+
+def _starts(message: Event) -> bool:
+    return message.get("Event") == "Newchannel" and _trunk(message)
+
+
+def _ends(message: Event) -> bool:
+    return message.get("Event") == "Hangup" and _trunk(message)
+
+
+def _agent(channel: str) -> str:
+    found = re.match(r"(?:PJSIP|Local)/(agent\d+)[-@]?", channel)
+    return found[1] if found else ""
