@@ -61,11 +61,18 @@ def run(name: str, config: str | None, verbose: bool) -> None:
 @main.command()
 @click.argument("name")
 @config_option
-def check(name: str, config: str | None) -> None:
+@click.option(
+    "--listen",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="SECONDS",
+    help="Watch that long for a call as well, and say what it shows.",
+)
+def check(name: str, config: str | None, listen: float) -> None:
     """Say what is wrong with the set-up of PBX NAME, and the line that mends it."""
     from connectors.runtime.checkup import run as run_checkup
 
-    sys.exit(run_checkup(_load(name, config)))
+    sys.exit(run_checkup(_load(name, config), listen))
 
 
 def _load(name: str, config: str | None) -> settings.PbxSettings:

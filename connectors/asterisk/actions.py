@@ -24,7 +24,10 @@ def message_send(effect: SendMessage, domain: str) -> dict[str, str]:
         raise ActionError(f"no message can be sent to {effect.endpoint}: it is no PJSIP endpoint")
     if not peer.isprintable() or any(character in peer for character in "/@?;, "):
         raise ActionError("no message can be sent: the endpoint's name is not a plain one")
-    body = effect.text.encode()
+    try:
+        body = effect.text.encode()
+    except UnicodeEncodeError:
+        raise ActionError("the text is not valid Unicode") from None
     if len(body) > TEXT_LIMIT:
         raise ActionError(
             f"the text has {len(body)} bytes; Asterisk takes {TEXT_LIMIT} in one action"

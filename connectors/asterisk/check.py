@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 
 from connectors.asterisk.connection import Ami
+from connectors.asterisk.watch import judge, watch
 from connectors.asterisk.wire import Frame
 from connectors.runtime.driver import (
     ActionError,
@@ -41,8 +42,8 @@ _TOO_MUCH = {
 _CONTEXTS = ("collab", "collab-feature")
 
 
-async def check_asterisk(settings: PbxSettings) -> list[Finding]:
-    """Log in and look; changes nothing on the PBX."""
+async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Finding]:
+    """Log in and look; changes nothing on the PBX. `listen`: seconds to watch for a call."""
     seen: list[Frame] = []
     arrived = asyncio.Event()
 
@@ -74,7 +75,13 @@ async def check_asterisk(settings: PbxSettings) -> list[Finding]:
             )
         ]
     try:
-        return await _look(ami, settings, seen, arrived)
+        findings = await _look(ami, settings, seen, arrived)
+        if listen:
+            await watch(seen, arrived, listen)
+            findings += judge(seen, settings.username, listen)
+        else:
+            findings.append(_unproven(settings.username))
+        return findings
     except PbxError as error:
         return [Finding(False, f"Asterisk: {error}")]
     finally:
@@ -188,14 +195,15 @@ async def _events(
                 f"manager.conf [{user}]: read = system,call,agent,user",
             )
         )
-    findings.append(
-        Finding(
-            True,
-            "events: that read has call and agent shows only with a call",
-            f"manager.conf [{user}]: read = system,call,agent,user",
-        )
-    )
     return findings
+
+
+def _unproven(user: str) -> Finding:
+    return Finding(
+        True,
+        "events: that read has call and agent shows only with a call: check NAME --listen 60",
+        f"manager.conf [{user}]: read = system,call,agent,user",
+    )
 
 
 async def _dialplan(ami: Ami, user: str, allowed: set[str]) -> Iterable[Finding]:

@@ -29,7 +29,6 @@ BOOTED_WAIT = 0.3
 """Seconds to wait for FullyBooted behind the login; a booted Asterisk sends both at once, and
 a user without the system class never sees it."""
 
-
 MESSAGE_TIMEOUT = 5.0
 """Seconds MessageSend may take; after that nobody knows whether it was sent."""
 
@@ -46,6 +45,8 @@ class AsteriskDriver:
         self._ami: Ami | None = None
         self._booted = asyncio.Event()
         self._look_again = asyncio.Event()
+        self._looked = False
+        """A look at what stands has begun in this session."""
         self._started = ""
         """When Asterisk started, by its own words."""
         self._version = ""
@@ -68,6 +69,7 @@ class AsteriskDriver:
         self._window = Window()
         self._booted.clear()
         self._look_again.clear()
+        self._looked = False
         ami = await Ami.connect(self._settings, self._take)
         self._ami = ami
         ready = False
@@ -109,6 +111,7 @@ class AsteriskDriver:
 
     async def _resync(self, ami: Ami) -> None:
         """Deliver a snapshot, then what came meanwhile; from then on frames go straight on."""
+        self._looked = True
         restarted = await self._ask_when_started(ami)
         window = self._window
         if window is None or self._on_event is None:
@@ -142,9 +145,9 @@ class AsteriskDriver:
 
     def _take(self, frame: Frame) -> None:
         if frame.event == "FullyBooted":
-            if self._ami is not None and self._window is None:
-                self._look_again.set()  # it had not booted when we read what stands
             self._booted.set()
+            if self._looked:
+                self._look_again.set()  # it had not booted yet when we read what stands
         elif frame.event == "Shutdown":
             again = " and will restart" if frame.get("Restart") == "True" else ""
             if self._ami is not None:

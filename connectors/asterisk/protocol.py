@@ -162,7 +162,10 @@ def check_line(name: str, value: str) -> None:
     """Raise `ActionError` for a header that would be more, or other, than one line."""
     if any(character in name + value for character in "\r\n\0"):
         raise ActionError(f"{name} holds a line end; it is not sent")
-    length = len(f"{name}: {value}".encode())
+    try:
+        length = len(f"{name}: {value}".encode())
+    except UnicodeEncodeError:
+        raise ActionError(f"{name} is not valid Unicode; it is not sent") from None
     if length > LINE_LIMIT:
         raise ActionError(f"{name} makes a line of {length} bytes; Asterisk takes {LINE_LIMIT}")
 

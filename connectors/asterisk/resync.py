@@ -5,8 +5,9 @@ later: in one run 48 channels were listed before their Newchannel within 8 s (fa
 *look* is Status, BridgeList and QueueStatus followed by a fence, a UserEvent of our own that
 comes back behind the events under way. What arrived up to the fence about a listed channel may
 be older or newer than the list: a hint, not a fact. A look with such hints is not used; the next
-one, taken after its fence, contains them all. A look without any is the truth; so is the last of
-`LOOKS`, on which the rest of the events, which come in order, then settle.
+one, taken after its fence, contains them all. A look without any is the truth. Where there is
+none within `LOOKS`, or the fence does not come back, the events that came with the last look are
+applied behind it: they come in order, so what they say ends right, if by way of the past.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ async def resync(ami: Ami, window: Window, *, restarted: bool) -> Resynced:
         snapshot = snapshot_of(lists, restarted=restarted)
         legs = {listed.up.leg for listed in snapshot.legs}
         settled = fenced and not overflown and not any(_is_hint(frame, legs) for frame in frames)
-        if settled or look == LOOKS:
+        if settled or not fenced or look == LOOKS:
             break
         announced += [frame for frame in frames if frame.event in _ANNOUNCEMENTS]
     return Resynced(snapshot, announced[-WINDOW_LIMIT:] + frames, look, settled)

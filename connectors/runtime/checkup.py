@@ -16,9 +16,14 @@ from connectors.settings import PbxSettings
 SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 
 
-def run(settings: PbxSettings) -> int:
-    """Print every finding; 1 when something is wrong, else 0."""
-    findings = asyncio.run(check_pbx_and_server(settings))
+def run(settings: PbxSettings, listen: float = 0.0) -> int:
+    """Print every finding; 1 when something is wrong, else 0.
+
+    `listen`: seconds to watch for a call, which shows what a look at the set-up cannot.
+    """
+    if listen:
+        print(f"watching for a call for {listen:g} s at most: make one, and end it", flush=True)
+    findings = asyncio.run(check_pbx_and_server(settings, listen))
     for finding in findings:
         print(("ok     " if finding.ok else "WRONG  ") + finding.text)
         if finding.mend:
@@ -29,9 +34,9 @@ def run(settings: PbxSettings) -> int:
     return 1 if wrong else 0
 
 
-async def check_pbx_and_server(settings: PbxSettings) -> list[Finding]:
+async def check_pbx_and_server(settings: PbxSettings, listen: float = 0.0) -> list[Finding]:
     """What is well and what is wrong, the PBX first."""
-    pbx, server = await asyncio.gather(check_asterisk(settings), check_server(settings))
+    pbx, server = await asyncio.gather(check_asterisk(settings, listen), check_server(settings))
     return [*pbx, *server]
 
 

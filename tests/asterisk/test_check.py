@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from connectors.runtime.checkup import check_pbx_and_server
 from connectors.runtime.driver import Finding
+from tests.asterisk.captured import stream
 from tests.runtime.ami_double import AmiDouble
 from tests.runtime.server_double import ServerDouble
 from tests.runtime.settings_for import settings_for
@@ -117,6 +119,42 @@ async def test_a_local_member_without_a_state_interface_is_pointed_at(both: Both
     )  # fmt: skip
     hints = [each for each in await findings(both) if "names no state interface" in each.text]
     assert hints[0].mend.startswith("queues.conf [support]: member => Local/1002@from-queue/n")
+
+
+async def heard(both: Both, data: bytes, within: float = 5) -> list[tuple[bool, str]]:
+    """What --listen finds when `data` comes after the set-up was looked at."""
+    pbx, server = both
+    listening = asyncio.create_task(
+        check_pbx_and_server(settings_for(pbx.port, server=server.url), within)
+    )
+    await pbx.until(lambda: len(pbx.asked("QueueStatus")) == 1)
+    pbx.push(data)
+    return [(each.ok, each.text) for each in await listening if each.text.startswith("call: ")]
+
+
+async def test_a_recorded_call_proves_privileges_and_mark(both: Both) -> None:
+    data = stream("queue_answered").split(b"Event: FullyBooted")[1]
+    assert await heard(both, b"Event: FullyBooted" + data) == [
+        (True, "call: its channels and bridges were seen"),
+        (True, "call: a queue's agent was seen"),
+        (True, "call: it was marked, type cobrowse"),
+    ]
+
+
+async def test_an_event_a_filter_keeps_back_is_named_with_its_line(both: Both) -> None:
+    data = stream("queue_answered").split(b"Event: FullyBooted")[1]
+    data = data.replace(b"Event: BridgeEnter", b"Event: Kept").replace(b"CollabRequest", b"Other")
+    assert await heard(both, b"Event: FullyBooted" + data) == [
+        (False, "call: BridgeEnter did not come with the others (who talks with whom)"),
+        (True, "call: a queue's agent was seen"),
+        (False, "call: it was not marked as a collaboration call"),
+    ]
+
+
+async def test_no_call_at_all_is_said(both: Both) -> None:
+    assert await heard(both, b"", within=0.2) == [
+        (False, "call: no event of a call came within 0.2 s; was there one?")
+    ]
 
 
 async def test_a_server_that_is_down(both: Both) -> None:

@@ -162,6 +162,7 @@ async def test_without_its_fence_it_goes_on_all_the_same(monkeypatch: pytest.Mon
         pbx.keeps_back = {"CollabFence"}
         async with attached(pbx) as (events, _):
             assert isinstance(events[0], Snapshot)
+            assert len(pbx.asked("Status")) == 1
 
 
 async def test_a_restart_is_told_from_a_lost_connection() -> None:
@@ -183,6 +184,16 @@ async def test_a_pbx_that_boots_later_is_looked_at_again() -> None:
             pbx.push(b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 0\r\n\r\n")
             await again()
             assert [len(e.legs) for e in events if isinstance(e, Snapshot)] == [0, 1]
+
+
+async def test_a_pbx_that_boots_while_it_is_looked_at_is_looked_at_again() -> None:
+    booted = b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 0\r\n\r\n"
+    async with AmiDouble() as pbx:
+        pbx.fully_booted = False
+        pbx.before_answer["Status"] = first_time(booted)
+        async with attached(pbx) as (events, _):
+            await pbx.until(lambda: len(pbx.asked("Status")) == 2)
+            assert isinstance(events[0], Snapshot)
 
 
 async def test_a_shutdown_ends_the_session_at_once_and_says_so() -> None:

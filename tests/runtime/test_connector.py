@@ -183,6 +183,8 @@ async def test_a_command_waits_for_the_pbx_to_be_known(tmp_path: Path) -> None:
         (command(expires=timestamp(time.time() - 5)), "too late"),
         (command(args={"text": "x" * 2000, "content_type": "text/plain"}), "2000 bytes"),
         (command(args={"text": 7}), "text"),
+        (command(args={"text": "\ud800", "content_type": "text/plain"}), "not valid Unicode"),
+        (command(args={"text": "<b>", "content_type": "text/html"}), "text/html"),
         (command(args=[]), "args must be an object"),
     ],
 )
