@@ -48,13 +48,22 @@ domain = "pbx.example.org"
 
 async def test_the_samples_leave_nothing_to_mend_on_the_pbx(pbx: Asterisk, tmp_path: Path) -> None:
     _, said = await check(pbx, tmp_path)
-    wrong = [
-        line for line in said.splitlines() if "manager.conf" in line or "extensions.conf" in line
-    ]
+    wrong = [line for line in said.splitlines() if line.startswith("WRONG")]
     assert "logged in as 'tandem'" in said
+    assert "privileges: all that is needed" in said
+    assert "UserEvents come through" in said
     assert "collab.conf is loaded" in said
-    assert "all that is needed" in said
-    assert not [line for line in wrong if line.lstrip().startswith(("!", "✗", "wrong"))], said
+    assert len(wrong) == 1, said
+    assert wrong[0].startswith("WRONG  server http://127.0.0.1:9")
+
+
+async def test_a_user_with_too_little_is_told_the_lines(prefix: Prefix, tmp_path: Path) -> None:
+    poor = "[poor]\nsecret=x\nread=call\nwrite=reporting\n"
+    async with Asterisk(prefix, manager=poor) as own:
+        status, said = await check(own, tmp_path, "poor", "x")
+    assert status == 1
+    assert "-> manager.conf [poor]: write = …,user" in said
+    assert "-> manager.conf [poor]: write = …,message" in said
 
 
 async def test_a_wrong_secret_is_said(pbx: Asterisk, tmp_path: Path) -> None:
