@@ -137,6 +137,11 @@ class AsteriskDriver:
             core = await ami.ask({"Action": "CoreSettings"})
         except ActionError:
             return False
+        except UnansweredError as error:
+            if ami.ended.done():
+                raise
+            log.warning("%s; a restart will not be told from a lost connection", error)
+            return False
         started = f"{status.get('CoreStartupDate')} {status.get('CoreStartupTime')}"
         restarted = self._started not in ("", started)
         self._started = started

@@ -13,6 +13,7 @@ applied behind it: they come in order, so what they say ends right, if by way of
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -37,11 +38,15 @@ from connectors.model import (
     Snapshot,
     SnapshotLeg,
 )
-from connectors.runtime.driver import ActionError, RefusedError
+from connectors.runtime.driver import ActionError, RefusedError, UnansweredError
+
+log = logging.getLogger(__name__)
 
 LOOKS = 4
 FENCE = "CollabFence"
 FENCE_TIMEOUT = 2.0
+OPTIONAL_TIMEOUT = 5.0
+"""Seconds for a list without which the look is poorer, not wrong."""
 WINDOW_LIMIT = 20_000
 """Frames kept while a look is under way."""
 
@@ -149,11 +154,19 @@ async def _look(ami: Ami, window: Window) -> tuple[Lists, bool]:
 
 
 async def _or_nothing(ami: Ami, action: str) -> list[Frame]:
-    """A list that a small Asterisk does not have (app_queue not loaded): empty."""
+    """A list that a small Asterisk does not have (app_queue not loaded): empty.
+
+    One that is not answered at all is empty too, and said: what stands matters more.
+    """
     try:
-        return await ami.ask_list({"Action": action})
-    except ActionError:
-        return [Frame("", {}, {})]
+        return await ami.ask_list({"Action": action}, OPTIONAL_TIMEOUT)
+    except ActionError as error:
+        log.debug("%s", error)
+    except UnansweredError as error:
+        if ami.ended.done():
+            raise
+        log.warning("%s; going on without that list", error)
+    return [Frame("", {}, {})]
 
 
 def snapshot_of(lists: Lists, *, restarted: bool) -> Snapshot:

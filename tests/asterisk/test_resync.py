@@ -165,6 +165,19 @@ async def test_without_its_fence_it_goes_on_all_the_same(monkeypatch: pytest.Mon
             assert len(pbx.asked("Status")) == 1
 
 
+async def test_what_is_no_more_than_useful_need_not_be_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("connectors.asterisk.resync.OPTIONAL_TIMEOUT", 0.05)
+    async with AmiDouble() as pbx:
+        pbx.deaf_to = {"BridgeList", "QueueStatus"}
+        pbx.refuses = {"CoreStatus": "Invalid/unknown command"}
+        pbx.channels = [status("PJSIP/caller-1", "1.1")]
+        async with attached(pbx) as (events, _):
+            assert isinstance(events[0], Snapshot)
+            assert [leg.up.name for leg in events[0].legs] == ["PJSIP/caller-1"]
+
+
 async def test_a_restart_is_told_from_a_lost_connection() -> None:
     async with AmiDouble() as pbx, attached(pbx) as (events, again):
         for started, restarted in (("06:41:27", False), ("06:50:00", True)):
