@@ -168,6 +168,7 @@ def test_only_arrivals_are_read_aloud_and_once(
 ) -> None:
     call.answer(agent)
     desk, caller = people.desk(agent), people.caller(call)
+    expect(caller.locator(".strip")).to_contain_text("Connected")
     desk.locator("#message").fill("old line")
     desk.locator("#message").press("Enter")
     expect(caller.locator("[data-arrivals]")).to_have_text(f"{agent.name}: old line")

@@ -6,14 +6,12 @@ export type Permission = "on" | "blocked" | "page";
 
 const STORE = "tandem.ready";
 
-/** Whether the agent pressed Ready in this window; sound and notifications need that click. */
-export const ready = signal(false);
-/** The agent was ready before a reload: ask for the one click again. */
-export const wasReady = recall(STORE, "session") === "1";
-
 const permission = signal<NotificationPermission | "none">(
   "Notification" in window ? Notification.permission : "none",
 );
+
+/** Whether the agent pressed Ready in this window; kept over a reload where alerts still work. */
+export const ready = signal(recall(STORE, "session") === "1" && permission.value === "granted");
 
 /** What alerts can do beyond this page. */
 export const alerting = computed<Permission>(() => {
@@ -27,18 +25,27 @@ let audio: AudioContext | null = null;
 export async function becomeReady(): Promise<void> {
   ready.value = true;
   remember(STORE, "1", "session");
-  try {
-    audio ??= new AudioContext();
-    await audio.resume();
-  } catch {
-    audio = null; // a machine without sound still shows alerts
-  }
+  await unlockSound();
   if ("Notification" in window) {
     permission.value =
       Notification.permission === "default"
         ? await Notification.requestPermission()
         : Notification.permission;
   }
+}
+
+async function unlockSound(): Promise<void> {
+  try {
+    audio ??= new AudioContext();
+    await audio.resume();
+  } catch {
+    audio = null; // a machine without sound still shows alerts
+  }
+}
+
+if (ready.value) {
+  addEventListener("pointerdown", () => void unlockSound(), { once: true });
+  addEventListener("keydown", () => void unlockSound(), { once: true });
 }
 
 export function stopReady(): void {

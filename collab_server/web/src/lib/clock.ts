@@ -2,11 +2,29 @@
 import { signal } from "@preact/signals";
 import { language } from "./words";
 
-/** Milliseconds since the epoch, advancing once a second while the page is visible. */
+/** How far the server's clock is ahead of this device's, in milliseconds. */
+let ahead = 0;
+
+/** Less than this may be the answer's way here: a Date header has whole seconds. */
+const NOTABLE_MS = 2_000;
+
+/** Take over the server's clock from an answer's `Date` header: ages are counted from its times. */
+export function noteServerTime(header: string | null): void {
+  const difference = Date.parse(header ?? "") - Date.now();
+  if (Number.isNaN(difference)) return;
+  ahead = Math.abs(difference) < NOTABLE_MS ? 0 : difference;
+}
+
+/** Milliseconds since the epoch by the server's clock. */
+export function serverNow(): number {
+  return Date.now() + ahead;
+}
+
+/** The server's time, advancing once a second while the page is visible. */
 export const now = signal(Date.now());
 
 const tick = () => {
-  if (!document.hidden) now.value = Date.now();
+  if (!document.hidden) now.value = serverNow();
 };
 setInterval(tick, 1000);
 document.addEventListener("visibilitychange", tick);

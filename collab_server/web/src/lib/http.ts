@@ -1,5 +1,7 @@
 /** Requests to the server: JSON both ways, problem documents (RFC 9457) as errors. */
 
+import { noteServerTime } from "./clock";
+
 const TIMEOUT_MS = 15_000;
 
 /** What went wrong, in the server's words where it had any. */
@@ -37,11 +39,21 @@ export function rememberCsrf(token: string | undefined): void {
   if (token) csrf = token;
 }
 
-export async function request<T>(
-  method: "GET" | "POST" | "DELETE",
-  path: string,
-  body?: unknown,
-): Promise<T> {
+type Method = "GET" | "POST" | "DELETE";
+
+/** Ask the server. Throws Problem. */
+export async function request<T>(method: Method, path: string, body?: unknown): Promise<T> {
+  try {
+    return await once<T>(method, path, body);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.kind !== "csrf") throw error;
+    // A log-in in another window of this browser has changed what writes carry.
+    rememberCsrf((await once<{ csrf: string }>("GET", "/v1/me")).csrf);
+    return once<T>(method, path, body);
+  }
+}
+
+async function once<T>(method: Method, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
@@ -58,6 +70,7 @@ export async function request<T>(
   } catch {
     throw new Problem(0, "unreachable", "");
   }
+  noteServerTime(response.headers.get("Date"));
   const text = await response.text().catch(() => "");
   const data = parse(text);
   if (!response.ok) throw problem(response, data);

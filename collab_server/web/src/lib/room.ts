@@ -10,7 +10,8 @@ import { createEncoder, toUint8Array, writeVarUint } from "lib0/encoding";
 import { writeSyncStep1 } from "y-protocols/sync";
 import { WebsocketProvider } from "y-websocket";
 import { decodeStateVector, Doc } from "yjs";
-import { Problem, asProblem } from "./http";
+import { serverNow } from "./clock";
+import { type Problem, asProblem } from "./http";
 import { forget, keep, restore } from "./keep";
 import { append, type Line, lineId, LONGEST, readLines, type Vector } from "./lines";
 import type { Role, SyncAccess, View } from "./types";
@@ -133,7 +134,7 @@ export class Room {
   /** Put a line into the chat; it is kept on the device until the server has stored it. */
   say(text: string): void {
     const { role, name } = this.#options;
-    const at = new Date().toISOString();
+    const at = new Date(serverNow()).toISOString();
     append(this.doc, { id: lineId(), from: role, name, text: text.slice(0, LONGEST), at });
     this.setTyping(false);
   }

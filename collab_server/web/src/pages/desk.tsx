@@ -5,6 +5,7 @@ import { loadMe } from "../lib/me";
 import type { Me } from "../lib/types";
 import { t } from "../lib/words";
 import { Desk } from "../ui/desk";
+import { useRetry } from "../ui/hooks";
 import { LogIn } from "../ui/login";
 import { ProblemNotice } from "../ui/parts";
 import "../style/agent.css";
@@ -15,21 +16,26 @@ export default function DeskPage() {
   const [attempt, setAttempt] = useState(0);
   const [notice, setNotice] = useState("");
 
+  const entered = (who: Me) => {
+    setProblem(null);
+    setMe(who);
+  };
   useEffect(() => {
     document.title = `${t("desk.title")} · ${t("app.name")}`;
-    setProblem(null);
-    loadMe().then(setMe, (error: unknown) => setProblem(asProblem(error)));
+    loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
   }, [attempt]);
 
+  const again = () => setAttempt(attempt + 1);
+  useRetry(problem, again);
   if (problem) {
     return (
       <main class="agent middle">
-        <ProblemNotice problem={problem} retry={() => setAttempt(attempt + 1)} />
+        <ProblemNotice problem={problem} retry={again} />
       </main>
     );
   }
   if (!me) return <p class="loading">{t("app.loading")}</p>;
-  if (!me.agent) return <LogIn entered={setMe} brand={me.brand?.name} notice={notice} />;
+  if (!me.agent) return <LogIn entered={entered} brand={me.brand?.name} notice={notice} />;
   const out = (said: string) => {
     setNotice(said);
     setMe({ ...me, agent: null });

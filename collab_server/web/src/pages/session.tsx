@@ -6,6 +6,7 @@ import { t } from "../lib/words";
 import { visit } from "../lib/visit";
 import { CardPage } from "../ui/card-page";
 import { problemText } from "../ui/parts";
+import { useRetry } from "../ui/hooks";
 import { AgentSession } from "../ui/agent-session";
 import { UserSession } from "../ui/user-session";
 
@@ -19,12 +20,12 @@ export default function SessionPage({ id = "" }: Record<string, string>) {
     if (left) return;
     let current = true;
     let opened: Room | null = null;
-    setProblem(null);
     visit(id).then(
       (made) => {
         opened = made;
-        if (current) setRoom(made);
-        else made.close();
+        if (!current) return made.close();
+        setProblem(null);
+        setRoom(made);
       },
       (error: unknown) => current && setProblem(asProblem(error)),
     );
@@ -36,8 +37,9 @@ export default function SessionPage({ id = "" }: Record<string, string>) {
   }, [id, left, attempt]);
 
   const again = () => setAttempt(attempt + 1);
+  useRetry(problem, again);
   if (left) return <Left comeBack={() => setLeft(false)} />;
-  if (problem) return <NotOpen problem={problem} again={again} />;
+  if (problem) return <NotOpen session={id} problem={problem} again={again} />;
   if (!room) return <p class="loading">{t("app.loading")}</p>;
   return room.role === "agent" ? (
     <AgentSession room={room} />
@@ -59,8 +61,14 @@ function Left({ comeBack }: { comeBack: () => void }) {
   );
 }
 
+interface NotOpenProps {
+  session: string;
+  problem: Problem;
+  again: () => void;
+}
+
 /** The server would not open the session: over, passed on, never this browser's, or out of reach. */
-function NotOpen({ problem, again }: { problem: Problem; again: () => void }) {
+function NotOpen({ session, problem, again }: NotOpenProps) {
   const ended = problem.status === 410 && problem.why !== "revoked";
   const revoked = problem.status === 409 || problem.why === "revoked";
   if (ended || revoked) {
@@ -75,9 +83,7 @@ function NotOpen({ problem, again }: { problem: Problem; again: () => void }) {
     return (
       <CardPage title={t("app.failed")}>
         <p role="alert">{problemText(problem)}</p>
-        {problem.reference && (
-          <p class="small">{t("app.reference", { reference: problem.reference })}</p>
-        )}
+        <p class="small muted">{t("app.reference", { reference: problem.reference || session })}</p>
         <p>
           <button class="primary" type="button" onClick={again}>
             {t("app.retry")}

@@ -6,6 +6,7 @@ import type { Me } from "../lib/types";
 import { t } from "../lib/words";
 import { CallTraces } from "../ui/call-traces";
 import { Health } from "../ui/health";
+import { useRetry } from "../ui/hooks";
 import { LogIn } from "../ui/login";
 import { Brand, LanguageSwitch, ProblemNotice } from "../ui/parts";
 import "../style/agent.css";
@@ -16,21 +17,26 @@ export default function SetupPage() {
   const [problem, setProblem] = useState<Problem | null>(null);
   const [attempt, setAttempt] = useState(0);
 
+  const entered = (who: Me) => {
+    setProblem(null);
+    setMe(who);
+  };
   useEffect(() => {
     document.title = `${t("setup.title")} · ${t("app.name")}`;
-    setProblem(null);
-    loadMe().then(setMe, (error: unknown) => setProblem(asProblem(error)));
+    loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
   }, [attempt]);
 
+  const again = () => setAttempt(attempt + 1);
+  useRetry(problem, again);
   if (problem) {
     return (
       <main class="agent middle">
-        <ProblemNotice problem={problem} retry={() => setAttempt(attempt + 1)} />
+        <ProblemNotice problem={problem} retry={again} />
       </main>
     );
   }
   if (!me) return <p class="loading">{t("app.loading")}</p>;
-  if (!me.agent) return <LogIn entered={setMe} brand={me.brand?.name} />;
+  if (!me.agent) return <LogIn entered={entered} brand={me.brand?.name} />;
   const out = () => {
     const leave = () => setMe({ ...me, agent: null });
     void logOut().then(leave, leave);

@@ -1,5 +1,7 @@
 /** A page of the caller with one card in its middle. */
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
+import { t } from "../lib/words";
 import { Brand, LanguageSwitch } from "./parts";
 import "../style/user.css";
 
@@ -10,6 +12,9 @@ interface Props {
 }
 
 export function CardPage({ brand, title, children }: Props) {
+  useEffect(() => {
+    document.title = `${title} · ${brand ?? t("app.name")}`;
+  }, [title, brand]);
   return (
     <div class="user page">
       <header class="top">

@@ -1,5 +1,5 @@
 /** The desk's head: Ready, whether alerts can reach the agent, who is logged in. */
-import { alertAgent, alerting, becomeReady, ready, stopReady, wasReady } from "../lib/alerts";
+import { alertAgent, alerting, becomeReady, ready, stopReady } from "../lib/alerts";
 import { logOut } from "../lib/me";
 import type { AgentAccount } from "../lib/types";
 import { type Key, t } from "../lib/words";
@@ -36,7 +36,7 @@ export function DeskTop({ agent, brand, loggedOut }: Props) {
       >
         {t(isReady ? "desk.notReady" : "desk.ready")}
       </button>
-      <p class={`alerts ink-${tone}`} role="status" data-was-ready={wasReady}>
+      <p class={`alerts ink-${tone}`} role="status">
         <Icon name="bell" />
         {t(said)}
       </p>

@@ -9,6 +9,7 @@ import type { AgentAccount, View } from "../lib/types";
 import { deskRoom } from "../lib/visit";
 import { t, tOr } from "../lib/words";
 import { DeskEmpty, DeskTop } from "./desk-top";
+import { useUnread } from "./hooks";
 import { Icon } from "./icons";
 import { Notice } from "./parts";
 import { SessionLists } from "./session-lists";
@@ -149,27 +150,6 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
     if (back) setTurn(turn + 1);
   }, [back]);
   return room?.session === view?.id ? room : null;
-}
-
-/** Lines of the caller that came while the page was in the background. */
-function useUnread(room: Room | null): number {
-  const [count, setCount] = useState(0);
-  const known = useRef(0);
-  const theirs = room?.lines.value.filter((line) => line.from !== room.role).length ?? 0;
-  const synced = room?.synced.value ?? false;
-  useEffect(() => {
-    const seen = () => {
-      if (!document.hidden) setCount(0);
-    };
-    document.addEventListener("visibilitychange", seen);
-    return () => document.removeEventListener("visibilitychange", seen);
-  }, []);
-  useEffect(() => {
-    const more = theirs - known.current;
-    known.current = theirs;
-    if (synced && document.hidden && more > 0) setCount((before) => before + more);
-  }, [theirs, synced]);
-  return count;
 }
 
 /** The open session is no longer new once the page is looked at. */

@@ -1,12 +1,13 @@
 /** The caller's page: a strip with the call's state, one panel, a bar at the bottom. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { showCount } from "../lib/alerts";
 import { copyText, download } from "../lib/copy";
 import { statusOf } from "../lib/state";
 import type { Room } from "../lib/room";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
 import { Chat } from "./chat";
-import { usePassedOn } from "./hooks";
+import { usePassedOn, useUnread } from "./hooks";
 import { Icon } from "./icons";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
 import { Saved } from "./saved";
@@ -35,6 +36,15 @@ export function UserSession({ room, leave }: Props) {
         kept: room.save.value !== "nowhere",
       })
     : { tone: "calm" as const, word: t("state.connecting"), sentence: t("user.connecting") };
+  const unread = useUnread(room);
+  useEffect(() => {
+    showCount(unread, view?.brand.name ?? t("app.name"));
+  }, [unread, view?.brand.name]);
+  const main = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // The button that led here is gone: keyboard and screen reader go on at the session.
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+  }, []);
   const fault = room.link.value === "offline" && !view ? room.fault.value : null;
 
   return (
@@ -48,7 +58,7 @@ export function UserSession({ room, leave }: Props) {
         )}
         <LanguageSwitch />
       </header>
-      <main class="session-main">
+      <main class="session-main" ref={main} tabIndex={-1}>
         {!(ended && !alone) && (
           <>
             <h1 class="hidden">{t("join.title")}</h1>

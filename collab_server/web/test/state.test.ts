@@ -1,0 +1,119 @@
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import type { Situation } from "../src/lib/state";
+import type { Presence, View } from "../src/lib/types";
+
+let statusOf: typeof import("../src/lib/state").statusOf;
+
+beforeAll(async () => {
+  vi.stubGlobal("document", { documentElement: {}, hidden: false, addEventListener: () => {} });
+  vi.stubGlobal("navigator", { languages: ["en"] });
+  ({ statusOf } = await import("../src/lib/state"));
+});
+
+const here: Presence = { connected: true, since: "2026-11-23T12:00:00Z", joined: true };
+const never: Presence = { connected: false, since: null, joined: false };
+
+function situation(changes: Partial<View>, more: Partial<Situation> = {}): Situation {
+  const view: View = {
+    id: "s",
+    state: "active",
+    reason: null,
+    type: "chat",
+    initiator: "user",
+    user: { uri: "sip:+31205550142@example.org" },
+    agent: { uri: "sip:wang@example.org" },
+    queue: "support",
+    position: null,
+    held: false,
+    created: "2026-11-23T12:00:00Z",
+    since: "2026-11-23T12:00:00Z",
+    ended: null,
+    presence: { user: here, agent: here },
+    word: "lotus 12",
+    brand: { name: "Acme" },
+    panels: ["chat"],
+    ...changes,
+  };
+  return { role: "user", view, link: "online", gone: null, kept: true, before: null, ...more };
+}
+
+const said = (...given: Parameters<typeof situation>) => {
+  const status = statusOf(situation(...given));
+  return [status.tone, status.word, status.sentence];
+};
+
+describe("the caller reads", () => {
+  test("the place in line, no minutes, and that the page may be left", () => {
+    expect(said({ state: "queued", agent: null, position: 3 })).toEqual([
+      "calm",
+      "Waiting",
+      "You are in line for an agent. Place in line: 3. You may leave this page; your call stays.",
+    ]);
+  });
+  test("who is there and what is shared", () => {
+    expect(said({})).toEqual(["live", "Connected", "You and wang are here. Shared: messages."]);
+  });
+  test("that the agent's page is away", () => {
+    const away = { ...here, connected: false };
+    expect(said({ presence: { user: here, agent: away } })[2]).toContain("not on this page");
+  });
+  test("that hold does not stop typing, whoever is there", () => {
+    expect(said({ held: true })).toEqual(["hold", "On hold", "You can keep typing."]);
+  });
+  test("both names after a transfer", () => {
+    expect(said({ agent: { uri: "sip:li@example.org" } }, { before: "wang" })[2]).toBe(
+      "wang → li, nothing is lost.",
+    );
+  });
+  test("that nothing is lost while nobody serves the call", () => {
+    expect(said({ state: "suspended", agent: null })[2]).toContain("Nothing is lost.");
+  });
+  test("that the call goes on without the network", () => {
+    expect(said({}, { link: "offline" })).toEqual([
+      "hold",
+      "Offline",
+      "Your phone call continues. Saved on this device.",
+    ]);
+  });
+  test("the truth when the device keeps nothing", () => {
+    expect(said({}, { link: "offline", kept: false })[2]).toContain("Keep this page open");
+  });
+  test("the end rather than the network", () => {
+    expect(said({ state: "ended", reason: "hangup" }, { link: "offline" })).toEqual([
+      "calm",
+      "Ended",
+      "The phone call has ended.",
+    ]);
+  });
+  test("a plain end for a reason the page does not know", () => {
+    expect(said({ state: "ended", reason: "weather" })[2]).toContain("cannot go on here");
+  });
+});
+
+describe("the agent reads", () => {
+  test("how far the invitation got until the caller is there", () => {
+    const waiting = { state: "inviting" as const, presence: { user: never, agent: here } };
+    const invitation = (state: "sent" | "failed") => ({
+      ...waiting,
+      invitation: { user: { state }, agent: { state: "joined" as const } },
+    });
+    expect(said(invitation("sent"), { role: "agent" })[2]).toContain("has not opened it yet");
+    expect(said(invitation("failed"), { role: "agent" })[0]).toBe("danger");
+  });
+  test("since when the caller is away", () => {
+    const since = new Date(Date.now() - 40_500).toISOString();
+    const user = { connected: false, since, joined: true };
+    expect(said({ presence: { user, agent: here } }, { role: "agent" })).toEqual([
+      "hold",
+      "Away",
+      "Caller away 0:40.",
+    ]);
+  });
+  test("who has the session now, when it was passed on", () => {
+    const passed = said(
+      { agent: { uri: "sip:li@example.org" } },
+      { role: "agent", gone: "transferred", before: "wang" },
+    );
+    expect(passed[2]).toContain("wang → li");
+  });
+});
