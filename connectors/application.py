@@ -354,7 +354,9 @@ class Application:
             self._mark(self._create(event.leg, now), mark, now)
         if (call := self._anchors.get(event.leg)) is None:
             return
-        if call.served:
+        if event.lost:
+            cause = "lost"
+        elif call.served:
             cause = "hangup"
         elif call.gave_up == "timeout":
             cause = "queue_timeout"

@@ -71,6 +71,8 @@ class LegDown:
     leg: LegId
     cause: str = ""
     """The PBX's word for why (``16 Normal Clearing``)."""
+    lost: bool = False
+    """Nobody hung up: the PBX ended it because it shuts down."""
 
 
 @dataclass(frozen=True, slots=True)

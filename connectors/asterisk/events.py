@@ -38,6 +38,9 @@ from connectors.model import LegRole, LegUp, PbxEvent
 
 Decoded = Iterable[PbxEvent]
 
+SHUTTING_DOWN = "4"
+"""`Cause` of the SoftHangupRequest that SIGTERM and ``core stop now`` send each channel: here it
+is no hang-up cause but AST_SOFTHANGUP_SHUTDOWN (channel.h)."""
 LEGS_LIMIT = 20_000
 """Channels kept by name; Asterisk's own ceiling is far below. The oldest goes first."""
 
@@ -56,6 +59,8 @@ class Decoder:
         """Channel name to leg."""
         self._hanging_up: set[str] = set()
         """Legs whose end asked to hang up, or was told to."""
+        self._swept: set[str] = set()
+        """Legs that Asterisk ends because it shuts down."""
         self._out_of_queue: set[str] = set()
         """Legs whose leaving of their queue is reported already."""
 
@@ -77,6 +82,7 @@ class Decoder:
         for leg in legs:
             self._remember(leg)
         self._hanging_up &= self._legs.keys()
+        self._swept &= self._legs.keys()
         self._out_of_queue &= self._legs.keys()
 
     # --- which channel an event is about
@@ -105,6 +111,7 @@ class Decoder:
         if gone is not None and self._ids.get(gone.name) == leg:
             del self._ids[gone.name]
         self._hanging_up.discard(leg)
+        self._swept.discard(leg)
         self._out_of_queue.discard(leg)
 
     def _refusal(self, frame: Frame, error: ForgedError) -> Decoded:
@@ -142,16 +149,21 @@ class Decoder:
         return (up,)
 
     def hangup_asked(self, frame: Frame) -> Decoded:
-        self._hanging_up.add(self._leg(frame))
-        if len(self._hanging_up) > LEGS_LIMIT:
-            self._hanging_up.clear()
+        leg = self._leg(frame)
+        asked = self._hanging_up
+        if frame.event == "SoftHangupRequest" and last(frame, "Cause") == SHUTTING_DOWN:
+            asked = self._swept
+        asked.add(leg)
+        if len(asked) > LEGS_LIMIT:
+            asked.clear()
         return ()
 
     def hung_up(self, frame: Frame) -> Decoded:
         leg = self._leg(frame)
-        self._forget(leg)
         cause = f"{last(frame, 'Cause')} {last(frame, 'Cause-txt')}".strip()
-        return (model.LegDown(leg, cause),)
+        lost = leg in self._swept
+        self._forget(leg)
+        return (model.LegDown(leg, "Asterisk is shutting down" if lost else cause, lost),)
 
     def hold(self, frame: Frame) -> Decoded:
         return (model.LegHeld(self._leg(frame), held=True),)
@@ -223,6 +235,8 @@ class Decoder:
         if len(self._out_of_queue) > LEGS_LIMIT:
             self._out_of_queue.clear()
         outcome = "abandoned" if leg in self._hanging_up else "timeout"
+        if leg in self._swept:
+            outcome = "left"
         return (model.Unqueued(leg, last(frame, "Queue"), outcome),)  # type: ignore[arg-type]
 
     def agent_called(self, frame: Frame) -> Decoded:

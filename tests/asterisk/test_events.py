@@ -62,6 +62,23 @@ def test_giving_up_and_timing_out_are_told_apart(name: str, outcome: str) -> Non
     assert [e.outcome for e in left] == [outcome], "once, and with its reason"
 
 
+def test_whom_a_shutdown_ends_has_neither_given_up_nor_hung_up() -> None:
+    """The order of a SIGTERM on Asterisk 22 with a caller in a queue."""
+    waiting = channel("PJSIP/caller-00000000", CALLER)
+    events = decode(
+        event("Newchannel", "call", *waiting)
+        + event("SoftHangupRequest", "call", *waiting, "Cause: 4")
+        + event("QueueCallerAbandon", "agent", *waiting, "Queue: support", "Position: 1",
+                "OriginalPosition: 1", "HoldTime: 3")
+        + event("SoftHangupRequest", "call", *waiting, "Cause: 16")
+        + event("Hangup", "call", *waiting, "Cause: 0", "Cause-txt: Unknown")
+    )  # fmt: skip
+    assert events[1:] == [
+        Unqueued(CALLER, "support", "left"),
+        LegDown(CALLER, "Asterisk is shutting down", lost=True),
+    ]
+
+
 def test_a_local_member_is_offered_by_its_local_channel_and_paired_with_its_other_half() -> None:
     events = decode(stream("queue_local_member"))
     one, two, phone = "1795417060.1", "1795417060.2", "1795417060.3"

@@ -72,6 +72,14 @@ def test_no_answer_then_the_next_agent(world: World) -> None:
     assert "sip:1002@pbx.example.org serves the call on PJSIP/1002-a2" in texts
 
 
+def test_calls_that_a_shutdown_ends_are_lost(world: World) -> None:
+    world.queue_call().caller("c2").mark("c2").queue("c2")
+    world(Unqueued("c2", "support"), LegDown("c2", "shutting down", lost=True))
+    world(LegDown("a", "shutting down", lost=True), LegDown("c", "shutting down", lost=True))
+    assert [world.latest[leg].cause for leg in ("c", "c2")] == ["lost", "lost"]
+    assert world.traces["c"][-1].text == "lost (shutting down)"
+
+
 def test_a_local_member_is_the_phone_that_answered(world: World) -> None:
     member = "Local/1001@agents/n"
     world.members(member).caller().mark().queue().local()
