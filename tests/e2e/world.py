@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from connectors.demo.ami import Ami
+    from connectors.demo.ami import Ami, Event
     from connectors.demo.asterisk import Asterisk
     from connectors.demo.phones import Call, Phone, Phones
 
@@ -287,6 +287,25 @@ class Watcher:
         )
         return time.time()
 
+    async def in_bridge_with(self, call: Placed, endpoint: str, within: float = WITHIN) -> float:
+        """Wait until a telephone shares a bridge with the caller; the time it was seen."""
+        inside: dict[str, str] = {}
+
+        def together(message: Event) -> bool:
+            if message.get("Event") == "BridgeEnter":
+                inside[message["Channel"]] = message["BridgeUniqueid"]
+            elif message.get("Event") == "BridgeLeave":
+                left = inside.get(message["Channel"]) == message["BridgeUniqueid"]
+                inside.pop(message["Channel"] if left else "", None)
+            return any(
+                bridge == inside.get(call.channel)
+                for channel, bridge in inside.items()
+                if channel.startswith(f"PJSIP/{endpoint}-")
+            )
+
+        await self.ami.wait(together, within, call.since)
+        return time.time()
+
     async def gone(self, call: Placed, within: float = WITHIN) -> None:
         """Wait until the caller's channel is gone."""
         await self.ami.wait(
@@ -302,10 +321,11 @@ class Watcher:
         )
         assert answer["Response"] == "Success", answer
 
-    async def restart(self, tandem: Tandem) -> None:
+    async def restart(self, tandem: Tandem, *, kill: bool = False) -> None:
         """Restart Asterisk; on return we and the connector see it again."""
         said = len(tandem.connector.lines)
-        await tandem.pbx.restart()
+        await (tandem.pbx.kill() if kill else tandem.pbx.stop())
+        await tandem.pbx.start()
         await self.ami.close()
         self.ami = tandem.pbx.ami("lab")
         await self.ami.connect()
