@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import People
-from tests.browser.world import Agent, PhoneCall, new_call, running
+from tests.browser.world import PASSWORD, Agent, PhoneCall, new_call, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,3 +251,22 @@ def test_a_dropped_network_is_said_and_mended(
     expect(caller.locator(".strip")).to_contain_text("Connected")
     say(caller, "again")
     expect(desk.locator(".line-text")).to_have_text("again")
+
+
+def test_a_log_in_in_another_window_of_the_same_browser_breaks_nothing(
+    people: People, agent: Agent, call: PhoneCall
+) -> None:
+    call.answer(agent)
+    caller = people.caller(call)
+    desk = caller.context.new_page()
+    desk.goto("/desk")
+    desk.locator("[name=username]").fill(agent.name)
+    desk.locator("[name=password]").fill(PASSWORD)
+    desk.locator("[name=password]").press("Enter")
+    desk.locator("#message").wait_for()
+    caller.get_by_role("button", name="Stop sharing").click()
+    caller.get_by_role("button", name="Come back").click()
+    say(caller, "both sides in one browser")
+    expect(desk.locator(".line-theirs .line-text")).to_have_text("both sides in one browser")
+    caller.reload()
+    expect(caller.locator(".line-mine .line-text")).to_have_text("both sides in one browser")
