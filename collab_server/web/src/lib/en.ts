@@ -204,6 +204,7 @@ export const en = {
   "desk.all": "All sessions",
   "desk.details": "Details",
   "desk.place": "Place {position}",
+  "desk.dock": "Narrow window",
   "desk.open": "Open",
   "desk.age": "Age",
 

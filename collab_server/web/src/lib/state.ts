@@ -1,7 +1,7 @@
 /** What the strip over a session says, for each role: one word, one sentence, one colour. */
 import { since } from "./clock";
 import { personName } from "./people";
-import type { Gone, LinkState } from "./room";
+import type { Gone, LinkState } from "./sync-link";
 import type { Role, View } from "./types";
 import { t, tOr } from "./words";
 

@@ -203,6 +203,7 @@ export const zh: Record<Key, string> = {
   "desk.all": "全部会话",
   "desk.details": "详情",
   "desk.place": "第 {position} 位",
+  "desk.dock": "窄窗口",
   "desk.open": "打开",
   "desk.age": "时长",
 

@@ -12,7 +12,7 @@ export function AgentSession({ room }: { room: Room }) {
   const view = room.view.value;
   const [details, setDetails] = useState(() => innerWidth >= 1000);
   useEffect(() => {
-    if (view?.agent && room.gone.value === null) room.rename(personName(view.agent));
+    if (view?.agent && room.socket.gone.value === null) room.rename(personName(view.agent));
   }, [view?.agent?.uri]);
   useEffect(() => {
     document.title = view ? `${personName(view.user)} · ${t("app.name")}` : t("app.name");
@@ -33,18 +33,22 @@ export function AgentSession({ room }: { room: Room }) {
               details={details}
               toggleDetails={() => setDetails(!details)}
             />
-            {details && <Side view={view} gone={room.gone.value} history={null} />}
+            {details && <Side view={view} gone={room.socket.gone.value} history={null} />}
           </>
         ) : (
           <main class="workspace">
-            {room.gone.value ? (
+            {room.socket.gone.value ? (
               <div class="empty">
                 <h1>
-                  {t(room.gone.value === "transferred" ? "join.revoked.title" : "join.ended.title")}
+                  {t(
+                    room.socket.gone.value === "transferred"
+                      ? "join.revoked.title"
+                      : "join.ended.title",
+                  )}
                 </h1>
               </div>
-            ) : room.fault.value ? (
-              <ProblemNotice problem={room.fault.value} retry={room.wake} />
+            ) : room.socket.fault.value ? (
+              <ProblemNotice problem={room.socket.fault.value} retry={room.socket.wake} />
             ) : (
               <p class="loading">{t("app.loading")}</p>
             )}

@@ -40,7 +40,9 @@ export function Chat({ room, view, closed }: Props) {
           </button>
         )}
         {lines.length === 0 && (
-          <p class="chat-empty">{t(closed && !room.synced.value ? "chat.gone" : "chat.empty")}</p>
+          <p class="chat-empty">
+            {t(closed && !room.socket.synced.value ? "chat.gone" : "chat.empty")}
+          </p>
         )}
         <ol>
           {shown.map((line, index) => (
@@ -137,7 +139,7 @@ function Arrivals({ room, view }: { room: Room; view: View | null }) {
   const known = useRef<Set<string> | null>(null);
   const [words, setWords] = useState("");
   const lines = room.lines.value;
-  const synced = room.synced.value;
+  const synced = room.socket.synced.value;
   useEffect(() => {
     if (!synced) return;
     const before = known.current;

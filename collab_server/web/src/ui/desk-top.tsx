@@ -12,6 +12,11 @@ const ALERTS: Record<string, Key> = {
   page: "desk.alertsPage",
 };
 
+/** A narrow window to stand beside a CRM or a softphone. */
+function openDock(): void {
+  window.open("/desk?dock", "tandem-dock", `popup,width=360,height=${screen.availHeight}`);
+}
+
 interface Props {
   agent: AgentAccount;
   brand: string | undefined;
@@ -41,6 +46,15 @@ export function DeskTop({ agent, brand, loggedOut }: Props) {
         {t(said)}
       </p>
       <span class="grow" />
+      {agent.admin && (
+        <a class="button quiet desk-wider" href="/setup" target="_blank" rel="noopener">
+          {t("setup.title")}
+        </a>
+      )}
+      <button class="quiet desk-wider" type="button" onClick={openDock}>
+        <Icon name="side" />
+        {t("desk.dock")}
+      </button>
       <span class="desk-who">{agent.name}</span>
       <LanguageSwitch />
       <button class="quiet" type="button" onClick={leave}>

@@ -115,7 +115,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
         {view && details && (
           <Side
             view={view}
-            gone={room?.gone.value ?? null}
+            gone={room?.socket.gone.value ?? null}
             history={history}
             admin={agent.admin}
             done={() => open(null)}
@@ -145,7 +145,7 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
     return () => made.close();
   }, [wanted, turn]);
   // Back from another agent: the old room is over for good, a new one is not.
-  const back = room?.gone.value === "transferred" && mine && view?.state !== "ended";
+  const back = room?.socket.gone.value === "transferred" && mine && view?.state !== "ended";
   useEffect(() => {
     if (back) setTurn(turn + 1);
   }, [back]);

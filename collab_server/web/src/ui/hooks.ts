@@ -32,7 +32,7 @@ export function useUnread(room: Room | null): number {
   const [count, setCount] = useState(0);
   const known = useRef(0);
   const theirs = room?.lines.value.filter((line) => line.from !== room.role).length ?? 0;
-  const synced = room?.synced.value ?? false;
+  const synced = room?.socket.synced.value ?? false;
   useEffect(() => {
     const seen = () => {
       if (!document.hidden) setCount(0);

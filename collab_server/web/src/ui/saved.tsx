@@ -13,7 +13,7 @@ const SHOWN: Record<string, [IconName, Key, string]> = {
 
 export function Saved({ room }: { room: Room }) {
   const save = room.save.value;
-  const state = save === "saved" && room.link.value !== "online" ? "offline" : save;
+  const state = save === "saved" && room.socket.state.value !== "online" ? "offline" : save;
   const [icon, key, tone] = SHOWN[state] ?? (SHOWN["saved"] as [IconName, Key, string]);
   return (
     <p class={`saved ink-${tone}`} data-save={state}>

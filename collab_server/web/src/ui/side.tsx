@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { shortTime, since } from "../lib/clock";
 import { personName } from "../lib/people";
-import type { Gone } from "../lib/room";
+import type { Gone } from "../lib/sync-link";
 import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EndSession } from "./end-session";

@@ -21,7 +21,7 @@ interface Props {
 
 export function UserSession({ room, leave }: Props) {
   const view = room.view.value;
-  const gone = room.gone.value;
+  const gone = room.socket.gone.value;
   const before = usePassedOn(view);
   const [alone, setAlone] = useState(false);
   const ended = view?.state === "ended" || gone !== null;
@@ -32,7 +32,7 @@ export function UserSession({ room, leave }: Props) {
         view,
         gone,
         before,
-        link: room.link.value,
+        link: room.socket.state.value,
         kept: room.save.value !== "nowhere",
       })
     : { tone: "calm" as const, word: t("state.connecting"), sentence: t("user.connecting") };
@@ -45,7 +45,7 @@ export function UserSession({ room, leave }: Props) {
     // The button that led here is gone: keyboard and screen reader go on at the session.
     if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
   }, []);
-  const fault = room.link.value === "offline" && !view ? room.fault.value : null;
+  const fault = room.socket.state.value === "offline" && !view ? room.socket.fault.value : null;
 
   return (
     <div class="user page session">
@@ -66,7 +66,7 @@ export function UserSession({ room, leave }: Props) {
           </>
         )}
         <Said status={status} />
-        {fault && <ProblemNotice problem={fault} retry={room.wake} />}
+        {fault && <ProblemNotice problem={fault} retry={room.socket.wake} />}
         <div class="panel">
           {ended && !alone ? (
             <Ended
@@ -131,7 +131,7 @@ function Ended({ room, view, sentence, alone }: EndedProps) {
             <Icon name="save" />
             {t("user.copy")}
           </button>
-          {room.gone.value === null && (
+          {room.socket.gone.value === null && (
             <button type="button" onClick={alone}>
               {t("user.finish")}
             </button>

@@ -24,14 +24,14 @@ interface Props {
 
 export function Workspace({ view, room, details, toggleDetails, back }: Props) {
   const before = usePassedOn(view);
-  const gone = room?.gone.value ?? null;
+  const gone = room?.socket.gone.value ?? null;
   const closed = gone !== null;
   const status = statusOf({
     role: "agent",
     view,
     gone,
     before,
-    link: room ? room.link.value : "online",
+    link: room ? room.socket.state.value : "online",
     kept: room?.save.value !== "nowhere",
   });
   return (
