@@ -64,6 +64,7 @@ def create_app(
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
+    app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
     for part in (sessions, joining, calls, pbx, people, health, pages):
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)

@@ -72,6 +72,8 @@ class Housekeeper:
                 self.round()
             except (SQLAlchemyError, BusyError) as error:
                 log.error("housekeeping: %s", " ".join(str(error).split())[:500])
+            except Exception:  # our own mistake in one round must not end all that come after it
+                log.exception("housekeeping: this round is given up")
             if not alarm.wait(clock, ROUND):
                 return
 

@@ -8,6 +8,7 @@ steps and is unfair; on PostgreSQL an advisory lock gives the same order.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -90,7 +91,8 @@ class Database:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.clock = clock
-        options: dict[str, Any] = {"pool_size": POOL, "max_overflow": 4}
+        # Rows hold join links and people's addresses, and an error's text goes into the log.
+        options: dict[str, Any] = {"pool_size": POOL, "max_overflow": 4, "hide_parameters": True}
         if self.sqlite:
             options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT / 1_000}
         else:
@@ -113,9 +115,7 @@ class Database:
 
         Raises BusyError when it does not get its turn.
         """
-        if not self._turn.acquire(timeout=WRITER_TIMEOUT):
-            raise BusyError(f"no turn to write within {WRITER_TIMEOUT:g} s")
-        try:
+        with self._my_turn():
             # Without autoflush a transaction writes each row once, at its end; what must be there
             # earlier is flushed by hand.
             with Session(self._writing, expire_on_commit=False, autoflush=False) as session:
@@ -127,12 +127,22 @@ class Database:
                 session.commit()
             for effect in work._after:
                 effect()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=WRITER_TIMEOUT):
+            raise BusyError(f"no turn to write within {WRITER_TIMEOUT:g} s")
+        try:
+            yield
         finally:
             self._turn.release()
 
     def probe(self) -> None:
-        """Raise unless the database takes a write (which is rolled back)."""
-        with self._writing.connect() as connection:
+        """Raise unless the database takes a write (which is rolled back).
+
+        Raises BusyError when it does not get its turn, like every writer.
+        """
+        with self._my_turn(), self._writing.connect() as connection:
             if self.sqlite:
                 version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
                 connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
@@ -172,6 +182,11 @@ def _check_file(path: Path) -> None:
             head = file.read(16)
         if head and head != b"SQLite format 3\0":
             raise DatabaseError(f"server.database: {path} is not an SQLite database")
+        return
+    with contextlib.suppress(OSError):  # the probe that follows says what is wrong
+        # Conversations are nobody's business but the server's; SQLite gives its other files the
+        # same rights.
+        path.touch(0o600)
 
 
 def _tame_sqlite(engine: Engine) -> None:

@@ -237,3 +237,8 @@ def test_answers_are_as_described(server: Server) -> None:
         checker.check(method, address, answer)
     statuses = {status for _, status in checker.seen}
     assert statuses >= {200, 201, 204, 401, 403, 404, 409, 410, 422}
+
+
+def test_an_address_with_two_slashes_leads_nowhere_else(server: Server) -> None:
+    answer = server.api.get("/v1//sessions")
+    assert (answer.status_code, answer.headers.get("Location")) == (404, None)

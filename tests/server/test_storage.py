@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server import housekeeping
 from collab_server.db.engine import Database
@@ -155,3 +156,49 @@ def test_the_housekeeper_wakes_when_grace_ends(start: Callable[..., Server]) -> 
         assert closed.wait(10)
     finally:
         server.housekeeper.stop()
+
+
+def test_a_mistake_of_ours_does_not_end_the_housekeeping(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[threading.Event] = [threading.Event(), threading.Event()]
+    left = iter(rounds)
+
+    def fail() -> None:
+        next(left).set()
+        server.services.alarm.set(server.clock())
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(server.housekeeper, "round", fail)
+    server.housekeeper.start()
+    try:
+        assert all(one.wait(10) for one in rounds)
+    finally:
+        server.housekeeper.stop()
+
+
+@pytest.mark.skipif(bool(POSTGRES), reason="SQLite's file")
+def test_a_new_database_is_for_the_servers_user_only(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/tandem.db")
+    database.check()
+    migrate(database)
+    assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
+    database.close()
+
+
+def test_a_failed_statement_tells_no_link_and_no_name(server: Server) -> None:
+    with pytest.raises(SQLAlchemyError) as failed, server.database.write() as work:
+        work.db.execute(insert(CollabSession).values(id="x", user_uri="sip:secret@example.org"))
+    assert "secret" not in str(failed.value)
+
+
+@pytest.mark.skipif(bool(POSTGRES), reason="SQLite has one writer")
+def test_a_look_at_readiness_waits_for_its_turn_like_every_writer(server: Server) -> None:
+    answers: list[int] = []
+    asking = threading.Thread(target=lambda: answers.append(server.api.get("/readyz").status_code))
+    with server.database.write():
+        asking.start()
+        asking.join(0.2)
+        assert answers == []
+    asking.join(10)
+    assert answers == [200]
