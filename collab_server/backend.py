@@ -66,7 +66,7 @@ class DatabaseBackend:
             if session is None or guest is None:
                 return _refusal(410, "the session is no longer kept", "gone")
             try:
-                access.check_open(session, guest)
+                access.check_open(session, guest, self._services.clock())
             except Gone as gone:
                 revoked = gone.members.get("why") == "revoked"
                 return _refusal(409 if revoked else 410, gone.detail, "gone")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, select
 
 from collab_server import uris
@@ -31,9 +32,12 @@ MAX_LOGINS = 20
 HASHING_AT_ONCE = 2
 """Argon2 takes 64 MiB and a core for some 50 ms each time."""
 WAIT_TO_HASH = 5.0
+LOGINS_AT_ONCE = 8
+"""Log-ins under way, hashing or waiting for it: they must never take every thread there is."""
 
 _hasher = PasswordHasher()
 _hashing = threading.BoundedSemaphore(HASHING_AT_ONCE)
+_under_way = threading.BoundedSemaphore(LOGINS_AT_ONCE)
 _decoy: list[str] = []
 
 
@@ -92,19 +96,27 @@ def check_password(db: Session, name: str, password: str) -> Agent:
     Raises WrongPassword, and Unavailable when too many try at once.
     """
     agent = db.scalar(select(Agent).where(Agent.name == name))
-    if not _hashing.acquire(timeout=WAIT_TO_HASH):
-        raise Unavailable("too many log-ins at once")
-    try:
+    with _taken(_under_way, 0), _taken(_hashing, WAIT_TO_HASH):
         if not _decoy:
             _decoy.append(_hasher.hash(secrets.token_hex(16)))
-        _hasher.verify(agent.password if agent else _decoy[0], password)
-    except (VerifyMismatchError, VerificationError, InvalidHashError):
-        raise WrongPassword from None
-    finally:
-        _hashing.release()
+        try:
+            _hasher.verify(agent.password if agent else _decoy[0], password)
+        except (VerificationError, InvalidHashError):
+            raise WrongPassword from None
     if agent is None:
         raise WrongPassword
     return agent
+
+
+@contextmanager
+def _taken(places: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
+    """Hold one of the places. Raises Unavailable when none is free within `wait` seconds."""
+    if not places.acquire(blocking=wait > 0, timeout=wait or None):
+        raise Unavailable("too many log-ins at once", retry_after=1)
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def log_in(work: Work, agent: Agent) -> LoggedIn:

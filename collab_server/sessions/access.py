@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from collab_server.db.models import CollabSession, Participant
 from collab_server.http.auth import Desk, Guest
+from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.problems import Forbidden, Gone, NotFound
 from collab_server.sessions.states import State
@@ -29,16 +30,22 @@ def load(db: Session, session_id: str) -> CollabSession:
     return session
 
 
-def check_open(session: CollabSession, guest: Participant) -> None:
+def check_open(session: CollabSession, guest: Participant, now: float) -> None:
     """Raise Gone when a participant's time in a session is over.
 
-    An agent who lost it to another is out at once, the last agent when `grace` is over; the user
-    may go on alone until the session is deleted.
+    An agent who lost it to another is out at once, the last agent when `grace` is over, whether or
+    not the housekeeper has come by; the user may go on alone until the session is deleted.
     """
     if guest.revoked is not None:
         raise Gone("the session went to another agent", why="revoked")
-    if session.state == State.ENDED and guest.role == "agent" and session.grace_until is None:
+    if session.state == State.ENDED and guest.role == "agent" and now >= (session.grace_until or 0):
         raise Gone("the session has ended", why="ended")
+
+
+def check_kept(db: Session, guest: Guest) -> None:
+    """Raise Gone when an agent's cookie is worth nothing because the session went to another."""
+    if db.get_one(Participant, guest.participant).revoked is not None:
+        raise Gone("the session went to another agent", why="revoked")
 
 
 def agent_place(db: Session, session: CollabSession, desk: Desk) -> Participant | None:
@@ -63,7 +70,7 @@ def enter(
     refused: Gone | None = None
     for place in places:
         try:
-            check_open(session, place)
+            check_open(session, place, services().clock())
         except Gone as gone:
             refused = gone
         else:
@@ -94,7 +101,7 @@ def reader(db: Session, session: CollabSession, callers: Sequence[Caller]) -> se
             return {"user"} if session.agent_uri == caller.uri else set()
         if isinstance(caller, Guest) and place is not None:
             try:
-                check_open(session, place)
+                check_open(session, place, services().clock())
             except Gone as gone:
                 refused = gone
             else:

@@ -122,9 +122,9 @@ def show(session_id: str) -> Response:
     problems=(401, 403, 404, 422),
 )
 def events(session_id: str) -> Response:
-    query = bodies.parse_query(schemas.EventQuery, request.args)
     with services().database.read() as db:
         callers = auth.callers(db, session_id)
+        query = bodies.parse_query(schemas.EventQuery, request.args)
         session = access.load(db, session_id)
         access.reader(db, session, callers)
         if not any(isinstance(caller, Client | Desk) for caller in callers):
@@ -216,7 +216,7 @@ def invite(session_id: str) -> tuple[Response, int]:
     body=schemas.NoteBody,
     answers={200: schemas.WrapUp},
     auth=_ANYBODY,
-    problems=(401, 403, 404, 422),
+    problems=(401, 403, 404, 410, 422),
 )
 def note(session_id: str) -> Response:
     auth.require_somebody()
@@ -231,6 +231,7 @@ def note(session_id: str) -> Response:
             by = f"agent {desk.uri}"
         guest = next((c for c in callers if isinstance(c, Guest) and c.role == "agent"), None)
         if by is None and guest is not None:  # who came by a join link wraps up as well
+            access.check_kept(work.db, guest)
             by = f"agent {guest.uri}"
         if by is None:
             raise Forbidden("the note is its agent's")

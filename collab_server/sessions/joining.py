@@ -14,7 +14,7 @@ from collab_server.http.throttle import Throttle, address_key
 from collab_server.problems import Gone, LinkInvalid
 from collab_server.sessions import invitations, schemas, service
 from collab_server.sessions.history import trace
-from collab_server.sessions.links import SYNC_SECONDS
+from collab_server.sessions.links import SYNC_SECONDS, LinkError
 from collab_server.sessions.views import Views
 from collab_server.times import iso
 
@@ -38,23 +38,17 @@ THROTTLE = "tandem.join-throttle"
     problems=(401, 403, 410, 413, 415, 422, 429),
 )
 def join() -> Response:
-    auth.check_origin()
-    throttle, address = _throttle()
-    throttle.check(address)
-    asked = bodies.read(schemas.JoinBody)
     tandem = services()
+    token = _token()
     try:
         with tandem.write() as work:
-            session, guest, cookie = invitations.exchange(tandem, work, asked.token)
+            session, guest, cookie = invitations.exchange(tandem, work, token)
             call = work.db.get(Call, session.call) if session.call else None
             trace(work, call, "browser", f"{guest.role} opened the join link")
             service.join(work, session, guest, "join link")
             answer = jsonify(joined(session, guest))
-    except LinkInvalid:
-        throttle.count(address)
-        raise
     except Gone as gone:
-        _help_the_browser_that_used_it(gone, asked.token)
+        _help_the_browser_that_used_it(gone, token)
         raise
     cookies.set_guest(answer, session.id, guest.role, cookie)
     return answer
@@ -68,20 +62,14 @@ def join() -> Response:
     problems=(401, 403, 410, 413, 415, 422, 429),
 )
 def look() -> Response:
-    auth.check_origin()
-    throttle, address = _throttle()
-    throttle.check(address)
-    asked = bodies.read(schemas.JoinBody)
     tandem = services()
+    token = _token()
     try:
         with tandem.database.read() as db:
-            link, session, _ = invitations.look(tandem, db, asked.token)
+            link, session, _ = invitations.look(tandem, db, token)
             view = Views(tandem, db, [session]).view(session, "user")
-    except LinkInvalid:
-        throttle.count(address)
-        raise
     except Gone as gone:
-        _help_the_browser_that_used_it(gone, asked.token)
+        _help_the_browser_that_used_it(gone, token)
         raise
     shown = {key: view[key] for key in ("type", "word", "brand", "agent")}
     return jsonify(shown | {"role": link.role})
@@ -105,10 +93,22 @@ def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:
     }
 
 
-def _throttle() -> tuple[Throttle, str]:
-    proxies: Proxies = current_app.extensions[PROXIES]
-    throttle: Throttle = current_app.extensions[THROTTLE]
-    return throttle, address_key(proxies.client(request))
+def _token() -> str:
+    """The join link's token, signed here. Raises CsrfRefused, LinkInvalid and TooMany.
+
+    Only what is no link of ours counts as guessing, and is refused before the database is asked: a
+    guesser neither takes the writer's turn nor shuts out others who come from the same address.
+    """
+    auth.check_origin()
+    token = bodies.read(schemas.JoinBody).token
+    try:
+        services().signer.read_join(token)
+    except LinkError:
+        proxies: Proxies = current_app.extensions[PROXIES]
+        throttle: Throttle = current_app.extensions[THROTTLE]
+        throttle.hit(address_key(proxies.client(request)))
+        raise LinkInvalid("the join link is incomplete or was not made by this server") from None
+    return token
 
 
 def _help_the_browser_that_used_it(gone: Gone, token: str) -> None:

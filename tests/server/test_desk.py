@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -290,3 +291,15 @@ def test_an_agent_has_a_bounded_number_of_log_ins(server: Server) -> None:
         with server.database.write() as work:
             agents.log_in(work, agent)
     assert first.get("/v1/desk").status_code == 401
+
+
+def test_many_log_ins_at_once_leave_threads_for_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add_agent("wang", WANG)
+    monkeypatch.setattr(agents, "_under_way", threading.BoundedSemaphore(1))
+    with agents._taken(agents._under_way, 0):
+        answer = server.browser().post("/v1/login", {"username": "wang", "password": "x"})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    body = {"username": "wang", "password": "correct horse"}
+    assert server.browser().post("/v1/login", body).status_code == 200

@@ -97,14 +97,20 @@ def test_a_link_grows_too_old(server: Server) -> None:
     assert (answer.status_code, json_of(answer)["why"]) == (410, "expired")
 
 
-def test_guessing_is_slowed_down(server: Server) -> None:
+def test_guessing_is_slowed_down_and_shuts_nobody_out(server: Server) -> None:
     link = server.establish()["user"]["join_url"]
     browser = server.browser()
     statuses = [browser.post("/v1/join", {"token": f"guess{n}"}).status_code for n in range(21)]
     assert statuses == [401] * 20 + [429]
-    refused = browser.post("/v1/join", {"token": token_of(link)})
+    refused = browser.post("/v1/join/look", {"token": "guess"})
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert server.browser().open(link), "who has a link comes in from the same address"
+
+
+def test_a_guess_does_not_take_the_writers_turn(server: Server) -> None:
+    with server.services.write():
+        assert server.browser().post("/v1/join", {"token": "guess"}).status_code == 401
 
 
 def test_behind_a_trusted_proxy_one_guesser_does_not_stop_the_others(
@@ -257,3 +263,30 @@ def test_grace_survives_a_restart(start: Callable[..., Server]) -> None:
     assert after.hub.closed == [(session["id"], "agent", None, 4410)]
     after.housekeeper.round()
     assert len(after.hub.closed) == 1
+
+
+def test_an_agent_who_came_by_a_link_loses_the_note_with_the_session(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    session = server.session_of("1.1")
+    browser = server.browser()
+    browser.open(session["agent"]["join_url"])
+    server.connector.report("1.1", "active", agent_uri=LI)
+    answer = browser.post(f"/v1/sessions/{session['id']}/note", {"note": "x"})
+    assert (answer.status_code, json_of(answer)["why"]) == (410, "revoked")
+
+
+def test_grace_ends_on_time_whatever_becomes_of_the_housekeeper(
+    start: Callable[..., Server],
+) -> None:
+    server = start(grace=30)
+    session = server.establish()
+    browser = server.browser()
+    token = browser.open(session["agent"]["join_url"])["sync"]["token"]
+    path = f"/v1/sessions/{session['id']}"
+    server.api.post(f"{path}/end", {})
+    server.clock.turn(29)
+    assert browser.post(f"{path}/token", {}).status_code == 200
+    server.clock.turn(1)
+    assert browser.post(f"{path}/token", {}).status_code == 410
+    assert browser.get(path).status_code == 410
+    assert server.backend.authorize_sync(session["id"], token).status == 410
