@@ -113,11 +113,7 @@ class ServerSettings(BaseModel):
             raise ValueError('expected an address such as "https://tandem.example.org"')
         if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
             raise ValueError("must be scheme, host and port only: the server answers at the root")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        port = parts.port
-        if port is None or port == {"http": 80, "https": 443}[parts.scheme]:
-            return f"{parts.scheme}://{host}"  # as browsers write an origin
-        return f"{parts.scheme}://{host}:{port}"
+        return _origin(value)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -198,7 +194,7 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """The server's address as browsers reach it, without a slash at the end."""
-        return self.server.url or f"http://{self.server.listen}"
+        return self.server.url or _origin(f"http://{self.server.listen}")
 
     @property
     def secure(self) -> bool:
@@ -221,6 +217,17 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what `load` hands over counts: it has read file and environment itself."""
         return (init_settings,)
+
+
+def _origin(address: str) -> str:
+    """Write an address as browsers write an origin: no port where it is the scheme's own."""
+    parts = urlsplit(address)
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name
+    port = parts.port
+    if port is None or port == {"http": 80, "https": 443}[parts.scheme]:
+        return f"{parts.scheme}://{host}"
+    return f"{parts.scheme}://{host}:{port}"
 
 
 SECRETS = ("server.secret", "server.api_keys.*", "server.sites.*.key", "pbx.*.key")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
@@ -15,6 +15,9 @@ from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.problems import NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 bp = Blueprint("calls", __name__, url_prefix="/v1/calls")
 
@@ -40,7 +43,12 @@ class CallQuery(BaseModel):
     problems=(401, 403, 422),
 )
 def index() -> Response:
-    query = bodies.parse_query(CallQuery, request.args)
+    with services().database.read() as db:
+        auth.require_api_or_admin(db)
+        return jsonify(_page(db, bodies.parse_query(CallQuery, request.args)))
+
+
+def _page(db: Session, query: CallQuery) -> dict[str, Any]:
     wanted = select(Call)
     if query.pbx is not None:
         wanted = wanted.where(Call.pbx == query.pbx)
@@ -53,11 +61,9 @@ def index() -> Response:
             or_(Call.first_seen < at, and_(Call.first_seen == at, Call.id < int(number)))
         )
     wanted = wanted.order_by(Call.first_seen.desc(), Call.id.desc()).limit(query.limit + 1)
-    with services().database.read() as db:
-        auth.require_api_or_admin(db)
-        found = list(db.scalars(wanted))
-        page = found[: query.limit]
-        items = lookup.show(db, page)
+    found = list(db.scalars(wanted))
+    page = found[: query.limit]
+    items = lookup.show(db, page)
     following = None
     if len(found) > query.limit:
         values: dict[str, Any] = query.model_dump(exclude_none=True, exclude={"all"})
@@ -65,7 +71,7 @@ def index() -> Response:
         if query.all:
             values["all"] = 1
         following = f"/v1/calls?{urlencode(values)}"
-    return jsonify({"items": items, "next": following})
+    return {"items": items, "next": following}
 
 
 @bp.get("/<pbx>/<path:call_id>/trace")

@@ -45,6 +45,7 @@ def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
     """Apply a report of a PBX's connector."""
     outcome = Outcome()
     known = _known(work, pbx, report.calls)
+    _hold_sessions(work, known.values())
     listed: set[int] = set()
     for reported in report.calls:
         call = _find(known, reported)
@@ -80,15 +81,25 @@ def _known(work: Work, pbx: str, reported: Iterable[ReportedCall]) -> dict[str, 
     """The calls these reports may be about, by id and by alias."""
     known: dict[str, Call] = {}
     for ids in _chunks(name for call in reported for name in (call.id, *call.aliases)):
+        for call in work.db.scalars(select(Call).where(Call.pbx == pbx, Call.call_id.in_(ids))):
+            known[call.call_id] = call
+    # Most reports are about a call that is known by its id and has no other: no need to look.
+    others = [call for call in reported if call.aliases or call.id not in known]
+    for ids in _chunks(name for call in others for name in (call.id, *call.aliases)):
         by_alias = (
             select(CallAlias.alias, Call)
             .join(Call, Call.id == CallAlias.call)
             .where(CallAlias.pbx == pbx, CallAlias.alias.in_(ids))
         )
-        known |= {row.alias: row.Call for row in work.db.execute(by_alias)}
-        for call in work.db.scalars(select(Call).where(Call.pbx == pbx, Call.call_id.in_(ids))):
-            known[call.call_id] = call
+        for row in work.db.execute(by_alias):
+            known.setdefault(row.alias, row.Call)
     return known
+
+
+def _hold_sessions(work: Work, calls: Iterable[Call]) -> None:
+    """Read the sessions of these calls at once, rather than one by one."""
+    for ids in _chunks(call.session_id for call in calls if call.session_id is not None):
+        work.hold(*work.db.scalars(select(CollabSession).where(CollabSession.id.in_(ids))))
 
 
 def _find(known: dict[str, Call], reported: ReportedCall) -> Call | None:
@@ -242,9 +253,9 @@ def _end_unlisted(services: Services, work: Work, pbx: str, epoch: int, listed: 
     standing = select(Call).where(
         Call.pbx == pbx, Call.ended.is_(None), Call.epoch.is_not(None), Call.epoch <= epoch
     )
-    for call in work.db.scalars(standing).all():
-        if call.id in listed:
-            continue
+    unlisted = [call for call in work.db.scalars(standing).all() if call.id not in listed]
+    _hold_sessions(work, unlisted)
+    for call in unlisted:
         call.state, call.cause, call.ended, call.since = "ended", "lost", work.now, work.now
         trace(work, call, "end", "not on the PBX any more when the connector looked again: lost")
         session = work.db.get(CollabSession, call.session_id) if call.session_id else None

@@ -8,6 +8,7 @@ is, a call without a usable type or address, and the trace says so.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -26,6 +27,14 @@ def _clean(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
+def _of_our_days(at: datetime) -> datetime:
+    """Refuse what UTC may not hold: one such time would fail every list that it stands in."""
+    if not 1970 <= at.year <= 9_000:
+        raise ValueError("expected a time of our days")
+    return at
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_of_our_days)]
 Clean = Annotated[str, AfterValidator(_clean)]
 CallId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
 Counter = Annotated[int, Field(ge=0, le=_BIG, strict=True)]
@@ -39,7 +48,7 @@ class TraceEntry(_Report):
     """A line of the call's trace, numbered within the call."""
 
     n: Counter
-    at: AwareDatetime
+    at: Time
     stage: Literal["wire", "mark", "queue", "agent", "outbox", "message", "end"]
     text: Clean
     stopped: bool = False
@@ -60,7 +69,7 @@ class ReportedCall(_Report):
     position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     held: bool = False
     cause: Clean | None = None
-    since: AwareDatetime | None = None
+    since: Time | None = None
     aliases: Annotated[tuple[CallId, ...], Field(max_length=64)] = ()
     trace: Annotated[tuple[TraceEntry, ...], Field(max_length=1_000)] = ()
 

@@ -54,9 +54,12 @@ def parse(model: type[Model], body: bytes) -> Model:
 
 
 def parse_query(model: type[Model], values: Mapping[str, str]) -> Model:
-    """Query parameters as `model`. Raises Invalid."""
+    """Query parameters as `model`; one without a value (``?state=``) asks for nothing.
+
+    Raises Invalid.
+    """
     try:
-        return model.model_validate(dict(values))
+        return model.model_validate({name: value for name, value in values.items() if value})
     except ValidationError as error:
         raise invalid(error) from None
 

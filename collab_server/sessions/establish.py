@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -32,7 +33,8 @@ def establish(
         return _establish(services, work, client, asked)
     if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
         raise Invalid(f"Idempotency-Key: 1 to {MAX_KEY} printable characters", "Idempotency-Key")
-    body = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+    shape = json.dumps(asked.model_dump(mode="json"), sort_keys=True)
+    body = hashlib.sha256(shape.encode()).hexdigest()
     before = work.db.get(IdempotencyKey, (client, key))
     if before is not None:
         if before.body != body:

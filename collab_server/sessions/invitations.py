@@ -36,6 +36,8 @@ LINK_SECONDS = 24 * 3600
 """How long a join link may be opened, if nothing revokes it before."""
 MESSAGE_SECONDS = 300
 """How long a message to a terminal is worth sending."""
+MAX_AT_ONCE = 200
+"""Messages given up in one transaction; the next round follows at once."""
 MAX_TEXT = 700
 """Bytes of a message: a line of AMI holds 1,022, and base64 makes four bytes of three."""
 
@@ -205,7 +207,7 @@ def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
     work.db.execute(
         update(Command)
         .where(Command.participant.in_(ids), Command.status == "open")
-        .values(status="dropped", finished=work.now, detail=why)
+        .values(status="dropped", finished=work.now, detail=why, args={})
     )
 
 
@@ -240,6 +242,7 @@ def result(work: Work, pbx: str, command_id: str, status: str, detail: str) -> b
     if command is None or command.pbx != pbx or command.status not in ("open", "expired"):
         return False
     command.status, command.detail, command.finished = status, detail[:500], work.now
+    command.args = {}  # a link that went out is kept nowhere
     guest = work.db.get(Participant, command.participant) if command.participant else None
     call = work.db.get(Call, command.call) if command.call else None
     said = {"done": "sent", "failed": "failed", "unknown": "unknown"}[status]
@@ -259,10 +262,13 @@ def result(work: Work, pbx: str, command_id: str, status: str, detail: str) -> b
 def expire_commands(work: Work) -> float | None:
     """Give up commands nobody took in time; says when the next one expires."""
     for command in work.db.scalars(
-        select(Command).where(Command.status == "open", Command.expires <= work.now)
+        select(Command)
+        .where(Command.status == "open", Command.expires <= work.now)
+        .limit(MAX_AT_ONCE)
     ).all():
         command.status, command.finished = "expired", work.now
         command.detail = "the connector did not take it in time"
+        command.args = {}
         guest = work.db.get(Participant, command.participant) if command.participant else None
         if guest is not None and guest.invitation == "pending":
             guest.invitation, guest.detail = "failed", command.detail

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from collab_server.db.models import Agent, CollabSession, Login
+from collab_server.db.models import CollabSession
 from collab_server.sessions.states import WAITING
 from collab_server.sessions.views import Views
 
@@ -27,7 +25,7 @@ def prepare(services: Services, work: Work) -> None:
     found = [work.db.get(CollabSession, session_id) for session_id in work.touched]
     sessions = [session for session in found if session is not None]
     views = Views(services, work.db, sessions, work.places)
-    desks = _desks(work) if any(work.touched.values()) else []
+    desks = set(services.watched_logins().values()) if any(work.touched.values()) else ()
     for session in sessions:
         shown: Shown = {
             "user": views.view(session, "user"),
@@ -59,9 +57,3 @@ def _telling(
             services.hub.desk_push(uri, message)
 
     return tell
-
-
-def _desks(work: Work) -> list[str]:
-    """Agents who are logged in somewhere."""
-    logged_in = select(Agent.uri).join(Login, Login.agent_id == Agent.id)
-    return list(work.db.scalars(logged_in.where(Login.expires > work.now).distinct()))

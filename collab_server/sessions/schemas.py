@@ -77,9 +77,9 @@ class NewSession(Body):
     @classmethod
     def _bounded(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         try:
-            size = len(json.dumps(value, ensure_ascii=False).encode())
-        except (RecursionError, UnicodeEncodeError):
-            raise ValueError("too deep, or not Unicode") from None
+            size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+        except (RecursionError, ValueError):
+            raise ValueError("too deep, not Unicode, or a number that JSON has not") from None
         if size > MAX_ATTRIBUTES:
             raise ValueError(f"may have {MAX_ATTRIBUTES} bytes as JSON, has {size}")
         return value
@@ -158,7 +158,7 @@ class EventQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    after: Annotated[int, Field(ge=0, le=2**31)] = 0
+    after: Annotated[int, Field(ge=0, lt=2**31)] = 0
     limit: Annotated[int, Field(ge=1, le=500)] = 200
 
 

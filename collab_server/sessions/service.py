@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 TYPES = ("form", "cobrowse", "chat", "whiteboard", "files", "screen", "video")
 """Collaboration types; anything else leaves a call an ordinary one."""
 
+MAX_AT_ONCE = 200
+"""Sessions whose grace ends in one transaction; the next round follows at once."""
+
 
 def create(
     work: Work,
@@ -57,16 +60,16 @@ def create(
         events=0,
     )
     work.db.add(session)
-    work.db.flush()
     work.hold(session)
-    work.places[session.id] = []
-    take(work, session, "user", user_uri)
     if call is not None:
         call.session_id = session.id
         call.stopped_stage = call.stopped_reason = None
     record(work, session, "state", cause, new=State.REQUESTED.value)
     trace(work, call, "server", f"session {session.id} made ({type}): {cause}")
     work.touch(session.id, everyone=True)
+    work.db.flush()
+    work.places[session.id] = []
+    take(work, session, "user", user_uri)
     return session
 
 
@@ -175,13 +178,13 @@ def end(
     session.ended = work.now
     session.position = None
     session.held = False
-    invitations.withdraw_all(work, session)
     trace(work, call, "end", f"session ended: {reason}")
     if session.agent_uri is not None:
         session.grace_until = work.now + services.settings.server.grace
         services.alarm.set(session.grace_until)
     elif call is not None:
         stop(work, call, *_why_no_agent(session, reason))
+    invitations.withdraw_all(work, session)
 
 
 def _why_no_agent(session: CollabSession, reason: Reason) -> tuple[str, str]:
@@ -198,7 +201,7 @@ def _why_no_agent(session: CollabSession, reason: Reason) -> tuple[str, str]:
 def close_grace(services: Services, work: Work) -> float | None:
     """End the agents' access to sessions whose grace is over; says when the next one's is."""
     due = select(CollabSession).where(CollabSession.grace_until <= work.now)
-    for session in work.db.scalars(due).all():
+    for session in work.db.scalars(due.limit(MAX_AT_ONCE)).all():
         session.grace_until = None
         record(work, session, "closed", "grace is over", old=session.agent_uri)
         work.touch(session.id)

@@ -50,6 +50,27 @@ class Views:
         elif calls:
             for call in db.scalars(select(Call).where(Call.id.in_(calls))):
                 self._calls[call.id] = call
+        self._links: dict[int, Invitation] | None = None
+        self._aliases: dict[int, list[str]] = defaultdict(list)
+
+    def _open_links(self) -> dict[int, Invitation]:
+        """The open join link of each participant, and the calls' aliases, when first asked for."""
+        if self._links is None:
+            open_links = (
+                select(Invitation)
+                .where(
+                    Invitation.session_id.in_(list(self._people)),
+                    Invitation.used.is_(None),
+                    Invitation.revoked.is_(None),
+                    Invitation.expires > self._services.clock(),
+                )
+                .order_by(Invitation.created)
+            )
+            self._links = {link.participant: link for link in self._db.scalars(open_links)}
+            named = select(CallAlias).where(CallAlias.call.in_(self._calls))
+            for row in self._db.scalars(named.order_by(CallAlias.alias)):
+                self._aliases[row.call].append(row.alias)
+        return self._links
 
     def participant(self, session: CollabSession, role: Role) -> Participant | None:
         """Who holds a role in a session now."""
@@ -99,41 +120,39 @@ class Views:
     ) -> dict[str, Any]:
         """The session as the API's contract has it; join URLs only of the roles in `links`."""
         roles = set(links)
+        found = self._open_links()
         call = self._calls.get(session.call) if session.call is not None else None
         agent = None
         if session.agent_uri:
-            agent = {"uri": session.agent_uri, "join_url": self._join_url(session, "agent", roles)}
+            link = self._join_url(session, "agent", roles, found)
+            agent = {"uri": session.agent_uri, "join_url": link}
         return {
             "id": session.id,
             "state": session.state,
             "reason": session.reason,
             "type": session.type,
             "initiator": session.initiator,
-            "user": {"uri": session.user_uri, "join_url": self._join_url(session, "user", roles)},
+            "user": {
+                "uri": session.user_uri,
+                "join_url": self._join_url(session, "user", roles, found),
+            },
             "agent": agent,
-            "call": self._call(call) if call else None,
+            "call": {"pbx": call.pbx, "id": call.call_id, "aliases": self._aliases[call.id]}
+            if call
+            else None,
             "created": iso(session.created),
             "attributes": session.attributes,
         }
 
-    def _call(self, call: Call) -> dict[str, Any]:
-        return {"pbx": call.pbx, "id": call.call_id, "aliases": aliases(self._db, call)}
-
-    def _join_url(self, session: CollabSession, role: Role, roles: set[Role]) -> str | None:
+    def _join_url(
+        self,
+        session: CollabSession,
+        role: Role,
+        roles: set[Role],
+        links: Mapping[int, Invitation],
+    ) -> str | None:
         person = self.participant(session, role)
-        if role not in roles or person is None:
-            return None
-        link = self._db.scalar(
-            select(Invitation)
-            .where(
-                Invitation.participant == person.id,
-                Invitation.used.is_(None),
-                Invitation.revoked.is_(None),
-                Invitation.expires > self._services.clock(),
-            )
-            .order_by(Invitation.created.desc())
-            .limit(1)
-        )
+        link = links.get(person.id) if person is not None and role in roles else None
         return join_url(self._services, link) if link else None
 
 
@@ -142,15 +161,6 @@ def join_url(services: Services, link: Invitation) -> str:
     role: Role = "user" if link.role == "user" else "agent"
     token = services.signer.join_token(link.id, link.session_id, role, link.uri)
     return f"{services.settings.url}/join#{token}"
-
-
-def aliases(db: Session, call: Call) -> list[str]:
-    """The other ids of a call."""
-    return list(
-        db.scalars(
-            select(CallAlias.alias).where(CallAlias.call == call.id).order_by(CallAlias.alias)
-        )
-    )
 
 
 def wrap_up(session: CollabSession) -> dict[str, Any] | None:

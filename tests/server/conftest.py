@@ -20,7 +20,7 @@ from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.people import agents
-from collab_server.realtime.backend import Role
+from collab_server.realtime.backend import DeskGrant, Role
 from collab_server.realtime.hub import Present
 from collab_server.services import Services
 from collab_server.settings import Settings
@@ -119,6 +119,8 @@ class Server:
         browser = self.browser()
         answer = browser.post("/v1/login", {"username": name, "password": "correct horse"})
         assert answer.status_code == 200, answer.text
+        cookies = "; ".join(h.split(";")[0] for h in answer.headers.getlist("Set-Cookie"))
+        assert isinstance(self.backend.authorize_desk(cookies, URL), DeskGrant)  # its socket
         return browser
 
     def establish(self, **fields: Any) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import event, select
 
+from collab_server.db.models import Command
 from tests.server.conftest import ALICE, LI, WANG, Connector, Server, json_of
 
 
@@ -411,3 +413,36 @@ def test_a_body_over_the_limit_is_refused(server: Server) -> None:
     )
     assert answer.status_code == 413
     assert answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_cannot_be_shown_is_refused_and_nothing_is_kept(
+    server: Server, at: str
+) -> None:
+    line = {"n": 1, "at": at, "stage": "wire", "text": "x"}
+    for fields, field in (({"since": at}, "since"), ({"trace": [line]}, "trace.0.at")):
+        answer = server.connector.send(server.connector.call("1.1", "queued", **fields))
+        assert (answer.status_code, json_of(answer)["field"]) == (422, f"calls.0.{field}")
+    assert json_of(server.api.get("/v1/calls"))["items"] == []
+
+
+def test_a_large_snapshot_of_known_calls_is_read_in_few_statements(server: Server) -> None:
+    calls = [server.connector.call(f"1.{n}", "active", agent_uri=WANG) for n in range(50)]
+    server.connector.send(*calls)
+    statements: list[str] = []
+
+    @event.listens_for(server.database.engine, "before_cursor_execute")
+    def _count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    assert server.connector.send(*calls, snapshot=True).status_code == 200
+    assert len(statements) < 20
+
+
+def test_a_link_that_went_out_is_kept_nowhere(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    [command] = server.hub.commands
+    done = {"id": command["id"], "status": "done", "detail": ""}
+    assert server.connector.send(results=[done]).status_code == 200
+    with server.database.read() as db:
+        assert db.scalars(select(Command.args)).all() == [{}]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.server.conftest import ALICE, API, LI, WANG, Keyed, Server, json_of
 
@@ -162,12 +163,31 @@ def test_attributes_hold_any_unicode(server: Server) -> None:
     assert server.session(session["id"])["attributes"] == attributes
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_json_has_not_is_refused(server: Server, number: str) -> None:
+    body = (
+        f'{{"type":"form","user_uri":"{ALICE}","agent_uri":"{WANG}","attributes":{{"x":{number}}}}}'
+    )
+    headers = API | {"Content-Type": "application/json"}
+    answer = server.api.client.post("/v1/sessions", data=body, headers=headers)
+    assert (answer.status_code, json_of(answer)["field"]) == (422, "attributes")
+
+
 def test_the_same_idempotency_key_gives_the_same_answer(server: Server) -> None:
     first = server.api.post("/v1/sessions", BODY, **{"Idempotency-Key": "k-1"})
     again = server.api.post("/v1/sessions", BODY, **{"Idempotency-Key": "k-1"})
     assert (first.status_code, again.status_code) == (201, 201)
     assert json_of(first) == json_of(again)
     assert len(json_of(server.api.get("/v1/sessions"))["items"]) == 1
+
+
+def test_the_order_of_a_bodys_members_makes_no_other_body(server: Server) -> None:
+    body = {"type": "form", "user_uri": ALICE, "agent_uri": WANG}
+    key = {"Idempotency-Key": "k"}
+    first = server.api.post("/v1/sessions", body | {"attributes": {"a": 1, "b": [2]}}, **key)
+    again = server.api.post("/v1/sessions", body | {"attributes": {"b": [2], "a": 1}}, **key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert json_of(first)["id"] == json_of(again)["id"]
 
 
 def test_an_idempotency_key_with_another_body_is_refused(server: Server) -> None:
@@ -386,3 +406,33 @@ def test_a_key_opens_its_own_addresses_only(
     )
     assert answer.status_code == 403
     assert json_of(answer)["type"] == "urn:tandem:problem:forbidden"
+
+
+def test_a_parameter_without_a_value_asks_for_nothing(server: Server) -> None:
+    session = server.establish()
+    found = json_of(server.api.get("/v1/sessions?state=&agent_uri=&user_uri=&call_id="))
+    assert [one["id"] for one in found["items"]] == [session["id"]]
+    assert json_of(server.api.get("/v1/calls?pbx=")) == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize("path", ["/v1/calls?limit=x", "/v1/sessions/x/events?limit=x"])
+def test_nobody_learns_of_parameters_without_a_key(server: Server, path: str) -> None:
+    assert server.api.client.get(path).status_code == 401
+
+
+def test_a_long_list_takes_no_more_statements_than_a_short_one(server: Server) -> None:
+    statements: list[str] = []
+
+    @event.listens_for(server.database.engine, "before_cursor_execute")
+    def _count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    def asked(number: int) -> int:
+        for n in range(number):
+            server.connector.report(f"{number}.{n}", "active", agent_uri=WANG, aliases=[f"a{n}"])
+        statements.clear()
+        items = json_of(server.api.get("/v1/sessions?limit=100"))["items"]
+        assert all(item["user"]["join_url"] and item["agent"]["join_url"] for item in items)
+        return len(statements)
+
+    assert asked(2) == asked(20)

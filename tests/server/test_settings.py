@@ -236,3 +236,8 @@ def test_the_url_is_kept_as_browsers_write_an_origin(
     tmp_path: Path, given: str, origin: str
 ) -> None:
     assert read(tmp_path, changed(f'url = "{given}"')).url == origin
+
+
+def test_the_address_is_written_as_browsers_write_an_origin(tmp_path: Path) -> None:
+    assert read(tmp_path, TANDEM_SERVER__LISTEN="127.0.0.1:80").url == "http://127.0.0.1"
+    assert read(tmp_path, TANDEM_SERVER__LISTEN="[::1]:8080").url == "http://[::1]:8080"
