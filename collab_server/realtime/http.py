@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +51,20 @@ TITLES = {
 }
 
 
+_KINDS = {413: "urn:tandem:problem:too-large", 503: "urn:tandem:problem:unavailable"}
+"""What Flask calls the same problems."""
+
+_REPORTS = re.compile(r"/v1/pbx/[^/]+/reports")
+"""Only these bodies may be large."""
+
+
 class HttpSide:
     """ASGI application for the `http` scope around a WSGI application."""
 
     def __init__(self, app: WSGIApplication, threads: int, limits: Limits) -> None:
         self._limits = limits
         self._waiting = 0
+        self._held = 0
 
         def with_stderr(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             environ["wsgi.errors"] = sys.stderr
@@ -73,40 +82,66 @@ class HttpSide:
         if is_realtime(scope["path"]):
             await self._refuse(send, 426, "This is a web socket.")
             return
-        if self._waiting >= self._limits.http_waiting:
-            await self._refuse(send, 503, "The server is busy. Try again in a moment.")
-            return
-        self._waiting += 1
-        try:
-            await self._answer(scope, receive, send)
-        finally:
-            self._waiting -= 1
-
-    async def _answer(self, scope: Message, receive: Receive, send: Send) -> None:
         # 'X_Forwarded_For' and 'X-Forwarded-For' become one name in WSGI: only the latter counts.
         headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-        scope = {**scope, "headers": headers}
         limit = self._limits.http_body
+        if not _REPORTS.fullmatch(scope["path"]):
+            limit = min(limit, self._limits.http_small_body)
         declared = next((value for name, value in headers if name == b"content-length"), b"0")
         if not declared.isdigit() or int(declared) > limit:
             await self._refuse(send, 413, f"The body exceeds {limit} bytes.")
             return
+        body = bytearray()
         try:
-            async with asyncio.timeout(self._limits.http_body_time):
-                body = await _read_body(receive, limit)
-        except TimeoutError:
-            await self._refuse(send, 408, "The body did not come in time.")
+            refused = await self._read(receive, body, limit)
+            if refused is None:
+                await self._answer({**scope, "headers": headers}, body, send)
+            else:
+                await self._refuse(send, *refused)
+        except _DisconnectedError:
             return
-        if body is None:
-            await self._refuse(send, 413, f"The body exceeds {limit} bytes.")
+        finally:
+            self._held -= len(body)
+
+    async def _answer(self, scope: Message, body: bytearray, send: Send) -> None:
+        # Only whole requests are counted: whoever is slow with a body takes nobody's place.
+        if self._waiting >= self._limits.http_waiting:
+            await self._refuse(send, 503, "The server is busy. Try again in a moment.")
             return
         outgoing = _Outgoing(send, self._limits.http_response_buffer)
-        await self._wsgi(scope, _Once(body), outgoing)  # type: ignore[arg-type]
-        async with asyncio.timeout(self._limits.http_send_time):
-            await outgoing.flush()
+        self._waiting += 1
+        try:
+            await self._wsgi(scope, _Once(bytes(body)), outgoing)  # type: ignore[arg-type]
+            async with asyncio.timeout(self._limits.http_send_time):
+                await outgoing.flush()
+        finally:
+            self._waiting -= 1
+
+    async def _read(self, receive: Receive, body: bytearray, limit: int) -> tuple[int, str] | None:
+        """Read a whole body into `body`, which counts among those held; or say why not.
+
+        Raises _DisconnectedError: half a body is none.
+        """
+        try:
+            async with asyncio.timeout(self._limits.http_body_time):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _DisconnectedError
+                    part = message.get("body", b"")
+                    if len(body) + len(part) > limit:
+                        return 413, f"The body exceeds {limit} bytes."
+                    if self._held + len(part) > self._limits.http_bodies:
+                        return 503, "The server is busy. Try again in a moment."
+                    body += part
+                    self._held += len(part)
+                    if not message.get("more_body", False):
+                        return None
+        except TimeoutError:
+            return 408, "The body did not come in time."
 
     async def _refuse(self, send: Send, status: int, detail: str) -> None:
-        body = problem(status, TITLES[status], detail)
+        body = problem(status, TITLES[status], detail, _KINDS.get(status, "about:blank"))
         headers = [
             (b"content-type", b"application/problem+json"),
             (b"content-length", str(len(body)).encode()),
@@ -120,6 +155,10 @@ class HttpSide:
             headers.append((b"retry-after", b"1"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+class _DisconnectedError(Exception):
+    """The client went away before its body was whole."""
 
 
 class _Once:
@@ -152,17 +191,3 @@ class _Outgoing:
         kept, self._kept = self._kept, []
         for message in kept:
             await self._send(message)
-
-
-async def _read_body(receive: Receive, limit: int) -> bytes | None:
-    """Read a whole body; None when it is larger than the limit."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return bytes(body)
-        body += message.get("body", b"")
-        if len(body) > limit:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)

@@ -97,6 +97,11 @@ class Limits:
     http_head: int = 64 * KIB
     http_head_time: float = 20.0
     http_body: int = 4 * MIB
+    """Of a connector's report."""
+    http_small_body: int = 256 * KIB
+    """Of anything else. Flask takes less, and says so better."""
+    http_bodies: int = 128 * MIB
+    """Of all requests together, whoever sends them; above it, 503."""
     http_body_time: float = 60.0
     http_response_buffer: int = 64 * MIB
     http_send_time: float = 120.0

@@ -23,7 +23,7 @@ from .test_push import link
 from .test_sync import user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .conftest import StartPort
     from .fake import RunningPort
@@ -38,6 +38,14 @@ def ask(
     found = response.status, dict(response.getheaders()), response.read()
     connection.close()
     return found
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Nothing tells when the port has read something."""
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.005)
 
 
 # -- what it is built on --------------------------------------------------------------------------
@@ -72,6 +80,48 @@ def test_a_body_above_the_bound_is_413(start: StartPort) -> None:
     assert json.loads(body)["detail"] == "The body exceeds 1000 bytes."
     assert ask(port, "POST", "/", iter([b"x" * 600] * 2))[0] == 413
     assert ask(port, "POST", "/", b"x" * 1000)[0] == 200
+
+
+def test_only_a_report_may_be_large(start: StartPort) -> None:
+    port = start(limits=Limits(http_body=2000, http_small_body=1000))
+    assert ask(port, "POST", "/v1/pbx/hq/reports", b"x" * 2000)[0] == 200
+    status, _, body = ask(port, "POST", "/v1/pbx/hq/reports/more", b"x" * 1001)
+    assert (status, json.loads(body)["type"]) == (413, "urn:tandem:problem:too-large")
+
+
+def test_the_bodies_of_all_requests_together_are_bounded(start: StartPort) -> None:
+    port = start(limits=Limits(http_body=1000, http_bodies=2500))
+    head = {"Host": "t", "Content-Length": "1000"}
+    slow = [connect(port) for _ in range(3)]
+    for connection in slow[:2]:
+        connection.sendall(request("/", head, "POST") + b"x" * 999)
+    wait_until(lambda: port.port._http._held == 1998)
+    slow[2].sendall(request("/", head, "POST") + b"x" * 600)
+    assert "503" in read_head(slow[2]).splitlines()[0]
+    slow[0].sendall(b"x")
+    assert "200" in read_head(slow[0]).splitlines()[0]
+    assert ask(port, "POST", "/", b"x" * 1000)[0] == 200, "what was held is free again"
+    for connection in slow:
+        connection.close()
+    wait_until(lambda: port.port._http._held == 0)
+
+
+def test_half_a_body_is_none(start: StartPort) -> None:
+    port = start()
+    asked: list[str] = []
+
+    def remembers(environ: Any, begin: Any) -> Iterable[bytes]:
+        asked.append(environ["PATH_INFO"])
+        return hello(environ, begin)
+
+    port.port._http._wsgi.app = remembers
+    cut = connect(port)
+    cut.sendall(request("/cut", {"Host": "t", "Content-Length": "10"}, "POST") + b"{}")
+    wait_until(lambda: port.port._http._held == 2)
+    cut.close()
+    wait_until(lambda: port.port._http._held == 0)
+    assert ask(port, "GET", "/whole")[0] == 200
+    assert asked == ["/whole"]
 
 
 def test_a_slow_body_holds_no_thread(start: StartPort) -> None:
@@ -122,6 +172,17 @@ def test_more_requests_than_can_wait_are_503(start: StartPort) -> None:
     release.set()
     for connection in held:
         assert "200" in read_head(connection).splitlines()[0]
+        connection.close()
+
+
+def test_slow_bodies_take_nobodys_place(start: StartPort) -> None:
+    port = start(limits=Limits(http_waiting=2))
+    slow = [connect(port) for _ in range(4)]
+    for connection in slow:
+        connection.sendall(request("/", {"Host": "t", "Content-Length": "10"}, "POST") + b"x")
+    wait_until(lambda: port.port._http._held == 4)
+    assert ask(port, "GET", "/")[0] == 200
+    for connection in slow:
         connection.close()
 
 
