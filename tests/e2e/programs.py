@@ -62,9 +62,9 @@ class Program:
         )
         self._reader = asyncio.create_task(self._read(self._process))
 
-    async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for one that does not heed it."""
-        await self._end(signal.SIGTERM)
+    async def stop(self) -> int | None:
+        """SIGTERM, and SIGKILL for one that does not heed it; gives its exit status."""
+        return await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
         """SIGKILL: it has no time for anything."""
@@ -87,10 +87,10 @@ class Program:
         """Its last lines."""
         return "\n".join(list(self.lines)[-15:])
 
-    async def _end(self, number: signal.Signals) -> None:
+    async def _end(self, number: signal.Signals) -> int | None:
         process, self._process = self._process, None
         if process is None or self._reader is None:
-            return
+            return None
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, number)
@@ -100,6 +100,7 @@ class Program:
             process.kill()
             await process.wait()
         await self._reader
+        return process.returncode
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
