@@ -24,6 +24,9 @@ const STAGES = [
   "end",
 ];
 
+/** Stages without a line of their own when all goes well, or when there is no queue. */
+const OPTIONAL = new Set(["queue", "outbox"]);
+
 interface Props {
   /** "pbx/id" */
   call: string;
@@ -100,7 +103,7 @@ function Way({ trace }: { trace: Trace }) {
   });
   return (
     <ol class="way">
-      {STAGES.filter((stage) => stage !== "queue" || reached.has("queue")).map((stage) => {
+      {STAGES.filter((stage) => reached.has(stage) || !OPTIONAL.has(stage)).map((stage) => {
         const item = reached.get(stage);
         const stop = trace.stopped?.stage === stage;
         return (
