@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server.db.engine import BusyError
@@ -148,18 +148,20 @@ class Housekeeper:
             self._services.hub.close_session(session_id, "agent", uri, 4401)
 
     def _expire_unopened(self) -> None:
-        """End sessions without a call that nobody has opened while their links were good."""
+        """End sessions that nobody has opened while their links were good, and no call will end."""
         services = self._services
         with services.write() as work:
             joined = select(Participant.session_id).where(Participant.joined.is_not(None))
+            unreported = select(Call.id).where(Call.epoch.is_(None))
             unopened = select(CollabSession).where(
-                CollabSession.call.is_(None),
+                or_(CollabSession.call.is_(None), CollabSession.call.in_(unreported)),
                 CollabSession.state != State.ENDED.value,
                 CollabSession.created < work.now - LINK_SECONDS,
                 CollabSession.id.not_in(joined),
             )
             for session in work.db.scalars(unopened.limit(BATCH)).all():
-                service.end(services, work, session, None, Reason.EXPIRED, "nobody opened it")
+                call = work.db.get(Call, session.call) if session.call is not None else None
+                service.end(services, work, session, call, Reason.EXPIRED, "nobody opened it")
 
 
 def sweep(services: Services) -> bool:

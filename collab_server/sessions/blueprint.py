@@ -126,9 +126,10 @@ def events(session_id: str) -> Response:
         callers = auth.callers(db, session_id)
         query = bodies.parse_query(schemas.EventQuery, request.args)
         session = access.load(db, session_id)
-        access.reader(db, session, callers)
-        if not any(isinstance(caller, Client | Desk) for caller in callers):
+        agents = [caller for caller in callers if not isinstance(caller, Guest)]
+        if not agents:
             raise Forbidden("the history is for agents")
+        access.reader(db, session, agents)
         found = list(
             db.scalars(
                 select(SessionEvent)

@@ -110,6 +110,8 @@ def _call(services: Services, work: Work, asked: NewSession) -> Call | None:
         )
         work.db.add(call)
         work.db.flush()
+    elif call.state == "ended" and call.epoch is None:  # only its session was over
+        call.state, call.ended, call.since = "active", None, work.now
     elif call.state == "ended":
         raise Conflict("this call has ended")
     return call

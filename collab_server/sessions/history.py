@@ -13,6 +13,9 @@ MAX_EVENTS = 2_000
 """Changes kept of one session."""
 MAX_LINES = 500
 """Trace lines kept of one call."""
+MAX_BROWSER_LINES = 300
+"""What browsers do is written down no further than this: a page that comes and goes all the time
+must not use up the trace of its call."""
 MAX_TEXT = 1_000
 
 
@@ -47,7 +50,7 @@ def trace(work: Work, call: Call | None, stage: str, text: str, *, stopped: bool
     """Write a line of the server's own into a call's trace; None: there is no call."""
     if call is None:
         return
-    if call.lines >= MAX_LINES:
+    if call.lines >= (MAX_BROWSER_LINES if stage == "browser" else MAX_LINES):
         return
     call.lines += 1
     if call.lines == MAX_LINES:

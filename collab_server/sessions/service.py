@@ -179,9 +179,11 @@ def end(
     session.position = None
     session.held = False
     trace(work, call, "end", f"session ended: {reason}")
+    if call is not None and call.epoch is None:  # no connector will ever say that it is over
+        call.state, call.ended, call.since = "ended", work.now, work.now
     if session.agent_uri is not None:
-        session.grace_until = work.now + services.settings.server.grace
-        services.alarm.set(session.grace_until)
+        until = session.grace_until = work.now + services.settings.server.grace
+        work.after_commit(lambda: services.alarm.set(until))
     elif call is not None:
         stop(work, call, *_why_no_agent(session, reason))
     invitations.withdraw_all(work, session)

@@ -9,6 +9,7 @@ import pytest
 
 from collab_server.people import agents
 from collab_server.realtime.hub import Present
+from collab_server.sessions import history
 from tests.server.conftest import ALICE, LI, START, URL, WANG, Server, json_of
 
 
@@ -303,3 +304,25 @@ def test_many_log_ins_at_once_leave_threads_for_others(
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     body = {"username": "wang", "password": "correct horse"}
     assert server.browser().post("/v1/login", body).status_code == 200
+
+
+def test_the_history_is_not_for_another_agent_who_holds_the_users_link(server: Server) -> None:
+    server.desk("wang", WANG)
+    session = server.establish()
+    li = server.desk("li", LI)
+    li.open(session["user"]["join_url"])
+    path = f"/v1/sessions/{session['id']}"
+    assert li.get(path).status_code == 200
+    assert li.get(f"{path}/events").status_code == 403
+
+
+def test_a_page_that_comes_and_goes_does_not_use_up_the_trace(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    session = server.session_of("1.1")["id"]
+    for _ in range(history.MAX_LINES // 2):
+        server.backend.connected(session, "user", ALICE)
+        server.backend.disconnected(session, "user", ALICE)
+    server.connector.report("1.1", "ended", cause="hangup")
+    items = server.trace("1.1")["items"]
+    assert items[-1]["text"] == "session ended: hangup"
+    assert len(items) < history.MAX_LINES

@@ -436,3 +436,18 @@ def test_a_long_list_takes_no_more_statements_than_a_short_one(server: Server) -
         return len(statements)
 
     assert asked(2) == asked(20)
+
+
+def test_a_call_that_only_a_client_named_ends_with_its_session(server: Server) -> None:
+    call = {"pbx": "hq", "id": "9.9"}
+    session = server.establish(call=call)
+    server.api.post(f"/v1/sessions/{session['id']}/end", {})
+    assert json_of(server.api.get("/v1/calls"))["items"] == []
+    again = server.establish(call=call)
+    assert again["id"] != session["id"]
+    [item] = json_of(server.api.get("/v1/calls"))["items"]
+    assert (item["id"], item["state"], item["session"]) == ("9.9", "active", again["id"])
+    server.clock.turn(25 * 3600)
+    server.housekeeper.round()
+    assert server.session(again["id"])["reason"] == "expired"
+    assert json_of(server.api.get("/v1/calls"))["items"] == []

@@ -202,3 +202,16 @@ def test_a_look_at_readiness_waits_for_its_turn_like_every_writer(server: Server
         assert answers == []
     asking.join(10)
     assert answers == [200]
+
+
+def test_without_grace_the_agents_sockets_close_at_the_end(start: Callable[..., Server]) -> None:
+    server = start(grace=0)
+    closed = threading.Event()
+    server.hub.close_session = lambda *_: closed.set()  # type: ignore[method-assign]
+    server.housekeeper.start()
+    try:
+        session = server.establish()
+        server.api.post(f"/v1/sessions/{session['id']}/end", {})
+        assert closed.wait(2), "not only at the next round"
+    finally:
+        server.housekeeper.stop()
