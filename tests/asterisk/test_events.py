@@ -62,20 +62,19 @@ def test_giving_up_and_timing_out_are_told_apart(name: str, outcome: str) -> Non
     assert [e.outcome for e in left] == [outcome], "once, and with its reason"
 
 
-def test_whom_a_shutdown_ends_has_neither_given_up_nor_hung_up() -> None:
-    """The order of a SIGTERM on Asterisk 22 with a caller in a queue."""
-    waiting = channel("PJSIP/caller-00000000", CALLER)
-    events = decode(
-        event("Newchannel", "call", *waiting)
-        + event("SoftHangupRequest", "call", *waiting, "Cause: 4")
-        + event("QueueCallerAbandon", "agent", *waiting, "Queue: support", "Position: 1",
-                "OriginalPosition: 1", "HoldTime: 3")
-        + event("SoftHangupRequest", "call", *waiting, "Cause: 16")
-        + event("Hangup", "call", *waiting, "Cause: 0", "Cause-txt: Unknown")
-    )  # fmt: skip
-    assert events[1:] == [
-        Unqueued(CALLER, "support", "left"),
-        LegDown(CALLER, "Asterisk is shutting down", lost=True),
+@pytest.mark.parametrize(
+    "name",
+    ["shutdown_sigterm", "shutdown_cli_restart_now", "shutdown_cli_stop_now"],
+)  # fmt: skip
+def test_whom_a_shutdown_ends_has_neither_given_up_nor_hung_up(name: str) -> None:
+    """Asterisk hangs up on a caller who waits, with QueueCallerAbandon and all."""
+    events = decode(stream(name))
+    (queued,) = [e for e in events if isinstance(e, Queued)]
+    assert [e for e in events if isinstance(e, Unqueued)] == [
+        Unqueued(queued.leg, queued.queue, "left")
+    ]
+    assert [e for e in events if isinstance(e, LegDown)] == [
+        LegDown(queued.leg, "Asterisk is shutting down", lost=True)
     ]
 
 
