@@ -32,6 +32,9 @@ async def test_a_restart_says_shutdown_and_comes_back_with_nothing_standing(
         restart = asyncio.create_task(sim.faults.restart(down=0.2))
         assert (await client.event("Shutdown"))["Restart"] == "True"
         assert client.raw.count(b"Event: Hangup\r\n") == 2
+        told = client.raw.partition(b"Event: Hangup\r\n")[0]
+        assert told.count(b"Event: SoftHangupRequest\r\n") == 2, "both, before either is gone"
+        assert told.count(b"\r\nCause: 4\r\n") == 2
         await client.closed()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(sim.host, port)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 GARBAGE = b"\x00\xff\xfe HTTP/1.1 400\r\r\nEvent Newchannel\r\n: \r\n\xc3\x28: \x85\r\n\r\n"
+SHUTTING_DOWN = 4
+"""What Asterisk says as the cause to every channel then (AST_SOFTHANGUP_SHUTDOWN)."""
 DRIP_QUEUE_MAX = 16 * 1024 * 1024
 BEHIND_MAX = 64 * 1024 * 1024
 
@@ -51,6 +53,8 @@ class Faults:
             thread.task.cancel()
         await asyncio.gather(*(t.task for t in list(pbx.threads)), return_exceptions=True)
         if clean:
+            for channel in list(pbx.channels.values()):
+                pbx.soft_hangup(channel, SHUTTING_DOWN)
             for channel in list(pbx.channels.values()):
                 channel.other = None
                 pbx.hang(channel)
