@@ -70,6 +70,16 @@ class Program:
         """SIGKILL: it has no time for anything."""
         await self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """SIGSTOP: it stands still with its sockets open."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
     async def line(self, text: str, within: float = 20.0, since: int = 0) -> str:
         """Wait for a line with `text` in it among those from index `since` of `lines` on."""
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,6 +171,57 @@ async def test_a_call_that_comes_and_goes_while_the_server_is_dead_is_on_record(
     session = await at_work.session(call.id, state="ended")
     assert (session["reason"], session["user"]["uri"]) == ("hangup", CALLER)
     await at_work.told(call.id, "wire: ", "mark: ", f"agent: {uri('agent1')} serves", "end: ")
+
+
+async def test_a_server_that_stands_still_misses_nothing(
+    at_work: Tandem, watcher: Watcher, phones: Phones
+) -> None:
+    caller = await phones.listen("caller")
+    await phones.listen("agent1", answer=ANSWER)
+    await phones.listen("agent2", answer=ANSWER)
+    stays = await watcher.place(phones, "caller", "form-solo")
+    session = await at_work.session(stays.id, agent=uri("agent1"))
+    await arrived(caller, session)
+
+    at_work.server.freeze()
+    try:
+        comes = await watcher.place(phones, "caller2", "chat-agent2")
+        await watcher.in_bridge("agent2", comes.since)
+        await stays.phone.hangup()
+        await watcher.gone(stays)
+    finally:
+        at_work.server.thaw()
+
+    await at_work.ended(stays.id, "hangup", CALLER, [uri("agent1")])
+    await at_work.session(comes.id, agent=uri("agent2"), state="inviting")
+    await comes.phone.hangup()
+    await at_work.ended(comes.id, "hangup", uri("caller2"), [uri("agent2")], "chat")
+    assert links(caller, session) == 1
+
+
+async def test_an_asterisk_that_stands_still_is_noticed_and_read_again(
+    at_work: Tandem, pbx: Asterisk, watcher: Watcher, phones: Phones
+) -> None:
+    await phones.listen("agent1", answer=ANSWER)
+    call = await watcher.place(phones, "caller", "form-support")
+    session = await at_work.session(call.id, agent=uri("agent1"))
+    said = len(at_work.connector.lines)
+    assert pbx.process is not None
+
+    os.kill(pbx.process.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        await at_work.connector.line("connecting again", since=said)
+        noticed = time.monotonic() - began
+    finally:
+        os.kill(pbx.process.pid, signal.SIGCONT)
+
+    await at_work.connector.line("connected to", since=said)
+    assert noticed < 10.5, f"noticed after {noticed:.1f} s"
+    again = await at_work.session(call.id, agent=uri("agent1"))
+    assert (again["id"], again["state"]) == (session["id"], "inviting")
+    await call.phone.hangup()
+    await at_work.ended(call.id, "hangup", CALLER, [uri("agent1")])
 
 
 @pytest.mark.parametrize("how", ["told", "killed"])

@@ -143,6 +143,20 @@ async def test_one_agent_on_two_telephones_is_one_agent(
     await at_work.ended(call.id, "hangup", CALLER, [uri("agent1")])
 
 
+async def test_all_phones_ring_and_one_answers(
+    at_work: Tandem, watcher: Watcher, phones: Phones
+) -> None:
+    first = await phones.listen("agent1")
+    await phones.listen("agent2", answer=0.5)
+    call = await watcher.place(phones, "caller", "form-all")
+    await (await first.incoming()).ended()
+    await at_work.session(call.id, agent=uri("agent2"))
+
+    await call.phone.hangup()
+
+    await at_work.ended(call.id, "hangup", CALLER, [uri("agent2")])
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["logged in", "kept over a restart"])
 async def test_a_member_who_logged_in_by_telephone(
     restart: bool, at_work: Tandem, watcher: Watcher, phones: Phones
@@ -186,6 +200,28 @@ async def test_a_code_in_a_standing_call_that_nobody_marked(
     await call.phone.hangup()
     await at_work.ended(call.id, "hangup", CALLER, [uri("agent1")], "cobrowse")
     await at_work.told(call.id, "code pressed", "a cobrowse call of", "end: ")
+
+
+@pytest.mark.parametrize("presser", ["agent1", "phone1"])
+async def test_a_code_in_a_call_that_the_agent_placed(
+    presser: str, at_work: Tandem, watcher: Watcher, phones: Phones
+) -> None:
+    telephone = await phones.listen("phone1", answer=ANSWER)
+    call = await watcher.place(phones, "agent1", "phone1")
+    await call.phone.answered()
+    leg = await telephone.incoming()
+    dialled = await watcher.ami.event("BridgeEnter", start=call.since)
+    assert dialled["Channel"].startswith("PJSIP/phone1-")
+    user = dialled["Uniqueid"]
+    await at_work.call(user, state="active", agent_uri=uri("agent1"))
+
+    await (call.phone if presser == "agent1" else leg).press_info("*22")
+
+    session = await at_work.session(user, agent=uri("agent1"), type="form")
+    assert session["initiator"] == ("agent" if presser == "agent1" else "user")
+    assert await arrived(telephone, session) == session["user"]["join_url"]
+    await call.phone.hangup()
+    await at_work.ended(user, "hangup", uri("phone1"), [uri("agent1")])
 
 
 async def test_a_second_code_opens_a_panel_and_no_second_session(
