@@ -195,6 +195,8 @@ def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
     """End the open links of participants, and the messages that would carry them."""
     ids = [guest.id for guest in guests]
     work.db.flush()
+    # Nobody reads these rows again in this transaction, but to ask the database for them.
+    unseen = {"synchronize_session": False}
     work.db.execute(
         update(Invitation)
         .where(
@@ -202,12 +204,14 @@ def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
             Invitation.used.is_(None),
             Invitation.revoked.is_(None),
         )
-        .values(revoked=work.now, why=why)
+        .values(revoked=work.now, why=why),
+        execution_options=unseen,
     )
     work.db.execute(
         update(Command)
         .where(Command.participant.in_(ids), Command.status == "open")
-        .values(status="dropped", finished=work.now, detail=why, args={})
+        .values(status="dropped", finished=work.now, detail=why, args={}),
+        execution_options=unseen,
     )
 
 
