@@ -60,11 +60,20 @@ def agent_place(db: Session, session: CollabSession, desk: Desk) -> Participant 
 
 
 def enter(
-    db: Session, session: CollabSession, callers: Sequence[Caller], role: str | None
+    db: Session,
+    session: CollabSession,
+    callers: Sequence[Caller],
+    role: str | None,
+    *,
+    first: str = "user",
 ) -> Participant:
-    """The place a browser may take in a session now. Raises Forbidden and Gone."""
+    """The place a browser may take in a session now; of both sides, that of `first`.
+
+    Raises Forbidden and Gone.
+    """
     places = [place for caller in callers if (place := _place(db, session, caller)) is not None]
     places = [place for place in places if role is None or place.role == role]
+    places.sort(key=lambda place: place.role != first)
     if not places:
         raise Forbidden("this session is not yours")
     refused: Gone | None = None

@@ -176,7 +176,7 @@ def end(session_id: str) -> Response:
         if isinstance(first, Client):
             reason, cause, links = Reason(asked.reason), f"API client {first.name}", True
         else:
-            place = access.enter(work.db, session, callers, None)
+            place = access.enter(work.db, session, callers, None, first=asked.reason)
             reason, cause, links = Reason(place.role), f"{place.role} {place.uri}", False
         service.end(tandem, work, session, _call(work, session), reason, cause)
         work.flush()

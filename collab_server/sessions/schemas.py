@@ -163,7 +163,8 @@ class EventQuery(BaseModel):
 
 
 class EndBody(Body):
-    """Body of ``POST /v1/sessions/{id}/end``; a client with a key may say who ends it."""
+    """Body of ``POST /v1/sessions/{id}/end``; a client with a key, or a browser that holds both
+    sides, may say who ends it."""
 
     reason: Literal["agent", "user", "expired"] = "agent"
 

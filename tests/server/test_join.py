@@ -290,3 +290,13 @@ def test_grace_ends_on_time_whatever_becomes_of_the_housekeeper(
     assert browser.post(f"{path}/token", {}).status_code == 410
     assert browser.get(path).status_code == 410
     assert server.backend.authorize_sync(session["id"], token).status == 410
+
+
+def test_a_browser_that_holds_both_sides_ends_as_the_agent(server: Server) -> None:
+    for asked, reason in (({}, "agent"), ({"reason": "user"}, "user")):
+        session = server.establish()
+        browser = server.browser()
+        browser.open(session["user"]["join_url"])
+        browser.open(session["agent"]["join_url"])
+        ended = json_of(browser.post(f"/v1/sessions/{session['id']}/end", asked))
+        assert (ended["state"], ended["reason"]) == ("ended", reason)
