@@ -53,7 +53,7 @@ async def test_a_hundred_calls_at_five_a_second(
         await ami.event("FullyBooted")
         began = time.monotonic()
         load = await phones.load(calls, RATE)
-        await ami.wait(lambda _: sum(map(_starts, ami.messages)) == CALLS, within=60)
+        await begun(ami, CALLS)
         took = time.monotonic() - began
         await load.done(within=60)
         await ami.wait(lambda _: sum(map(_ends, ami.messages)) == CALLS)
@@ -83,6 +83,53 @@ async def test_a_hundred_calls_at_five_a_second(
     assert {seen.agent_of(call) for call in seen.users} == set(AGENTS)
     assert seen.by_local > 10
     assert (await at_work.get("/v1/calls?pbx=lab"))["items"] == []
+
+
+async def test_calls_stay_right_while_connector_and_server_are_killed(
+    at_work: Tandem, pbx: Asterisk, phones: Phones
+) -> None:
+    before = {session["id"] for session in await at_work.sessions()}
+    telephone = await phones.listen("trunk")
+    for agent in AGENTS:
+        await phones.listen(agent, answer=0.2)
+    calls = [
+        LoadCall("form-team" if n % 2 else f"form-agent{n % 10 + 1}", f"+31205560{n:03}", 4.0)
+        for n in range(30)
+    ]
+    async with pbx.ami("tandem") as ami:
+        await ami.event("FullyBooted")
+        load = await phones.load(calls, RATE)
+        for number, program in ((6, at_work.connector), (16, at_work.server),
+                                (26, at_work.connector)):  # fmt: skip
+            await begun(ami, number)
+            await program.kill()
+            await program.start()
+        await load.done(within=60)
+        await ami.wait(lambda _: sum(map(_ends, ami.messages)) == len(calls))
+        seen = Seen(ami)
+
+    async def look() -> tuple[bool, Any]:
+        found = [s for s in await at_work.sessions() if s["id"] not in before]
+        return Counter(s["state"] for s in found) == {"ended": len(calls)}, found
+
+    sessions = await until(look, "one session for each call, all ended", again=0.2)
+
+    # They talk longer than any outage lasts: each was seen, so that each has its agent.
+    assert sorted(s["call"]["id"] for s in sessions) == sorted(seen.users)
+    for session in sessions:
+        call = session["call"]["id"]
+        assert session["user"]["uri"] == uri(seen.users[call]), session
+        assert session["agent"]["uri"] == uri(seen.agent_of(call)), session
+        assert await at_work.agents(session["id"]) == [uri(seen.agent_of(call))], session
+        # Who hung up while the connector was dead is not known to have hung up.
+        assert session["reason"] in ("hangup", "lost"), session
+    assert Counter(s["reason"] for s in sessions)["hangup"] > len(calls) / 2
+    assert (await at_work.get("/v1/calls?pbx=lab"))["items"] == []
+    # No telephone got a link twice; a resent SIP request has the same Call-ID.
+    sent = {m.call_id: m.body for m in telephone.heard.messages if m.method == "MESSAGE"}
+    assert max(Counter(sent.values()).values()) == 1
+    print(f"{len(sent)} links for {len(calls)} calls")
+    assert 0.8 * len(calls) <= len(sent) <= len(calls)
 
 
 class Seen:
@@ -118,6 +165,11 @@ class Seen:
         (talked,) = self._talked[call]
         assert self._queue.get(call, talked) == talked
         return talked
+
+
+async def begun(ami: Ami, calls: int) -> None:
+    """Wait until so many calls have reached the PBX."""
+    await ami.wait(lambda _: sum(map(_starts, ami.messages)) >= calls, within=60)
 
 
 def _trunk(message: Event) -> bool:
