@@ -60,6 +60,7 @@ def create_app(
     app.extensions[auth.KEYS] = Keys(settings)
     app.extensions[joining.PROXIES] = Proxies(settings.server.trusted_proxies)
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
+    app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[people.THROTTLES] = people.LoginThrottles()
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive

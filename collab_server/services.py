@@ -22,7 +22,7 @@ BRAND = "Tandem"
 """The name of the business; there is no setting for it yet."""
 
 MAX_WATCHED = 10_000
-"""Desks that may be open at once and are still closed when their agent is removed."""
+"""Desks open at once that are told who waits, and are closed when their agent is removed."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import and_, or_, select
 
 from collab_server.db.models import Call, CallAlias, CollabSession, SessionEvent
@@ -25,8 +25,13 @@ from collab_server.times import iso
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
+    from collab_server.http.throttle import Throttle
 
 bp = Blueprint("sessions", __name__, url_prefix="/v1/sessions")
+
+RESENDS = "20 per 5 minutes"
+"""Messages to the terminal of one session's user that may be asked for again."""
+THROTTLE = "tandem.resend-throttle"
 
 _KEY = ("api",)
 _ANYBODY = ("api", "desk", "participant")
@@ -190,7 +195,7 @@ def end(session_id: str) -> Response:
     body=schemas.InvitationBody,
     answers={201: schemas.InvitationMade},
     auth=("api", "desk"),
-    problems=(401, 403, 404, 409, 410, 422),
+    problems=(401, 403, 404, 409, 410, 422, 429),
 )
 def invite(session_id: str) -> tuple[Response, int]:
     auth.require_somebody()
@@ -206,6 +211,9 @@ def invite(session_id: str) -> tuple[Response, int]:
             raise Conflict("the session has ended")
         if session.agent_uri is None:
             raise Conflict("the session has no agent yet; links are made when it has one")
+        if asked.send:
+            throttle: Throttle = current_app.extensions[THROTTLE]
+            throttle.hit(session_id)
         call = _call(work, session)
         link = invitations.invite(tandem, work, session, call, asked.role, send=asked.send)
         return jsonify({"join_url": join_url(tandem, link)}), 201

@@ -451,3 +451,13 @@ def test_a_call_that_only_a_client_named_ends_with_its_session(server: Server) -
     server.housekeeper.round()
     assert server.session(again["id"])["reason"] == "expired"
     assert json_of(server.api.get("/v1/calls"))["items"] == []
+
+
+def test_a_users_terminal_cannot_be_flooded_with_invitations(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    path = f"/v1/sessions/{server.session_of('1.1')['id']}/invitations"
+    again = [server.api.post(path, {"role": "user", "send": True}) for _ in range(21)]
+    assert [answer.status_code for answer in again] == [201] * 20 + [429]
+    assert int(again[-1].headers["Retry-After"]) >= 1
+    assert len(server.hub.commands) == 21
+    assert server.api.post(path, {"role": "user"}).status_code == 201
