@@ -19,7 +19,7 @@ from connectors.runtime.driver import (
 )
 from connectors.settings import PbxSettings
 
-OLDEST = 16
+OLDEST = 18
 EVENT_WAIT = 2.0
 """Seconds an event of our own has to come back; Asterisk sends it within milliseconds."""
 
@@ -54,38 +54,38 @@ async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Fin
 
     try:
         ami = await Ami.connect(settings, take)
-    except RefusedError as error:
-        user = settings.username
-        return [
-            Finding(
-                False,
-                str(error),
-                f"manager.conf: [{user}] with the secret of pbx.{settings.name}.secret and a"
-                " permit line for this machine; then: asterisk -rx 'manager reload'",
-            )
-        ]
-    except UnreachableError as error:
-        return [
-            Finding(
-                False,
-                str(error),
-                f"manager.conf [general]: enabled = yes, port = {settings.port}, bindaddr ="
-                f" {settings.host}"
-                + (" (and tlsenable, tlsbindaddr, tlscertfile)" if settings.tls else ""),
-            )
-        ]
+    except (RefusedError, UnreachableError) as error:
+        return [Finding(False, str(error), _mend_connection(settings, error))]
     try:
         findings = await _look(ami, settings, seen, arrived)
         if listen:
             await watch(seen, arrived, listen)
             findings += judge(seen, settings.username, listen)
         else:
-            findings.append(_unproven(settings.username))
+            findings.append(_unproven(settings.name))
         return findings
     except PbxError as error:
         return [Finding(False, f"Asterisk: {error}")]
     finally:
         await ami.close()
+
+
+def _mend_connection(settings: PbxSettings, error: PbxError) -> str:
+    """The line for an AMI that does not let us in or is not there."""
+    here = f"pbx.{settings.name}"
+    if str(error).startswith(f"{here}.ca:"):
+        return f'{here}.ca in tandem.toml: a readable PEM file, or "" for what the machine trusts'
+    if isinstance(error, RefusedError):
+        return (
+            f"manager.conf: [{settings.username}](tandem-connector) with the secret of"
+            f" {here}.secret and a permit line for this machine; then: asterisk -rx 'manager"
+            " reload' (Asterisk answers alike to each; its own log says which it was)"
+        )
+    if settings.tls:
+        lines = f"tlsenable = yes, tlsbindaddr = …:{settings.port}, tlscertfile = …"
+        return f"manager.conf [general]: {lines}; or {here}.host, port, tls and ca in tandem.toml"
+    lines = f"enabled = yes, port = {settings.port}, bindaddr = an address of the PBX"
+    return f"manager.conf [general]: {lines}; or {here}.host and port in tandem.toml"
 
 
 async def _look(
@@ -198,11 +198,12 @@ async def _events(
     return findings
 
 
-def _unproven(user: str) -> Finding:
+def _unproven(name: str) -> Finding:
     return Finding(
         True,
-        "events: that read has call and agent shows only with a call: check NAME --listen 60",
-        f"manager.conf [{user}]: read = system,call,agent,user",
+        "not to be seen from here: whether read has call and agent, which only a call shows"
+        f" (tandem-connector check {name} --listen 60), and the feature codes (asterisk -rx"
+        " 'features show' lists collab-form when features.conf is included)",
     )
 
 
@@ -218,6 +219,7 @@ async def _dialplan(ami: Ami, user: str, allowed: set[str]) -> Iterable[Finding]
         ]
     findings = []
     request = False
+    absent = []
     for context in _CONTEXTS:
         try:
             listed = await ami.ask_list({"Action": "ShowDialPlan", "Context": context})
@@ -227,19 +229,21 @@ async def _dialplan(ami: Ami, user: str, allowed: set[str]) -> Iterable[Finding]
         if context == "collab":
             request = "request" in names
         if not names - {""}:
-            findings.append(
-                Finding(
-                    False,
-                    f"dialplan: there is no context {context}",
-                    f"{include}; then: asterisk -rx 'dialplan reload'",
-                )
-            )
+            absent.append(context)
         elif context == "collab-feature":
             lost = sorted({"form", "cobrowse", "chat"} - names)
             if lost:
                 findings.append(
                     Finding(False, f"dialplan: {context} has no {', '.join(lost)}", include)
                 )
+    if absent:
+        findings.append(
+            Finding(
+                False,
+                f"dialplan: there is no context {' and no '.join(absent)}",
+                f"{include}; then: asterisk -rx 'dialplan reload'",
+            )
+        )
     if request and not findings:
         findings.append(
             Finding(

@@ -48,7 +48,9 @@ async def test_a_pbx_as_the_samples_set_it_up_is_well(both: Both) -> None:
 async def test_a_wrong_password(both: Both) -> None:
     ((text, mend),) = await wrong(both, secret="no")
     assert "login refused for AMI user 'tandem'" in text
-    assert mend.startswith("manager.conf: [tandem] with the secret of pbx.hq.secret")
+    assert mend.startswith(
+        "manager.conf: [tandem](tandem-connector) with the secret of pbx.hq.secret"
+    )
 
 
 async def test_nobody_on_the_port(both: Both) -> None:
@@ -56,12 +58,27 @@ async def test_nobody_on_the_port(both: Both) -> None:
     ((text, mend),) = await wrong(both)
     assert "nobody listens there" in text
     assert "manager.conf [general]: enabled = yes" in mend
+    assert mend.endswith("or pbx.hq.host and port in tandem.toml")
 
 
 async def test_tls_to_a_plain_port(both: Both) -> None:
     ((text, mend),) = await wrong(both, tls=True)
     assert "no TLS there" in text
     assert "tlsenable" in mend
+
+
+async def test_an_authority_that_is_no_file_is_a_setting_of_ours(both: Both) -> None:
+    ((text, mend),) = await wrong(both, tls=True, ca="/nowhere.pem")
+    assert text == "pbx.hq.ca: /nowhere.pem: No such file or directory"
+    assert mend.startswith("pbx.hq.ca in tandem.toml")
+
+
+async def test_what_no_look_can_show_is_said_with_the_way_to_see_it(both: Both) -> None:
+    texts = [finding.text for finding in await findings(both) if finding.ok]
+    assert any(
+        "tandem-connector check hq --listen 60" in text and "features show" in text
+        for text in texts
+    )
 
 
 async def test_a_missing_privilege(both: Both) -> None:
@@ -99,17 +116,15 @@ async def test_no_read_of_user_and_system(both: Both, monkeypatch: pytest.Monkey
 async def test_a_dialplan_without_our_contexts(both: Both) -> None:
     both[0].contexts = {}
     lines = await wrong(both)
-    assert [text for text, _ in lines] == [
-        "dialplan: there is no context collab",
-        "dialplan: there is no context collab-feature",
-    ]
-    assert all('#include "tandem/collab.conf"' in mend for _, mend in lines)
+    ((text, mend),) = lines
+    assert text == "dialplan: there is no context collab and no collab-feature"
+    assert '#include "tandem/collab.conf"' in mend
 
 
 async def test_an_asterisk_that_is_too_old(both: Both) -> None:
     both[0].version = "13.38.3"
     ((text, mend),) = await wrong(both)
-    assert (text, mend) == ("Asterisk 13.38.3 is too old", "Asterisk 16 or newer")
+    assert (text, mend) == ("Asterisk 13.38.3 is too old", "Asterisk 18 or newer")
 
 
 async def test_a_local_member_without_a_state_interface_is_pointed_at(both: Both) -> None:
