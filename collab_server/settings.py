@@ -257,7 +257,9 @@ def load(path: Path, environment: Mapping[str, str], *, required: bool = False) 
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        errors = error.errors(include_url=False, include_input=False)
+        # A misspelled name explains the missing one, not the other way round.
+        first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
         raise SettingsError(_explain(first, origins, path)) from None
 
 
@@ -267,7 +269,8 @@ def _explain(error: Any, origins: Mapping[str, str], path: Path) -> str:
     if error["type"] == "extra_forbidden":
         text = "there is no such setting"
     elif error["type"] == "missing":
-        text = f"is not set (in {path.name}, or as TANDEM_{where.upper().replace('.', '__')})"
+        there = path.name if path.exists() else f"{path.name}, which is not in {Path.cwd()}"
+        text = f"is not set (in {there}, or as TANDEM_{where.upper().replace('.', '__')})"
     elif where in origins and origins[where] != path.name:
         text = f"{text} (from {origins[where]})"
     return f"{where}: {text}" if where else text

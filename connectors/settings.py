@@ -58,6 +58,12 @@ def _one_line(value: object) -> object:
     return value
 
 
+def _domain(value: str) -> str:
+    if not re.fullmatch(r"(?!sips?:)[^\s@/]+", value):
+        raise ValueError(f"{value!r} is not a domain, such as pbx.example.org")
+    return value
+
+
 def _agent_uri(value: str) -> str:
     if not re.fullmatch(r"(sips?|tel|mailto):[^\s<>]+", value):
         raise ValueError(f"{value!r} is not an agent's URI, such as sip:wang@example.org")
@@ -77,7 +83,7 @@ class PbxSettings(BaseModel):
     name: str
     """From the table's name, not a key."""
     kind: Literal["asterisk", "freeswitch"]
-    server: Annotated[Text, AfterValidator(_url)]
+    server: Annotated[Text, AfterValidator(_url)] = "http://127.0.0.1:8080"
     """The collaboration server, as this connector reaches it; no slash at the end."""
     key: Secret
     """What this PBX's connectors show to the server."""
@@ -89,7 +95,7 @@ class PbxSettings(BaseModel):
     """PEM file of the certificate authority; empty: those the machine trusts."""
     username: Text = "tandem"
     secret: Secret
-    domain: Annotated[Text, StringConstraints(pattern=r"^[^\s@/]+$")]
+    domain: Annotated[Text, AfterValidator(_domain)]
     agent_endpoints: tuple[Pattern, ...] = ()
     trust_headers: tuple[Pattern, ...] = ()
     dial_context: str = ""
@@ -116,6 +122,8 @@ def load(name: str, config: str | None, environment: Mapping[str, str]) -> PbxSe
     if not table and not overrides:
         there = ", ".join(sorted(pbxs)) or "none"
         file = config or DEFAULT_CONFIG
+        if not Path(file).exists():
+            raise SettingsError(f"{file}: no such file in {Path.cwd()} (name one with --config)")
         raise SettingsError(f"pbx.{name}: no such PBX in {file} (PBXs there: {there})")
     values = {**table, **overrides}
     if "name" in values:
@@ -151,7 +159,7 @@ def _from_environment(
     name: str, environment: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Overrides for PBX `name`, and the variable each came from."""
-    prefix = _PREFIX + re.sub(r"\W", "_", name).upper() + "__"
+    prefix = _prefix(name)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for variable, value in sorted(environment.items()):
@@ -167,6 +175,10 @@ def _from_environment(
         values[key] = _parsed(variable, key, value)
         sources[key] = variable
     return values, sources
+
+
+def _prefix(name: str) -> str:
+    return _PREFIX + re.sub(r"\W", "_", name).upper() + "__"
 
 
 def _secret_file(variable: str, path: str) -> str:
@@ -189,15 +201,33 @@ def _parsed(variable: str, key: str, value: str) -> Any:
 
 def _first_problem(name: str, error: ValidationError, sources: Mapping[str, str]) -> str:
     """One line for the first wrong setting; never its value where that is a secret."""
-    problem = error.errors(include_url=False, include_context=False)[0]
+    problems = error.errors(include_url=False, include_context=False)
+    # A misspelled name explains the missing one, not the other way round.
+    problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
     key = str(problem["loc"][0])
     setting = sources.get(key) or ".".join(["pbx", name, *(str(part) for part in problem["loc"])])
     if problem["type"] == "extra_forbidden":
         return f"{setting}: unknown setting"
     if problem["type"] == "missing":
-        return f"{setting}: missing"
-    what = problem["msg"].removeprefix("Value error, ")
+        variable = _prefix(name) + key.upper()
+        return f"{setting}: missing (set it in the file, or as {variable})"
+    what = _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
-    if problem["type"] != "value_error" and key not in _SECRETS and isinstance(given, str | int):
-        what += f", not {given!r}"
+    if problem["type"] not in ("value_error", "string_too_short") and key not in _SECRETS:
+        what += f", not {given!r}" if isinstance(given, str | int) else ""
     return f"{setting}: {what[:1].lower()}{what[1:]}"
+
+
+_PLAIN = {
+    "tuple_type": "expected a list in brackets",
+    "dict_type": "expected a table",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "string_type": "expected text in quotes",
+    "string_too_short": "it must not be empty",
+    "too_short": "it must not be empty",
+}
+"""What pydantic says in the words of its own types."""

@@ -96,16 +96,21 @@ def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
     ("line", "says"),
     [
         ("port = 70000", "pbx.hq.port: input should be less than or equal to 65535, not 70000"),
-        ('port = "ami"', "pbx.hq.port: input should be a valid integer"),
+        ('port = "ami"', "pbx.hq.port: expected a whole number, not 'ami'"),
         ('kind = "cisco"', "pbx.hq.kind: input should be 'asterisk' or 'freeswitch', not 'cisco'"),
         ("secrte = 1", "pbx.hq.secrte: unknown setting"),
         ('name = "x"', "pbx.hq.name: unknown setting"),
         ("agent_endpoints = ['PJSIP/(']", "pbx.hq.agent_endpoints.0: 'PJSIP/(' is not a regular"),
         ('server = "localhost"', "pbx.hq.server: 'localhost' is not the address of a server"),
         ('secret = "a\\r\\nb"', "pbx.hq.secret: it must be one line"),
-        ('secret = ""', "pbx.hq.secret: value should have at least 1 item"),
-        ('domain = "a b"', "pbx.hq.domain: string should match pattern"),
+        ('secret = ""', "pbx.hq.secret: it must not be empty"),
+        ('domain = "a b"', "pbx.hq.domain: 'a b' is not a domain"),
         ('agents = {"PJSIP/1" = "wang"}', "pbx.hq.agents.PJSIP/1: 'wang' is not an agent's URI"),
+        ('domain = "sip:pbx"', "pbx.hq.domain: 'sip:pbx' is not a domain"),
+        ('domain = ""', "pbx.hq.domain: it must not be empty"),
+        ("trust_headers = 'PJSIP/x'", "pbx.hq.trust_headers: expected a list in brackets"),
+        ('tls = "maybe"', "pbx.hq.tls: expected true or false, not 'maybe'"),
+        ("host = 1", "pbx.hq.host: expected text in quotes, not 1"),
         ("max_placeholders = -1", "pbx.hq.max_placeholders: "),
     ],
 )
@@ -123,14 +128,26 @@ def test_a_wrong_value_is_one_line_that_names_it(tmp_path: Path, line: str, says
 
 def test_a_missing_setting_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD.replace('domain = "pbx.example.org"', ""))
-    with pytest.raises(SettingsError, match=r"^pbx\.hq\.domain: missing$"):
+    with pytest.raises(SettingsError, match=r"^pbx\.hq\.domain: missing .*TANDEM_PBX__HQ__DOMAIN"):
         load("hq", path, {})
+
+
+def test_a_misspelled_name_is_named_rather_than_what_it_leaves_missing(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD.replace("domain =", "domane ="))
+    with pytest.raises(SettingsError, match=r"^pbx\.hq\.domane: unknown setting$"):
+        load("hq", path, {})
+
+
+def test_no_file_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"^tandem\.toml: no such file in .*--config"):
+        load("hq", None, {})
 
 
 def test_a_wrong_variable_is_named_by_its_own_name(tmp_path: Path) -> None:
     for variable, says in (
         ("TANDEM_PBX__HQ__SECRTE", "unknown setting"),
-        ("TANDEM_PBX__HQ__PORT", "valid integer"),
+        ("TANDEM_PBX__HQ__PORT", "whole number"),
         ("TANDEM_PBX__HQ__AGENTS", "expected JSON"),
         ("TANDEM_PBX__HQ__KEY_FILE", "No such file"),
     ):

@@ -167,6 +167,18 @@ def test_a_missing_secret_says_where_to_set_it(tmp_path: Path) -> None:
     )
 
 
+def test_no_file_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        SettingsError, match=r"^server\.secret: is not set \(in tandem\.toml, which"
+    ):
+        load(Path("tandem.toml"), {})
+
+
+def test_a_misspelled_table_is_named_rather_than_what_it_leaves_missing(tmp_path: Path) -> None:
+    assert refused(tmp_path, GOOD.replace("[server]", "[sever]")).startswith("sever: there is no")
+
+
 def test_a_pbx_without_a_key_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path, GOOD + "[pbx.b]\nkind = 'asterisk'\n").startswith(
         "pbx.b.key: is not set"
