@@ -172,7 +172,7 @@ async def rows() -> list[str]:
                     task.cancel()
                 await asyncio.gather(*watching, return_exceptions=True)
             found = times.out()
-            cuts = quantiles(found, n=100)
+            cuts = quantiles(found, n=100, method="inclusive")
             lines.append(
                 f"{rate:>7.0f}/s{len(found):>8}{cuts[49]:>9.1f}{cuts[98]:>9.1f}{max(found):>9.1f}"
             )
