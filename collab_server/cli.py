@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,7 +58,8 @@ def _one_line() -> Iterator[None]:
     "file",
     type=click.Path(path_type=Path),
     default=None,
-    help="Settings file.  [default: tandem.toml]",
+    metavar="FILE",
+    help="Settings file; default tandem.toml.",
 )
 @click.pass_context
 def main(context: click.Context, file: Path | None) -> None:
@@ -69,7 +70,12 @@ def main(context: click.Context, file: Path | None) -> None:
 def _config(command: click.decorators.FC) -> click.decorators.FC:
     """Accept ``--config`` behind the subcommand too."""
     return click.option(
-        "--config", "file", type=click.Path(path_type=Path), default=None, help="Settings file."
+        "--config",
+        "file",
+        type=click.Path(path_type=Path),
+        default=None,
+        metavar="FILE",
+        help="Settings file; default tandem.toml.",
     )(command)
 
 
@@ -101,13 +107,12 @@ def _open(settings: Settings) -> Database:
 @click.pass_context
 def run(context: click.Context, file: Path | None) -> None:
     """Run the server until Ctrl-C or SIGTERM."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with _one_line():
+    with _one_line(), ExitStack() as stack:
         settings = _load(context, file)
         database = _open(settings)
+        stack.enter_context(database.served_alone())
         hub = realtime.create_hub()
         app = create_app(settings, hub=hub, database=database, realtime_alive=hub.alive)
         services = app.extensions[EXTENSION]
@@ -142,9 +147,15 @@ def agent() -> None:
 
 @agent.command("add")
 @click.argument("name")
-@click.option("--uri", required=True, help="The agent's address, sip:NAME@DOMAIN.")
+@click.option(
+    "--uri",
+    required=True,
+    metavar="URI",
+    help="The agent's address, as the PBX's calls name it: sip:1001@DOMAIN, with the domain of"
+    " [pbx.X], or what [pbx.X.agents] says.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--admin", is_flag=True, help="May see all calls and their traces.")
+@click.option("--admin", is_flag=True, help="May see all calls and their traces, at /setup.")
 @_config
 @click.pass_context
 def add_agent(
@@ -176,8 +187,11 @@ def list_agents(context: click.Context, file: Path | None) -> None:
     with _one_line():
         database = _open(_load(context, file))
         with database.read() as db:
-            for one in agents.everybody(db):
+            everybody = agents.everybody(db)
+            for one in everybody:
                 click.echo("\t".join([one.name, one.uri] + ["admin"] * one.admin))
+            if not everybody:
+                click.echo("nobody yet: tandem-server agent add NAME --uri URI", err=True)
 
 
 @agent.command("remove")

@@ -47,7 +47,7 @@ def main() -> None:
     """Connects a PBX to the collaboration server."""
 
 
-@main.command()
+@main.command(short_help="Run the connector of a PBX.")
 @click.argument("name")
 @config_option
 @click.option("--verbose", is_flag=True, help="Log every report and command as well.")
@@ -58,7 +58,7 @@ def run(name: str, config: str | None, verbose: bool) -> None:
     sys.exit(run_connector(_load(name, config), verbose=verbose))
 
 
-@main.command()
+@main.command(short_help="Say what is wrong with the set-up of a PBX.")
 @click.argument("name")
 @config_option
 @click.option(

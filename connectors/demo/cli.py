@@ -18,7 +18,7 @@ from connectors.demo.show import Demo, Links
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@click.command()
+@click.command(short_help="Show a call and its session in two browsers.")
 @click.option(
     "--pbx",
     type=click.Choice(["simulator", "asterisk"]),

@@ -130,7 +130,8 @@ def test_an_agent_is_added_listed_and_removed(tmp_path: Path) -> None:
     listed = tandem(tmp_path, "agent", "list")
     assert listed.stdout == "wang\tsip:wang@example.org\tadmin\n"
     assert tandem(tmp_path, "agent", "remove", "wang").returncode == 0
-    assert tandem(tmp_path, "agent", "list").stdout == ""
+    nobody = tandem(tmp_path, "agent", "list")
+    assert (nobody.stdout, nobody.stderr.partition(":")[0]) == ("", "nobody yet")
 
 
 def test_a_given_password_is_not_printed(tmp_path: Path) -> None:
@@ -187,6 +188,16 @@ def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         write(tmp_path, port)
         assert str(port) in one_line(tandem(tmp_path, "run"), 1)
+
+
+def test_a_second_server_of_one_database_is_refused_in_one_line(tmp_path: Path) -> None:
+    write(tmp_path)
+    with running(tmp_path):
+        assert "another tandem-server already serves" in one_line(tandem(tmp_path, "run"), 1)
+    with running(tmp_path, stop=signal.SIGKILL):
+        pass
+    with running(tmp_path):
+        pass
 
 
 def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
