@@ -24,6 +24,8 @@ from connectors.lines import Lines
 from connectors.marks import number_uri, read, shown
 from connectors.model import CallReport, CallState
 
+MAX_PIPES = 8
+"""Pipes behind pipes a dial is followed through."""
 SETTLE = 0.3
 """Seconds without an agent before a call counts as suspended: transfers swap legs in less."""
 
@@ -61,6 +63,8 @@ class Application:
         self._settling: dict[str, Call] = {}
         self._pending: dict[str, model.Marked] = {}
         """Marks on an agent's own leg, until it shows who is on the other side."""
+        self._reaching: dict[str, Call] = {}
+        """By a marked agent's leg: the call it makes, until somebody has answered."""
         self._touched: dict[str, Call] = {}
 
     # --- the interface -----------------------------------------------------------------
@@ -166,6 +170,11 @@ class Application:
         phones = [leg for leg in legs if is_phone(leg)]
         users = [leg for leg in phones if self.cti.agent_uri(leg) is None]
         agents = [leg for leg in phones if self.cti.agent_uri(leg) is not None]
+        for leg in phones:
+            call = self._reaching.get(leg.id)
+            if call is not None and users and users[0].id not in self._names:
+                self._move(call, users[0].id, now)  # another of the phones it rings answered
+                return [call]
         marked = next((leg for leg in phones if leg.id in self._pending), None)
         if marked is not None and len(phones) > 1:
             user = users[0] if users else marked
@@ -208,6 +217,7 @@ class Application:
         elif call.agent.leg != agent.leg:
             call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
         call.agent, call.served = agent, True
+        self._reached(call)
         call.enter(CallState.ACTIVE, now)
 
     def _suspend(self, call: Call, now: float) -> None:
@@ -305,7 +315,8 @@ class Application:
         if mark.type is None:
             call.trace(now, "mark", f"goes on as it was: {mark.why}", stopped=call.type is None)
             return
-        call.user_uri = mark.user_uri or call.user_uri
+        if mark.user_uri:
+            call.user_uri, call.named = mark.user_uri, True
         if call.type is None:
             call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
         elif call.type != mark.type:
@@ -314,15 +325,62 @@ class Application:
 
     def _dialled(self, caller: str | None, callee: str, now: float) -> None:
         """An agent with a marked leg dials somebody: that is the user."""
-        mark = self._pending.get(caller or "")
+        agent = self._dialler(caller)
+        mark, call = self._pending.get(agent), self._reaching.get(agent)
         leg = self.cti.legs.get(callee)
-        if mark is None or leg is None or not is_phone(leg) or self._is_agents(callee):
+        if leg is None or not is_phone(leg) or self._is_agents(callee):
             return
-        del self._pending[mark.leg]
-        call = self._anchors.get(callee) or self._create(callee, now)
-        call.initiator = "agent"
-        self._mark(call, mark, now)
+        if mark is not None:
+            del self._pending[agent]
+            call = self._anchors.get(callee) or self._create(callee, now)
+            call.initiator = "agent"
+            self._mark(call, mark, now)
+            self._reach(agent, call)
+        elif call is not None and call.user_leg not in self.cti.legs and callee not in self._names:
+            self._move(call, callee, now)
+        else:
+            return
         self._refresh(call, now)
+
+    def _dialler(self, leg_id: str | None) -> str:
+        """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""
+        for _ in range(MAX_PIPES):
+            leg = self.cti.legs.get(leg_id or "")
+            if leg is None or leg.role is not model.LegRole.INTERNAL:
+                break
+            near = self.cti.legs.get(leg.pair or "")
+            leg_id = near.dialled_by if near is not None and near.near else None
+        return leg_id or ""
+
+    def _reach(self, agent: str, call: Call) -> None:
+        if not call.served:
+            call.reached_by = agent
+            self._reaching[agent] = call
+
+    def _reached(self, call: Call) -> None:
+        if call.reached_by is not None:
+            self._reaching.pop(call.reached_by, None)
+            call.reached_by = None
+
+    def _rings_on(self, call: Call, event: model.LegDown, now: float) -> bool:
+        """Whether the agent who dials goes on after this phone: on another that rings already
+        (several are dialled at once), or perhaps on the next (a busy trunk)."""
+        if call.reached_by not in self.cti.legs or event.lost:
+            return False
+        call.trace(now, "wire", f"{self._name(event.leg)} was not reached ({event.cause})")
+        self._touch(call)
+        for leg in self.cti.legs.values():
+            if (
+                leg.id != event.leg
+                and leg.id not in self._names
+                and is_phone(leg)
+                and self._dialler(leg.dialled_by) == call.reached_by
+                and not self._is_agents(leg.id)
+            ):
+                self._move(call, leg.id, now)
+                return True
+        del self._anchors[event.leg]
+        return True
 
     # --- births, moves and ends ----------------------------------------------------------
 
@@ -352,7 +410,11 @@ class Application:
     def _leg_down(self, event: model.LegDown, now: float) -> None:
         if (mark := self._pending.pop(event.leg, None)) is not None:
             self._mark(self._create(event.leg, now), mark, now)
-        if (call := self._anchors.get(event.leg)) is None:
+        if (made := self._reaching.get(event.leg)) is not None:
+            self._reached(made)
+            if made.user_leg not in self.cti.legs:
+                self._end(made, "abandoned", event.cause, now)
+        if (call := self._anchors.get(event.leg)) is None or self._rings_on(call, event, now):
             return
         if event.lost:
             cause = "lost"
@@ -378,7 +440,10 @@ class Application:
         call.trace(now, "end", text, stopped=not call.served)
         call.end(cause, now)
         self._settling.pop(call.id, None)
-        del self._calls[call.id], self._anchors[call.user_leg]
+        self._reached(call)
+        del self._calls[call.id]
+        if self._anchors.get(call.user_leg) is call:
+            del self._anchors[call.user_leg]
         for name in (call.id, *call.aliases):
             if self._names.get(name) is call:
                 del self._names[name]
@@ -392,9 +457,13 @@ class Application:
             self._move(call, new, now)
 
     def _move(self, call: Call, leg_id: str, now: float) -> None:
-        del self._anchors[call.user_leg]
+        if self._anchors.get(call.user_leg) is call:
+            del self._anchors[call.user_leg]
         call.moved_to(leg_id)
         self._anchors[leg_id] = self._names[leg_id] = call
+        leg = self.cti.legs.get(leg_id)
+        if call.reached_by is not None and leg is not None and not call.named:
+            call.user_uri = number_uri(leg.number, self._domain)  # nobody has answered before
         call.trace(now, "wire", f"the user goes on, on {self._name(leg_id)}")
         self._touch(call)
 
@@ -403,7 +472,7 @@ class Application:
     def _snapshot(self, snapshot: model.Snapshot, now: float) -> None:
         self.cti.replace(snapshot)
         for call in list(self._calls.values()):
-            if call.user_leg in self.cti.legs:
+            if call.user_leg in self.cti.legs or call.reached_by in self.cti.legs:
                 continue
             alive = [a for a in (call.id, *call.aliases) if a in self.cti.legs]
             if alive and alive[-1] not in self._anchors:
@@ -412,6 +481,9 @@ class Application:
                 why = "the PBX was restarted" if snapshot.restarted else "while out of sight"
                 self._end(call, "lost", why, now)
         self._pending = {leg: m for leg, m in self._pending.items() if leg in self.cti.legs}
+        for call in list(self._reaching.values()):
+            if call.reached_by not in self.cti.legs:
+                self._reached(call)
         waiting = {s.up.leg for s in snapshot.legs if s.queue}
         for call in list(self._calls.values()):
             if call.waiting and call.user_leg not in waiting:
@@ -440,16 +512,35 @@ class Application:
     def _recover(self, listed: model.SnapshotLeg, now: float) -> None:
         if listed.mark is None:
             return
-        legs = self.cti.conversation(listed.up.leg)
         call = self._anchors.get(listed.up.leg)
         if call is None:
             if self._is_agents(listed.up.leg):
-                if not any(leg.id in self._anchors for leg in legs):
-                    self._pending[listed.up.leg] = listed.mark
+                self._recover_agents(listed.up.leg, listed.mark, now)
                 return
             call = self._create(listed.up.leg, now, recovered=True)
         if call.type is None:
             self._mark(call, listed.mark, now)
+
+    def _recover_agents(self, agent: str, mark: model.Marked, now: float) -> None:
+        """A mark on an agent's own leg: a code it pressed in a call, or its own marked call."""
+        if agent in self._reaching:
+            return
+        legs = self.cti.conversation(agent)
+        calls = [call for leg in legs if (call := self._anchors.get(leg.id))]
+        if len(calls) == 1 and calls[0].type is None:
+            calls[0].initiator = "agent"
+            self._mark(calls[0], mark, now)
+        if calls:
+            return
+        self._pending[agent] = mark
+        for leg in list(self.cti.legs.values()):
+            if leg.dialled_by == agent and is_phone(leg) and not self._is_agents(leg.id):
+                if (call := self._anchors.get(leg.id)) is not None and call.type is not None:
+                    del self._pending[agent]  # the mark is that call's already
+                    self._reach(agent, call)
+                else:
+                    self._dialled(agent, leg.id, now)
+                return
 
     # --- small -------------------------------------------------------------------------
 

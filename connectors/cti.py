@@ -166,8 +166,11 @@ class Cti:
         for listed in snapshot.legs:
             self._up(listed.up)
             leg, old = self.legs.get(listed.up.leg), before.get(listed.up.leg)
+            if leg:
+                leg.dialled_by = listed.dialled_by
             if leg and old:
-                leg.held, leg.member, leg.dialled_by = old.held, old.member, old.dialled_by
+                leg.held, leg.member = old.held, old.member
+                leg.dialled_by = old.dialled_by or leg.dialled_by
         for pair in snapshot.pairs:
             self.apply(pair)
         for listed in snapshot.legs:

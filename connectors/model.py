@@ -245,6 +245,8 @@ class SnapshotLeg:
     queue: str = ""
     """The queue it waits in now; empty: none."""
     position: int | None = None
+    dialled_by: LegId | None = None
+    """Who rings it, where the list says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,11 +177,14 @@ def snapshot_of(lists: Lists, *, restarted: bool) -> Snapshot:
         for item in lists.queues
         if item.event == "QueueEntry" and not item.repeated
     }
-    legs = tuple(
-        _leg(item, kinds, waiting)
-        for item in lists.channels
-        if item.event == "Status" and _certain(item)
-    )
+    certain = [item for item in lists.channels if item.event == "Status" and _certain(item)]
+    # Nothing lists who dials whom; who runs Dial() began the conversation its phones ring in.
+    dialling = {
+        item.get("Uniqueid")
+        for item in certain
+        if item.get("Application") == "Dial" and not known(item.get("BridgeID"))
+    }
+    legs = tuple(_leg(item, kinds, waiting, dialling) for item in certain)
     return Snapshot(
         legs=legs,
         pairs=tuple(_pairs(legs)),
@@ -196,12 +199,18 @@ def _certain(item: Frame) -> bool:
     )
 
 
-def _leg(item: Frame, kinds: dict[str, BridgeKind], waiting: dict[str, Frame]) -> SnapshotLeg:
+def _leg(
+    item: Frame,
+    kinds: dict[str, BridgeKind],
+    waiting: dict[str, Frame],
+    dialling: set[str],
+) -> SnapshotLeg:
     leg = item.get("Uniqueid")
     # AppDial, AppQueue: Asterisk's own word for a channel it made and that runs no dialplan.
     outgoing = item.get("Data") == "(Outgoing Line)"
     bridge = known(item.get("BridgeID")) or None
     entry = waiting.get(leg)
+    linked = item.get("Linkedid")
     return SnapshotLeg(
         up=leg_up(leg, item.get("Channel"), item.headers, outgoing=outgoing),
         bridge=bridge,
@@ -209,6 +218,7 @@ def _leg(item: Frame, kinds: dict[str, BridgeKind], waiting: dict[str, Frame]) -
         mark=_mark(leg, item),
         queue=entry.get("Queue") if entry else "",
         position=position(entry.get("Position")) if entry else None,
+        dialled_by=linked if outgoing and linked != leg and linked in dialling else None,
     )
 
 

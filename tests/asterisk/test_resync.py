@@ -43,6 +43,9 @@ def test_the_recorded_lists_give_what_stood() -> None:
     assert MemberKnown("support", "PJSIP/agent1", "Agent One", "PJSIP/agent1") in snapshot.members
 
 
+OUTGOING = "Data: (Outgoing Line)"
+
+
 def status(name: str, leg: str, *lines: str, number: str = "caller", bridge: str = "") -> list[str]:
     return [
         *channel(name, leg, number=number),
@@ -69,6 +72,19 @@ def test_marks_are_read_from_the_variables_and_unset_ones_are_nothing() -> None:
     assert leg.mark == Marked("1.1", "form", "sip:alice@example.org", recovered=True)
     (leg,) = one("Variable: COLLAB_TYPE=(null)", "Variable: COLLAB_USER_URI=(null)").legs
     assert leg.mark is None
+
+
+def test_who_dials_is_told_by_the_dialling_legs_linkedid() -> None:
+    agent = ["Linkedid: 1.1", "Application: Dial"]
+    calls = [
+        event("Status", "Call", *status("PJSIP/1001-1", "1.1", *agent)),
+        event("Status", "Call", *status("PJSIP/trunk-2", "1.2", "Linkedid: 1.1", OUTGOING)),
+        event("Status", "Call", *status("PJSIP/1002-3", "1.3", "Linkedid: 1.9", OUTGOING)),
+    ]
+    snapshot = snapshot_of(
+        Lists(items(b"\r\n" + b"".join(calls), "Status"), [], []), restarted=False
+    )
+    assert [listed.dialled_by for listed in snapshot.legs] == [None, "1.1", None]
 
 
 def test_a_variable_given_twice_is_forged_and_no_mark() -> None:

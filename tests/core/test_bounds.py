@@ -141,8 +141,12 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
                 assert (report.state is CallState.ACTIVE) <= (report.agent_uri is not None)
         for call in standing.values():
             assert world.latest[call.id] == call, "what stands was reported as it stands"
-        anchored = list(world.app._anchors)
-        assert len(anchored) == len(standing)
+        anchors = world.app._anchors
+        for call_id, call in world.app._calls.items():
+            on_hold = call.reached_by is not None and call.user_leg not in world.app.cti.legs
+            assert on_hold or anchors[call.user_leg] is call, call_id
+        assert {call.id for call in anchors.values()} <= standing.keys()
+        assert {call.id for call in world.app._reaching.values()} <= standing.keys()
     world.wait(5)
     for call in world.app.calls():
         assert (call.agent_uri is not None) == (call.state is CallState.ACTIVE)
@@ -151,5 +155,5 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
             assert agent_leg.role is not model.LegRole.INTERNAL
     world(model.Snapshot(()))
     assert world.app.calls() == []
-    assert world.app._names == {}
+    assert world.app._names == world.app._reaching == world.app._anchors == {}
     assert all(not line for line in world.app._lines._lines.values())

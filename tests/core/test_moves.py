@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.model import BridgeEntered, CallState, LegRole, LegUp, Noted, Unqueued
+from connectors.model import BridgeEntered, CallState, LegDialled, LegRole, LegUp, Noted, Unqueued
 from tests.core.world import World
 
 
@@ -59,6 +59,58 @@ def test_an_agent_who_dials_out_serves_whom_they_dialled(world: World) -> None:
     world.bridge("b", "u2", "a")
     call = world.latest["u2"]
     assert (call.state, call.agent_leg, call.type) == (CallState.ACTIVE, "a", "form")
+
+
+def agent_dials(world: World, *phones: str, type: str = "form") -> World:
+    world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a", type)
+    for phone in phones:
+        world(LegUp(phone, f"PJSIP/trunk-{phone}", "PJSIP/trunk", f"30{phone}", LegRole.OUTBOUND))
+        world(LegDialled("a", phone))
+    return world
+
+
+def test_of_several_phones_an_agent_rings_the_one_that_answers_is_the_user(world: World) -> None:
+    agent_dials(world, "1", "2").bridge("b", "2", "a").down("1")
+    call = world.latest["1"]
+    assert (call.state, call.type, call.initiator) == (CallState.ACTIVE, "form", "agent")
+    assert (call.user_uri, call.aliases) == ("sip:302@pbx.example.org", ("2",))
+    world.down("2", "a")
+    assert {(c.state, c.cause) for c in world.latest.values()} == {(CallState.ENDED, "hangup")}
+
+
+def test_the_phone_that_rings_on_is_the_user_when_the_other_is_busy(world: World) -> None:
+    agent_dials(world, "1", "2").down("1")
+    assert world.latest["1"].state is CallState.REQUESTED
+    assert world.latest["1"].user_uri == "sip:302@pbx.example.org"
+    world.bridge("b", "2", "a")
+    assert list(world.latest) == ["1"]
+    assert world.latest["1"].agent_uri == "sip:1001@pbx.example.org"
+
+
+def test_an_agents_call_goes_on_over_the_next_trunk_when_the_first_is_busy(world: World) -> None:
+    agent_dials(world, "1").down("1")
+    assert world.latest["1"].state is CallState.REQUESTED
+    world.rings("2", "PJSIP/other", by="a").bridge("b", "2", "a")
+    call = world.latest["1"]
+    assert (call.state, call.type, call.agent_leg) == (CallState.ACTIVE, "form", "a")
+    assert list(world.latest) == ["1"]
+
+
+def test_an_agents_call_that_nobody_took_ends_with_the_agents_leg_once(world: World) -> None:
+    agent_dials(world, "1").down("1", "a")
+    assert [(c.id, c.state, c.cause) for c in world.latest.values()] == [
+        ("1", CallState.ENDED, "abandoned")
+    ]
+    assert not world.app.calls()
+
+
+def test_an_agent_dials_the_user_through_a_local_pipe(world: World) -> None:
+    world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a")
+    world.local("l1", "l2", "Local/30@outbound")(LegDialled("a", "l1"))
+    world.rings("u", "PJSIP/trunk", by="l2").down("u", "l2", "l1", "a")
+    assert [(c.id, c.initiator, c.cause) for c in world.latest.values()] == [
+        ("u", "agent", "abandoned")
+    ]
 
 
 def test_a_marked_agent_reaching_another_agent_is_the_user(world: World) -> None:

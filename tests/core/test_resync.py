@@ -51,6 +51,32 @@ def test_a_call_that_got_its_agent_out_of_sight_is_bound_on_return_once() -> Non
     assert [item.n for item in world.traces["c"]] == [8], "the trace goes on where it was"
 
 
+DIALLING = LegUp("c", "PJSIP/1001-c", "PJSIP/1001", "1001", LegRole.INBOUND)
+RINGING = LegUp("u", "PJSIP/trunk-u", "PJSIP/trunk", "30", LegRole.OUTBOUND)
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_an_agents_own_call_that_rings_is_found_and_ends_once(remembered: bool) -> None:
+    world = World()
+    if remembered:
+        world.app.restore([stood(CallState.REQUESTED, id="u", initiator="agent", queue=None)])
+    world(Snapshot((SnapshotLeg(DIALLING, mark=MARK), SnapshotLeg(RINGING, dialled_by="c"))))
+    [call] = world.app.calls()
+    assert (call.id, call.state, call.initiator) == ("u", CallState.REQUESTED, "agent")
+    world.bridge("b", "u", "c").down("c", "u")
+    assert [(c.id, c.cause) for c in world.latest.values()] == [("u", "hangup")]
+
+
+def test_a_code_the_agent_pressed_out_of_sight_counts() -> None:
+    world = World()
+    world.app.restore([stood(CallState.ACTIVE, type=None, agent_leg="a", agent_uri="sip:1001@x")])
+    mark = Marked("a", "chat", recovered=True)
+    world(Snapshot((SnapshotLeg(CALLER, "b"), SnapshotLeg(AGENT, "b", mark=mark))))
+    assert (world.latest["c"].type, world.latest["c"].initiator) == ("chat", "agent")
+    world.down("a", "c")
+    assert list(world.latest) == ["c"]
+
+
 def test_a_call_that_stood_unchanged_is_not_reported_again() -> None:
     world = World()
     active = stood(CallState.ACTIVE, agent_leg="a", agent_uri="sip:1001@pbx.example.org")
