@@ -115,7 +115,9 @@ def show(session_id: str) -> Response:
         callers = auth.callers(db, session_id)
         session = access.load(db, session_id)
         links = access.reader(db, session, callers)
-        return jsonify(Views(tandem, db, [session]).document(session, links))
+        theirs = not all(isinstance(c, Guest) and c.role == "user" for c in callers)
+        views = Views(tandem, db, [session])
+        return jsonify(views.document(session, links, attributes=theirs))
 
 
 @bp.get("/<session_id>/events")

@@ -116,9 +116,16 @@ class Views:
         return shown
 
     def document(
-        self, session: CollabSession, links: Iterable[Role] = ("user", "agent")
+        self,
+        session: CollabSession,
+        links: Iterable[Role] = ("user", "agent"),
+        *,
+        attributes: bool = True,
     ) -> dict[str, Any]:
-        """The session as the API's contract has it; join URLs only of the roles in `links`."""
+        """The session as the API's contract has it; join URLs only of the roles in `links`.
+
+        `attributes` are a client's own notes (a CRM's), empty for whom they are not meant.
+        """
         roles = set(links)
         found = self._open_links()
         call = self._calls.get(session.call) if session.call is not None else None
@@ -141,7 +148,7 @@ class Views:
             if call
             else None,
             "created": iso(session.created),
-            "attributes": session.attributes,
+            "attributes": session.attributes if attributes else {},
         }
 
     def _join_url(

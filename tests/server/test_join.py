@@ -56,6 +56,16 @@ def test_a_link_that_was_used_names_the_session_so_that_its_browser_finds_back(
     assert browser.post(f"/v1/sessions/{session['id']}/token", {}).status_code == 200
 
 
+def test_a_clients_attributes_are_not_for_the_users_browser(server: Server) -> None:
+    session = server.establish(attributes={"credit": "poor"})
+    user, agent = server.browser(), server.browser()
+    user.open(session["user"]["join_url"])
+    agent.open(session["agent"]["join_url"])
+    path = f"/v1/sessions/{session['id']}"
+    assert json_of(user.get(path))["attributes"] == {}
+    assert json_of(agent.get(path))["attributes"] == {"credit": "poor"}
+
+
 def test_looking_at_a_link_does_not_use_it(server: Server) -> None:
     link = server.establish()["user"]["join_url"]
     browser = server.browser()
