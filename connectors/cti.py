@@ -252,12 +252,20 @@ class Cti:
             return ()
         interface = plain_interface(event.interface)
         listed = self._listed(interface)
-        agent.member = Member(interface, event.name, listed.state_interface if listed else "")
+        if is_phone(agent) and agent.endpoint != interface and self._known_by_itself(agent):
+            agent.member = self._listed(agent.endpoint)  # it picked up what another phone rang
+        else:
+            agent.member = Member(interface, event.name, listed.state_interface if listed else "")
         user = self.legs.get(event.leg)
         if isinstance(event, model.Served) and user is not None and not self._bridged(user, agent):
             self._unserve(user)
             user.served_by, agent.serves = agent.id, user.id
         return (event.leg, event.agent_leg)
+
+    def _known_by_itself(self, leg: Leg) -> bool:
+        """Whether its endpoint makes it an agent's, whatever queue rang it."""
+        listed = self._listed(leg.endpoint) is not None
+        return bool(leg.endpoint) and (listed or self.matches_pattern(leg.endpoint))
 
     def _bridged(self, one: Leg, two: Leg) -> bool:
         return one.bridge is not None and one.bridge == two.bridge

@@ -122,6 +122,20 @@ def test_the_far_side_of_a_members_pipe_is_the_agent_never_the_caller(world: Wor
     assert world.latest["c"].agent_leg == "a"
 
 
+def test_who_picks_up_a_colleagues_queue_call_serves_it(world: World) -> None:
+    world.members("PJSIP/1009").caller().mark().queue()
+    world.rings("a", "PJSIP/1009").offered("a", "PJSIP/1009")
+    world.rings("p", "PJSIP/1002", by=None).down("a").served("p", "PJSIP/1009")
+    world.bridge("b", "p", "c")
+    assert world.latest["c"].agent_uri == "sip:1002@pbx.example.org"
+
+
+def test_a_member_on_an_outside_line_is_known_by_its_interface(world: World) -> None:
+    world.members("PJSIP/0301234@trunk2").caller().mark().queue()
+    world.rings("a", "PJSIP/trunk2").served("a", "PJSIP/0301234@trunk2").bridge("b", "a", "c")
+    assert world.latest["c"].agent_leg == "a"
+
+
 def test_one_agent_on_two_phones_is_one_agent(world: World) -> None:
     world.members("PJSIP/1009", "PJSIP/1019").caller().mark().queue()
     world.rings("a", "PJSIP/1009").served("a", "PJSIP/1009").bridge("b", "a", "c")
