@@ -147,6 +147,10 @@ class Application:
                 self._trace(leg, now, "wire", text)
             case model.LegDialled(caller=caller, callee=callee):
                 self._dialled(caller, callee, now)
+            case model.LegHeld(leg=leg):
+                for known in self.cti.conversation(leg):
+                    if (call := self._anchors.get(known.id)) is not None:
+                        call.held_unseen = False
             case _:
                 pass
         self._look(seeds, now)
@@ -196,6 +200,10 @@ class Application:
         user = self.cti.legs.get(call.user_leg)
         on_agent = self.cti.legs.get(agent.leg) if agent else None
         call.held = bool((user and user.held) or (on_agent and on_agent.held))
+        if call.held_unseen and agent == call.agent:
+            call.held = True
+        else:
+            call.held_unseen = False
         if agent is not None:
             self._agent_in(call, agent, now)
         elif call.agent is not None:

@@ -40,6 +40,8 @@ class Call:
     gave_up: str | None = None
     """How its last wait in a queue ended without an agent: ``abandoned`` or ``timeout``."""
     held: bool = False
+    held_unseen: bool = False
+    """An earlier run saw the hold; no list tells of it, so it counts until a newer word."""
     cause: str | None = None
     aliases: list[str] = field(default_factory=list)
     settle_at: float | None = None
@@ -135,6 +137,7 @@ def restored(report: CallReport) -> Call:
         queue=report.queue,
         position=report.position,
         held=report.held,
+        held_unseen=report.held,
         aliases=list(report.aliases),
         lines=lines,
         last=replace(report, trace=()),

@@ -10,6 +10,7 @@ from connectors.model import (
     CallReport,
     CallState,
     Command,
+    LegHeld,
     LegRole,
     LegsPaired,
     LegUp,
@@ -75,6 +76,16 @@ def test_a_code_the_agent_pressed_out_of_sight_counts() -> None:
     assert (world.latest["c"].type, world.latest["c"].initiator) == ("chat", "agent")
     world.down("a", "c")
     assert list(world.latest) == ["c"]
+
+
+def test_a_hold_from_before_lasts_until_there_is_a_newer_word() -> None:
+    world = World()
+    agent = {"agent_leg": "a", "agent_uri": "sip:1001@pbx.example.org"}
+    world.app.restore([stood(CallState.ACTIVE, held=True, **agent)])
+    world(Snapshot((SnapshotLeg(CALLER, "b", mark=MARK), SnapshotLeg(AGENT, "b"))))
+    assert [call.held for call in world.app.calls()] == [True]
+    world(LegHeld("a", held=False))
+    assert world.latest["c"].held is False
 
 
 def test_a_call_that_stood_unchanged_is_not_reported_again() -> None:
