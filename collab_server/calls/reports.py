@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from collab_server import uris
@@ -134,7 +134,15 @@ def _new(work: Work, pbx: str, reported: ReportedCall) -> Call:
 def _remember_aliases(
     work: Work, call: Call, reported: ReportedCall, known: dict[str, Call]
 ) -> None:
-    """A name that means another call already keeps meaning that."""
+    """The call goes by the id it is reported with, that of its user leg now; its former ids stay
+    aliases. A name that means another call already keeps meaning that."""
+    if call.call_id != reported.id and known.get(reported.id, call) is call:
+        former, call.call_id = call.call_id, reported.id
+        taken = CallAlias.pbx == call.pbx, CallAlias.alias == reported.id
+        work.db.execute(delete(CallAlias).where(*taken))
+        work.db.add(CallAlias(pbx=call.pbx, alias=former, call=call.id))
+        known[former] = known[reported.id] = call
+        trace(work, call, "server", f"the call goes on as {reported.id}; it was {former}")
     for name in (reported.id, *reported.aliases):
         if name != call.call_id and name not in known:
             work.db.add(CallAlias(pbx=call.pbx, alias=name, call=call.id))

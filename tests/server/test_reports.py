@@ -124,15 +124,18 @@ def test_an_alias_means_the_same_call(server: Server) -> None:
     assert server.session_of("1.9")["call"] == {"pbx": "hq", "id": "1.1", "aliases": ["1.9"]}
     server.connector.report("1.9", "ended", cause="hangup")
     assert server.session_of("1.1")["state"] == "ended"
-    assert server.trace("1.9")["call"]["id"] == "1.1"
+    assert server.trace("1.1") == server.trace("1.9")
 
 
-def test_a_new_id_with_a_known_alias_is_the_known_call(server: Server) -> None:
+def test_a_call_goes_by_its_present_user_leg_and_former_ids_stay_aliases(server: Server) -> None:
     server.connector.report("1.1", "active", agent_uri=WANG)
-    server.connector.report("2.2", "active", agent_uri=WANG, aliases=["1.1"])
-    session = server.session_of("2.2")
-    assert session["id"] == server.session_of("1.1")["id"]
-    assert session["call"]["aliases"] == ["2.2"]
+    first = server.session_of("1.1")
+    for leg, former in (("2.2", ["1.1"]), ("3.3", ["1.1", "2.2"]), ("2.2", ["1.1", "3.3"])):
+        server.connector.report(leg, "active", agent_uri=WANG, aliases=former)
+        session = server.session_of("1.1")
+        assert session["id"] == first["id"] == server.session_of(leg)["id"]
+        assert session["call"]["id"] == leg
+        assert sorted(session["call"]["aliases"]) == former
 
 
 def test_a_transfer_revokes_the_old_agent_and_invites_the_new_one(server: Server) -> None:
