@@ -343,12 +343,14 @@ class Cti:
         if start is None:
             return
         seen = {leg_id}
+        # A bridge is walked once: each of its legs would lead to all the others again.
+        bridges: set[str] = set()
         row: list[tuple[Leg, Member | None]] = [(start, None)]
         for leg, through in row:
             yield leg, through
             if leg.near:
                 through = through or leg.member or self._listed(leg.endpoint)
-            for neighbour in self._neighbours(leg):
+            for neighbour in self._neighbours(leg, bridges):
                 if neighbour in seen or len(seen) >= MAX_CONVERSATION:
                     continue
                 seen.add(neighbour)
@@ -359,10 +361,12 @@ class Cti:
         """The first of the queues' members at an interface."""
         return next(iter(self._by_interface.get(interface, ())), None)
 
-    def _neighbours(self, leg: Leg) -> Iterator[str]:
+    def _neighbours(self, leg: Leg, walked: set[str]) -> Iterator[str]:
         bridge = self._bridges.get(leg.bridge) if leg.bridge else None
-        if bridge is not None and bridge.kind is model.BridgeKind.TALK:
-            yield from bridge.legs
+        if leg.bridge and leg.bridge not in walked and bridge is not None:
+            walked.add(leg.bridge)
+            if bridge.kind is model.BridgeKind.TALK:
+                yield from bridge.legs
         for linked in (leg.pair, leg.served_by, leg.serves):
             if linked:
                 yield linked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,22 @@ def test_a_huge_conference_is_looked_at_up_to_a_bound() -> None:
         world.bridge("room", f"x{n}")
     world.bridge("room", "c")
     assert len(world.app.cti.conversation("c")) == cti.MAX_CONVERSATION
+
+
+def test_a_conference_is_walked_once_however_many_are_in_it() -> None:
+    class Counted(dict[str, None]):
+        walks = 0
+
+        def __iter__(self) -> Iterator[str]:
+            self.walks += 1
+            return super().__iter__()
+
+    world = World()
+    for n in range(100):
+        world(model.LegUp(f"x{n}", f"SIP/x{n}", f"SIP/x{n}")).bridge("room", f"x{n}")
+    legs = world.app.cti._bridges["room"].legs = Counted(world.app.cti._bridges["room"].legs)
+    assert len(world.app.cti.conversation("x50")) == 100
+    assert legs.walks == 1
 
 
 LEGS = st.sampled_from(["c1", "c2", "a1", "a2", "l1", "l2"])
