@@ -83,6 +83,8 @@ class Outbox:
         """Open the file and take up what it holds. Raises `StoreError`."""
         self._store = Store(path)
         self._calls: dict[str, _Entry] = {}
+        self._dirty: dict[str, None] = {}
+        """The calls to be sent, those that changed first before others."""
         self._seq = 0
         self.dropped = 0
         """Calls that were dropped unsent."""
@@ -126,6 +128,7 @@ class Outbox:
             entry.body, entry.seq, entry.dirty = call_body(report), self._seq, True
             entry.ended = report.state is CallState.ENDED
             entry.aside = False
+            self._dirty[report.id] = None
             entry.trace = (entry.trace + lines)[-TRACE_LIMIT:]
             if lines:
                 entry.last_line = lines[-1]
@@ -136,14 +139,17 @@ class Outbox:
 
     def all_pending(self) -> None:
         """Every call is to be sent again (the server refused a snapshot of them)."""
-        for entry in self._calls.values():
-            entry.dirty = entry.dirty or not entry.aside
+        for call, entry in self._calls.items():
+            if not entry.aside:
+                entry.dirty = True
+                self._dirty[call] = None
         self.changed.set()
 
     def set_aside(self, call: str) -> None:
         """Send this call no more until it changes: the server refuses it for good."""
         if (entry := self._calls.get(call)) is not None:
             entry.aside, entry.dirty = True, False
+            self._dirty.pop(call, None)
             if entry.ended:
                 self._remove(call)
 
@@ -159,6 +165,7 @@ class Outbox:
 
     def _remove(self, call: str) -> None:
         self._calls.pop(call, None)
+        self._dirty.pop(call, None)
         self._touch(call, ())
 
     def _touch(self, call: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -200,8 +207,9 @@ class Outbox:
         calls: list[dict[str, Any]] = []
         sent: dict[str, tuple[int, int]] = {}
         size = 0
-        for call, entry in self._calls.items():
-            if entry.aside or not (entry.dirty or (snapshot and not entry.ended)):
+        for call in self._calls if snapshot else self._dirty:
+            entry = self._calls[call]
+            if entry.aside or not (entry.dirty or not entry.ended):
                 continue
             item = {**entry.body, "seq": entry.seq, "trace": entry.trace}
             size += len(json.dumps(item))
@@ -230,6 +238,8 @@ class Outbox:
             old = [item for item in entry.trace if item["n"] <= number]
             entry.trace = [item for item in entry.trace if item["n"] > number]
             entry.dirty = entry.seq != seq or bool(entry.trace)
+            if not entry.dirty:
+                self._dirty.pop(call, None)
             if entry.ended and not entry.dirty:
                 self._remove(call)
             else:
@@ -311,6 +321,8 @@ class Outbox:
             call_of(state)
             ended = state["state"] == CallState.ENDED.value
             self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
+            if dirty:
+                self._dirty[call] = None
         for call, body, sent in read("SELECT call, body, sent FROM trace ORDER BY n"):
             entry = self._calls.get(call)
             if entry is not None:
