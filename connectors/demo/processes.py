@@ -78,6 +78,8 @@ class Child:
             raise LabError(f"{self.name} did not end within {within:.0f} s") from None
         finally:
             end(process, signal.SIGKILL)
+            # Else asyncio reaps it before its own watcher does, and says so on the terminal.
+            await process.wait()
         if process.returncode:
             said = (errors or output).decode(errors="replace").strip().splitlines()
             raise LabError(f"{self.name} failed: {said[-1] if said else 'it said nothing'}")
