@@ -61,6 +61,7 @@ async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Fin
         if listen:
             await watch(seen, arrived, listen)
             findings += judge(seen, settings.username, listen)
+            findings += _no_queue_seen(seen, settings.username)
         else:
             findings.append(_unproven(settings.name))
         return findings
@@ -205,6 +206,17 @@ def _unproven(name: str) -> Finding:
         f" (tandem-connector check {name} --listen 60), and the feature codes (asterisk -rx"
         " 'features show' lists collab-form when features.conf is included)",
     )
+
+
+def _no_queue_seen(seen: list[Frame], user: str) -> Iterable[Finding]:
+    """Nothing in a call's other events tells a queue's call from a direct one."""
+    names = {frame.event for frame in seen}
+    if "BridgeEnter" in names and not names & {"QueueCallerJoin", "AgentCalled", "AgentConnect"}:
+        yield Finding(
+            True,
+            "call: no queue was seen in it; if it went through one, read lacks agent",
+            f"manager.conf [{user}]: read = system,call,agent,user",
+        )
 
 
 async def _dialplan(ami: Ami, user: str, allowed: set[str]) -> Iterable[Finding]:

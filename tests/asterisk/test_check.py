@@ -166,6 +166,16 @@ async def test_an_event_a_filter_keeps_back_is_named_with_its_line(both: Both) -
     ]
 
 
+async def test_a_call_without_any_event_of_a_queue_asks_whether_it_went_through_one(
+    both: Both,
+) -> None:
+    data = stream("queue_answered").split(b"Event: FullyBooted")[1]
+    data = data.replace(b"Event: Queue", b"Event: X").replace(b"Event: Agent", b"Event: Y")
+    assert (True, "call: no queue was seen in it; if it went through one, read lacks agent") in (
+        await heard(both, b"Event: FullyBooted" + data)
+    )
+
+
 async def test_no_call_at_all_is_said(both: Both) -> None:
     assert await heard(both, b"", within=0.2) == [
         (False, "call: no event of a call came within 0.2 s; was there one?")
