@@ -29,6 +29,12 @@ BOOTED_WAIT = 0.3
 """Seconds to wait for FullyBooted behind the login; a booted Asterisk sends both at once, and
 a user without the system class never sees it."""
 
+GOODBYE_COUNTS = 20.0
+"""Seconds within which the end of the connection is put down to a Shutdown before it."""
+
+_BOOTED = frozenset({"Status", "Uptime", "LastReload"})
+"""Headers every FullyBooted has; Asterisk keeps 80 bytes of a number, they need more."""
+
 MESSAGE_TIMEOUT = 5.0
 """Seconds MessageSend may take; after that nobody knows whether it was sent."""
 
@@ -47,6 +53,8 @@ class AsteriskDriver:
         self._look_again = asyncio.Event()
         self._looked = False
         """A look at what stands has begun in this session."""
+        self._goodbye = (0.0, "")
+        """When it said that it shuts down (loop's clock), and how that is told."""
         self._started = ""
         """When Asterisk started, by its own words."""
         self._version = ""
@@ -70,6 +78,7 @@ class AsteriskDriver:
         self._booted.clear()
         self._look_again.clear()
         self._looked = False
+        self._goodbye = (0.0, "")
         ami = await Ami.connect(self._settings, self._take)
         self._ami = ami
         ready = False
@@ -84,9 +93,9 @@ class AsteriskDriver:
                     self._look_again.clear()
                     self._window = Window()
                     await self._resync(ami)
-            why = ami.ended.result()
+            why = self._why(ami.ended.result())
         except UnansweredError as error:
-            why = ami.ended.result() if ami.ended.done() else str(error)
+            why = self._why(ami.ended.result()) if ami.ended.done() else str(error)
             if not ready:
                 raise UnreachableError(f"{self.title}: {why}") from None
         finally:
@@ -148,15 +157,25 @@ class AsteriskDriver:
         self._version = core.get("AsteriskVersion")
         return restarted
 
+    def _why(self, ended: str) -> str:
+        """Why the connection ended: what Asterisk said just before, if anything."""
+        said_at, goodbye = self._goodbye
+        recent = asyncio.get_running_loop().time() - said_at < GOODBYE_COUNTS
+        return goodbye if goodbye and recent else ended
+
     def _take(self, frame: Frame) -> None:
         if frame.event == "FullyBooted":
+            if not frame.headers.keys() >= _BOOTED:
+                return  # a piece of a caller's number; the whole of it does not fit there
             self._booted.set()
             if self._looked:
                 self._look_again.set()  # it had not booted yet when we read what stands
         elif frame.event == "Shutdown":
             again = " and will restart" if frame.get("Restart") == "True" else ""
-            if self._ami is not None:
-                self._ami.drop(f"Asterisk is shutting down{again}")
+            # Not the end yet: Asterisk closes the connection itself, and a caller's number can
+            # put this event on the wire.
+            now = asyncio.get_running_loop().time()
+            self._goodbye = (now, f"Asterisk is shutting down{again}")
         elif self._window is not None:
             self._window.add(frame)
         else:

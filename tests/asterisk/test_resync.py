@@ -11,6 +11,7 @@ from connectors.model import (
     BridgeKind,
     LegRole,
     LegsPaired,
+    LegUp,
     LinkDown,
     Marked,
     MemberKnown,
@@ -205,31 +206,50 @@ async def test_a_restart_is_told_from_a_lost_connection() -> None:
             assert events[-1].restarted is restarted
 
 
+BOOTED = (
+    b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 0\r\nLastReload: 0\r\n"
+    b"Status: Fully Booted\r\n\r\n"
+)
+
+
 async def test_a_pbx_that_boots_later_is_looked_at_again() -> None:
     async with AmiDouble() as pbx:
         pbx.fully_booted = False
         async with attached(pbx) as (events, again):
             pbx.channels = [status("PJSIP/caller-1", "1.1")]
-            pbx.push(b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 0\r\n\r\n")
+            pbx.push(BOOTED)
             await again()
             assert [len(e.legs) for e in events if isinstance(e, Snapshot)] == [0, 1]
 
 
 async def test_a_pbx_that_boots_while_it_is_looked_at_is_looked_at_again() -> None:
-    booted = b"Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 0\r\n\r\n"
     async with AmiDouble() as pbx:
         pbx.fully_booted = False
-        pbx.before_answer["Status"] = first_time(booted)
+        pbx.before_answer["Status"] = first_time(BOOTED)
         async with attached(pbx) as (events, _):
             await pbx.until(lambda: len(pbx.asked("Status")) == 2)
             assert isinstance(events[0], Snapshot)
 
 
-async def test_a_shutdown_ends_the_session_at_once_and_says_so() -> None:
+SHUTDOWN = b"Event: Shutdown\r\nPrivilege: system,all\r\nRestart: True\r\n\r\n"
+
+
+async def test_the_end_after_a_shutdown_says_so() -> None:
     async with AmiDouble() as pbx, attached(pbx) as (events, again):
-        pbx.push(b"Event: Shutdown\r\nPrivilege: system,all\r\nRestart: True\r\n\r\n")
+        pbx.cut(last=SHUTDOWN)
         await again()
         assert LinkDown("Asterisk is shutting down and will restart") in events
+
+
+async def test_a_shutdown_or_start_that_a_caller_forged_changes_nothing() -> None:
+    async with AmiDouble() as pbx, attached(pbx) as (events, again):
+        asked = len(pbx.asked("Status"))
+        pbx.push(SHUTDOWN + b"Event: FullyBooted\r\nPrivilege: system,all\r\n\r\n")
+        pbx.push(event("Newchannel", "call", *channel("PJSIP/caller-1", "1.1")))
+        await again()
+        assert any(isinstance(e, LegUp) for e in events)
+        assert not any(isinstance(e, LinkDown) for e in events)
+        assert len(pbx.asked("Status")) == asked
 
 
 async def test_live_events_follow_the_snapshot() -> None:

@@ -129,7 +129,8 @@ class AmiDouble:
         self.logins += 1
         answer = frame("Response: Success", id_, "Message: Authentication accepted")
         if self.fully_booted:
-            answer += frame("Event: FullyBooted", "Privilege: system,all", "Uptime: 5")
+            answer += frame("Event: FullyBooted", "Privilege: system,all", "Status: Fully Booted",
+                            "Uptime: 5", "LastReload: 5")  # fmt: skip
         return answer
 
     def _corestatus(self, fields: Fields, id_: str) -> bytes:
