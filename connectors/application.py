@@ -63,6 +63,9 @@ class Application:
         self._settling: dict[str, Call] = {}
         self._pending: dict[str, model.Marked] = {}
         """Marks on an agent's own leg, until it shows who is on the other side."""
+        self._proxies: dict[str, Call] = {}
+        """By a pipe's leg that runs through the dialplan in the user's place, the pipe's other
+        end being with the user: whoever a queue's ``Local`` member called was transferred."""
         self._reaching: dict[str, Call] = {}
         """By a marked agent's leg: the call it makes, until somebody has answered."""
         self._touched: dict[str, Call] = {}
@@ -254,7 +257,7 @@ class Application:
     # --- queues ------------------------------------------------------------------------
 
     def _queued(self, event: model.Queued, now: float) -> None:
-        call = self._anchors.get(event.leg) or self._create(event.leg, now)
+        call = self._call_at(event.leg) or self._create(event.leg, now)
         if (mark := self._pending.pop(event.leg, None)) is not None:
             self._mark(call, mark, now)
         self._touch(*self._lines.join(call, event.queue, event.position))
@@ -264,7 +267,7 @@ class Application:
         self._refresh(call, now)
 
     def _unqueued(self, event: model.Unqueued, now: float) -> None:
-        if (call := self._anchors.get(event.leg)) is None:
+        if (call := self._call_at(event.leg)) is None:
             return
         if event.outcome in _GAVE_UP:
             if call.gave_up is None:
@@ -275,7 +278,7 @@ class Application:
 
     def _served(self, event: model.Served, now: float) -> None:
         self._trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
-        if (call := self._anchors.get(event.leg)) is not None:
+        if (call := self._call_at(event.leg)) is not None:
             call.gave_up = None
             self._touch(*self._lines.leave(call))
 
@@ -285,7 +288,7 @@ class Application:
         if event.feature:
             self._pressed(event, now)
             return
-        call = self._anchors.get(event.leg)
+        call = self._call_at(event.leg)
         if call is None and self._is_agents(event.leg):
             # The user is whom this agent is about to reach, or this agent, as a caller.
             self._pending[event.leg] = event
@@ -416,6 +419,7 @@ class Application:
         self._touch(call)
 
     def _leg_down(self, event: model.LegDown, now: float) -> None:
+        self._proxies.pop(event.leg, None)
         if (mark := self._pending.pop(event.leg, None)) is not None:
             self._mark(self._create(event.leg, now), mark, now)
         if (made := self._reaching.get(event.leg)) is not None:
@@ -449,6 +453,8 @@ class Application:
         call.end(cause, now)
         self._settling.pop(call.id, None)
         self._reached(call)
+        for leg in [leg for leg, known in self._proxies.items() if known is call]:
+            del self._proxies[leg]
         del self._calls[call.id]
         if self._anchors.get(call.user_leg) is call:
             del self._anchors[call.user_leg]
@@ -489,6 +495,7 @@ class Application:
                 why = "the PBX was restarted" if snapshot.restarted else "while out of sight"
                 self._end(call, "lost", why, now)
         self._pending = {leg: m for leg, m in self._pending.items() if leg in self.cti.legs}
+        self._proxies = {leg: c for leg, c in self._proxies.items() if leg in self.cti.legs}
         for call in list(self._reaching.values()):
             if call.reached_by not in self.cti.legs:
                 self._reached(call)
@@ -496,20 +503,23 @@ class Application:
         for call in list(self._calls.values()):
             if call.waiting and call.user_leg not in waiting:
                 self._lines.leave(call)
-        for listed in snapshot.legs:
-            if listed.queue:
-                self._still_queued(listed, now)
+        internal = model.LegRole.INTERNAL
+        queued = [s for s in snapshot.legs if s.queue]
+        for listed in [s for s in queued if s.up.role is not internal]:
+            self._still_queued(listed, now)
         marked = [s for s in snapshot.legs if s.mark is not None]
         # A mark is inherited by the legs a call dials: the user's own comes first.
-        marked.sort(key=lambda s: self._is_agents(s.up.leg))
+        marked.sort(key=lambda s: (s.up.role is internal, self._is_agents(s.up.leg)))
         for listed in marked:
             self._recover(listed, now)
+        for listed in [s for s in queued if s.up.role is internal]:
+            self._still_queued(listed, now)  # in the place of a user who is found by now
         self._look([listed.up.leg for listed in snapshot.legs], now)
         for call in self._calls.values():
             self._refresh(call, now)
 
     def _still_queued(self, listed: model.SnapshotLeg, now: float) -> None:
-        call = self._anchors.get(listed.up.leg)
+        call = self._call_at(listed.up.leg)
         if call is None:
             call = self._create(listed.up.leg, now, recovered=True)
         if not call.waiting or call.queue != listed.queue:
@@ -520,7 +530,7 @@ class Application:
     def _recover(self, listed: model.SnapshotLeg, now: float) -> None:
         if listed.mark is None:
             return
-        call = self._anchors.get(listed.up.leg)
+        call = self._call_at(listed.up.leg)
         if call is None:
             if self._is_agents(listed.up.leg):
                 self._recover_agents(listed.up.leg, listed.mark, now)
@@ -552,12 +562,25 @@ class Application:
 
     # --- small -------------------------------------------------------------------------
 
+    def _call_at(self, leg_id: str) -> Call | None:
+        """The call a leg stands for: anchored on it or, for a pipe, the one it leads to."""
+        call = self._anchors.get(leg_id) or self._proxies.get(leg_id)
+        leg = self.cti.legs.get(leg_id)
+        if call is not None or leg is None or leg.role is not model.LegRole.INTERNAL:
+            return call
+        legs = self.cti.conversation(leg_id)
+        calls = [found for leg in legs if (found := self._anchors.get(leg.id)) is not None]
+        if len(calls) != 1:
+            return None
+        self._proxies[leg_id] = calls[0]
+        return calls[0]
+
     def _is_agents(self, leg_id: str) -> bool:
         leg = self.cti.legs.get(leg_id)
         return leg is not None and self.cti.agent_uri(leg) is not None
 
     def _trace(self, leg: str, now: float, stage: Literal["agent", "wire"], text: str) -> None:
-        if (call := self._anchors.get(leg)) is not None:
+        if (call := self._call_at(leg)) is not None:
             call.trace(now, stage, text)
             self._touch(call)
 

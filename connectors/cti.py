@@ -348,14 +348,14 @@ class Cti:
         row: list[tuple[Leg, Member | None]] = [(start, None)]
         for leg, through in row:
             yield leg, through
-            if leg.near:
-                through = through or leg.member or self._listed(leg.endpoint)
+            beyond = through or leg.member or self._listed(leg.endpoint) if leg.near else through
             for neighbour in self._neighbours(leg, bridges):
                 if neighbour in seen or len(seen) >= MAX_CONVERSATION:
                     continue
                 seen.add(neighbour)
                 if (known := self.legs.get(neighbour)) is not None:
-                    row.append((known, through))
+                    # Who is on this side of the pipe is whom the member was rung for.
+                    row.append((known, beyond if neighbour == leg.pair else through))
 
     def _listed(self, interface: str) -> Member | None:
         """The first of the queues' members at an interface."""

@@ -172,5 +172,6 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
             assert agent_leg.role is not model.LegRole.INTERNAL
     world(model.Snapshot(()))
     assert world.app.calls() == []
-    assert world.app._names == world.app._reaching == world.app._anchors == {}
+    assert world.app._names == world.app._anchors == {}
+    assert world.app._reaching == world.app._proxies == {}
     assert all(not line for line in world.app._lines._lines.values())

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.model import BridgeEntered, CallState, LegDialled, LegRole, LegUp, Noted, Unqueued
+from connectors.model import (
+    BridgeEntered,
+    CallState,
+    LegDialled,
+    LegRole,
+    LegUp,
+    Noted,
+    Queued,
+    Served,
+    Unqueued,
+)
 from tests.core.world import World
 
 
@@ -166,6 +176,37 @@ def test_attended_transfer_by_the_pbx_goes_through_a_local_pipe(world: World) ->
     world.unbridge("consult", "a", "l1").bridge("b", "l1").down("a")
     call = world.latest["c"]
     assert (call.state, call.agent_leg) == (CallState.ACTIVE, "a2")
+
+
+def transferred_behind_a_pipe(world: World) -> World:
+    """A `Local` member has the call; it transfers: its end of the pipe goes on to a queue."""
+    world.members("Local/1001@agents").caller().mark().queue()
+    world.local().offered("l1", "Local/1001@agents").rings("a", "PJSIP/1001", by="l2")
+    world.served("l1", "Local/1001@agents").bridge("one", "l1", "c").bridge("two", "a", "l2")
+    assert world.latest["c"].agent_uri == "sip:1001@pbx.example.org"
+    return world.unbridge("two", "a", "l2").down("a")(Queued("l2", "sales", 2)).wait(1)
+
+
+def test_a_pipe_that_is_queued_stands_for_the_user_behind_it(world: World) -> None:
+    transferred_behind_a_pipe(world)
+    assert list(world.latest) == ["c"]
+    call = world.latest["c"]
+    assert (call.state, call.queue, call.position) == (CallState.SUSPENDED, "sales", 2)
+    world.rings("d", "PJSIP/1002", by="l2")(Unqueued("l2", "sales", "left"))
+    world(Served("l2", "d", "sales", "PJSIP/1002")).bridge("three", "d", "l2")
+    assert list(world.latest) == ["c"]
+    assert world.latest["c"].agent_uri == "sip:1002@pbx.example.org"
+    assert world.latest["c"].position is None
+    world.down("l2", "l1", "d")
+    assert world.latest["c"].state is CallState.ACTIVE
+    world.wait(1).down("c")
+    assert not world.app.calls()
+    assert not world.app._proxies
+
+
+def test_a_caller_is_not_taken_for_the_member_that_was_rung_for_them(world: World) -> None:
+    transferred_behind_a_pipe(world)
+    assert world.app.cti.agents_of("l2") == []
 
 
 def test_redirect_tells_nothing_but_the_bridges(world: World) -> None:
