@@ -114,6 +114,17 @@ class Decoder:
         self._swept.discard(leg)
         self._out_of_queue.discard(leg)
 
+    def _numbered(self, frame: Frame, leg: str) -> Decoded:
+        """The leg again where the dialplan has changed its caller's number since it came up."""
+        up = self._legs.get(leg)
+        if up is None or "CallerIDNum" in frame.repeated or "CallerIDNum" not in frame.headers:
+            return ()
+        number = known(frame.headers["CallerIDNum"])
+        if number == up.number:
+            return ()
+        self._legs[leg] = replace(up, number=number)
+        return (self._legs[leg],)
+
     def _refusal(self, frame: Frame, error: ForgedError) -> Decoded:
         """A refused mark is worth a line in its call's trace, if the call is known."""
         leg = self._ids.get(first(frame, "Channel"))
@@ -218,7 +229,8 @@ class Decoder:
     def queue_join(self, frame: Frame) -> Decoded:
         leg = self._leg(frame)
         self._out_of_queue.discard(leg)
-        return (model.Queued(leg, last(frame, "Queue"), position(last(frame, "Position"))),)
+        joined = model.Queued(leg, last(frame, "Queue"), position(last(frame, "Position")))
+        return (*self._numbered(frame, leg), joined)
 
     def queue_leave(self, frame: Frame) -> Decoded:
         leg = self._leg(frame)
@@ -275,6 +287,7 @@ class Decoder:
         if up is not None and up.name != channel:
             raise ForgedError("Channel is not the name known for Uniqueid")
         return (
+            *self._numbered(frame, leg),
             model.Marked(
                 leg=leg,
                 type=given.get("Type", ""),

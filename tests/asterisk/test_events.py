@@ -156,6 +156,21 @@ def test_a_mark_is_uri_decoded_once() -> None:
     assert mark == Marked("1.1", "form", "sip:alice@example.org", True, "chat", "sip:bob%40x")
 
 
+@pytest.mark.parametrize(("set_to", "read"), [("+493055", "+493055"), ("<unknown>", "")])
+def test_a_number_the_dialplan_changed_counts_from_the_mark_on(set_to: str, read: str) -> None:
+    decoder = Decoder()
+    decode(event("Newchannel", "call", *channel("PJSIP/caller-1", "1.1")), decoder)
+    up, mark = decode(
+        user_event("1.1", "UserEvent: CollabRequest", "Type: form", number=set_to), decoder
+    )
+    assert isinstance(up, LegUp)
+    assert (up.leg, up.number, up.role) == ("1.1", read, LegRole.INBOUND)
+    assert mark == Marked("1.1", type="form")
+    assert kinds(
+        decode(user_event("1.1", "UserEvent: CollabRequest", "Type: form", number=set_to), decoder)
+    ) == ["Marked"]
+
+
 def test_other_user_events_are_nothing_to_us() -> None:
     assert decode(user_event("1.1", "UserEvent: Other", "Type: form")) == []
 
