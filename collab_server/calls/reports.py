@@ -166,7 +166,9 @@ def _update(
     call.initiator = reported.initiator
     call.user_uri = clip(reported.user_uri, URI)
     agent_uri = clip(reported.agent_uri, URI)
-    call.agent_uri = agent_uri if agent_uri and uris.is_agent_uri(agent_uri) else None
+    usable = agent_uri if agent_uri and uris.is_agent_uri(agent_uri) else None
+    # An ended call has nobody any more; who served it last stays on record.
+    call.agent_uri = usable or (call.agent_uri if state == "ended" else None)
     call.agent_leg = clip(reported.agent_leg, 200)
     call.queue = clip(reported.queue, 200)
     call.position = reported.position
@@ -180,7 +182,7 @@ def _update(
         trace(work, call, "server", _received(work, reported, state))
     if back:
         trace(work, call, "server", "the call is back after it was taken for ended")
-    if agent_uri and call.agent_uri is None:
+    if agent_uri and usable is None:
         trace(work, call, "server", f"agent URI not usable: {agent_uri!r}")
     session = _session(work, call, outcome)
     if session is not None:
@@ -220,7 +222,8 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
         taken = work.db.connection().execute(insert(TraceLine).on_conflict_do_nothing(), rows)
         call.lines += taken.rowcount if taken.rowcount >= 0 else len(rows)
     for line in reported.trace:
-        if line.stopped and call.session_id is None:
+        # With a session it may yet find its agent; that is why nobody did until it has.
+        if line.stopped and (call.session_id is None or line.stage == "agent"):
             call.stopped_stage, call.stopped_reason = line.stage, line.text[:MAX_TEXT]
 
 

@@ -63,7 +63,8 @@ def create(
     work.hold(session)
     if call is not None:
         call.session_id = session.id
-        call.stopped_stage = call.stopped_reason = None
+        if call.stopped_stage != "agent":  # what came before the mark is of no account now
+            call.stopped_stage = call.stopped_reason = None
     record(work, session, "state", cause, new=State.REQUESTED.value)
     trace(work, call, "server", f"session {session.id} made ({type}): {cause}")
     work.touch(session.id, everyone=True)
@@ -124,6 +125,8 @@ def serve(
     if old != agent_uri and old is not None:
         invitations.revoke(services, work, session, call, old)
     session.agent_uri = agent_uri
+    if call is not None:
+        call.stopped_stage = call.stopped_reason = None
     move(work, session, Trigger.RESUMED if session.both_in else Trigger.SERVED, cause)
     if old == agent_uri:
         return
@@ -184,13 +187,15 @@ def end(
     if session.agent_uri is not None:
         until = session.grace_until = work.now + services.settings.server.grace
         work.after_commit(lambda: services.alarm.set(until))
-    elif call is not None:
-        stop(work, call, *_why_no_agent(session, reason))
+    elif call is not None and call.stopped_stage is None:
+        stop(work, call, *_why_no_agent(session.queue or call.queue, reason))
     invitations.withdraw_all(work, session)
 
 
-def _why_no_agent(session: CollabSession, reason: Reason) -> tuple[str, str]:
-    where = f"queue {session.queue}" if session.queue else "a queue"
+def _why_no_agent(queue: str | None, reason: Reason) -> tuple[str, str]:
+    where = f"queue {queue}" if queue else "the queue"
+    if reason is Reason.ABANDONED and queue is None:
+        return "agent", "the caller gave up before anybody answered"
     if reason is Reason.ABANDONED:
         return "queue", f"abandoned in {where} before an agent took the call"
     if reason is Reason.QUEUE_TIMEOUT:

@@ -18,7 +18,13 @@ def why(error: BaseException) -> str:
         return f"its certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
-        if isinstance(cause, ssl.SSLError) or not cause.errno:
+        if isinstance(cause, ssl.SSLError):
+            return (
+                f"no TLS there ({cause.reason or 'unknown'}); is it http:// rather than https://?"
+            )
+        if not cause.errno:
             return str(cause)
         return os.strerror(cause.errno)
+    if isinstance(error, aiohttp.ClientResponseError) and error.status == 400:
+        return "what answers there is no web server, or not this one"
     return str(error) or type(error).__name__

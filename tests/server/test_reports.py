@@ -449,3 +449,21 @@ def test_a_link_that_went_out_is_kept_nowhere(server: Server) -> None:
     assert server.connector.send(results=[done]).status_code == 200
     with server.database.read() as db:
         assert db.scalars(select(Command.args)).all() == [{}]
+
+
+def test_what_stopped_a_call_is_not_covered_by_how_it_ended(server: Server) -> None:
+    stranger = {
+        "n": 1,
+        "at": "2026-11-23T12:00:00Z",
+        "stage": "agent",
+        "text": "PJSIP/3001 is in the call but not known as an agent",
+        "stopped": True,
+    }
+    server.connector.report("1.1", "requested", trace=[stranger])
+    server.connector.report("1.1", "ended", cause="hangup")
+    assert server.trace("1.1")["stopped"] == {"stage": "agent", "reason": stranger["text"]}
+    server.connector.report("1.2", "requested", trace=[stranger])
+    server.connector.report("1.2", "active", agent_uri=WANG)
+    server.connector.report("1.2", "ended", cause="hangup")
+    call = server.trace("1.2")["call"]
+    assert (call["stopped"], call["agent_uri"]) == (None, WANG), "who served it stays on record"
