@@ -130,6 +130,7 @@ async def test_a_connector_that_starts_while_an_agents_call_rings_reports_it_onc
         assert [call.id for call in watched.core.calls()] == [memory[0].id]
         await ringing.pick_up()
         await watched.until(active)
+        await placed.answered()
         await placed.hangup()
         [call] = await watched.ended()
         assert (call.id, call.cause) == (memory[0].id, "hangup")
@@ -146,5 +147,6 @@ async def test_a_call_behind_a_local_member_stays_one_call_when_transferred_to_a
         await (await member.incoming()).transfer("q-solo")
         moved = await watched.until(lambda call: call.agent_uri == "sip:agent1@pbx.example.org")
         assert (moved.queue, moved.user_uri) == ("solo", "sip:caller@pbx.example.org")
+        await placed.answered()
         await placed.hangup()
         assert [call.cause for call in await watched.ended()] == ["hangup"]
