@@ -48,6 +48,9 @@ async def at_work(pbx: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> As
 @pytest_asyncio.fixture(loop_scope="session")
 async def watcher(pbx: Asterisk, phones: Phones) -> AsyncIterator[Watcher]:
     """What a second AMI connection sees, from before the first call on."""
-    async with pbx.ami("lab") as ami:
-        await ami.event("FullyBooted")
-        yield Watcher(ami)
+    watcher = Watcher(await pbx.ami("lab").connect())
+    try:
+        await watcher.ami.event("FullyBooted")
+        yield watcher
+    finally:
+        await watcher.ami.close()  # another one by now, if Asterisk was restarted
