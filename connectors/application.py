@@ -246,6 +246,7 @@ class Application:
             return
         for leg in self.cti.conversation(call.user_leg)[1:]:
             if is_phone(leg):
+                call.answered = True
                 call.trace_once(
                     now,
                     "agent",
@@ -324,7 +325,8 @@ class Application:
         for note in mark.notes:
             call.trace_once(now, "mark", note)
         if mark.type is None:
-            call.trace(now, "mark", f"goes on as it was: {mark.why}", stopped=call.type is None)
+            stays = f"stays a {call.type} call" if call.type else "an ordinary call"
+            call.trace(now, "mark", f"{stays}: {mark.why}", stopped=call.type is None)
             return
         if mark.user_uri:
             call.user_uri, call.named = mark.user_uri, True
@@ -430,7 +432,7 @@ class Application:
             return
         if event.lost:
             cause = "lost"
-        elif call.served:
+        elif call.served or call.answered:
             cause = "hangup"
         elif call.gave_up == "timeout":
             cause = "queue_timeout"

@@ -33,6 +33,8 @@ class Call:
     agent: Agent | None = None
     served: bool = False
     """An agent has served it."""
+    answered: bool = False
+    """Somebody has talked to the user who is not known as an agent."""
     waiting: bool = False
     """It stands in a queue now."""
     queue: str | None = None

@@ -341,7 +341,7 @@ class CallReport:
     since: float
     """When it reached `state`."""
     aliases: tuple[str, ...] = ()
-    """Other leg ids that mean this call: former and current user legs."""
+    """Other leg ids that mean this call: the user legs it moved to, the present one last."""
     trace: tuple[TraceItem, ...] = ()
     """New lines since the last report of this call."""
 

@@ -50,6 +50,15 @@ def call_body(report: CallReport) -> dict[str, Any]:
     }
 
 
+def as_reported(body: dict[str, Any]) -> dict[str, Any]:
+    """A call's body as the server is told: by the id of its present user leg, its former ids as
+    aliases. Kept it is by its first id, which never changes."""
+    if not body["aliases"]:
+        return body
+    legs: list[str] = [body["id"], *body["aliases"]]
+    return {**body, "id": legs[-1], "aliases": [leg for leg in legs if leg != legs[-1]]}
+
+
 def trace_body(item: TraceItem) -> dict[str, Any]:
     """One item of a call's ``trace``."""
     return {

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.model import CallReport, CallState, Result
-from connectors.runtime.codec import call_body, call_of, result_body, trace_body
+from connectors.runtime.codec import as_reported, call_body, call_of, result_body, trace_body
 from connectors.runtime.journal import Journal
 from connectors.runtime.store import Statement, Store, StoreError
 
@@ -211,7 +211,7 @@ class Outbox:
             entry = self._calls[call]
             if entry.aside or not (entry.dirty or not entry.ended):
                 continue
-            item = {**entry.body, "seq": entry.seq, "trace": entry.trace}
+            item = {**as_reported(entry.body), "seq": entry.seq, "trace": entry.trace}
             size += len(json.dumps(item))
             if not snapshot and calls and (len(calls) >= limit or size > BATCH_BYTES):
                 break

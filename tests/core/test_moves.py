@@ -38,6 +38,8 @@ def test_an_unknown_phone_that_answers_a_marked_call_is_named_in_the_trace(world
     (line,) = [item for item in world.traces["c"] if item.stopped]
     assert line.stage == "agent"
     assert line.text.startswith("PJSIP/desk is in the call but not known as an agent")
+    world.down("c", "x")
+    assert world.latest["c"].cause == "hangup", "it was answered"
 
 
 @pytest.mark.parametrize(("presser", "initiator"), [("c", "user"), ("a", "agent")])

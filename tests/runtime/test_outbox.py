@@ -56,6 +56,20 @@ async def test_what_was_accepted_is_not_sent_again_and_what_changed_meanwhile_is
     assert not outbox.changed.is_set()
 
 
+async def test_a_call_is_reported_by_its_present_user_leg_and_kept_by_its_first(path: Path) -> None:
+    outbox = Outbox(path, 1.0)
+    outbox.put([call("1.1")])
+    for aliases, former in (("1.2",), ["1.1"]), (("1.2", "1.1"), ["1.2"]):
+        outbox.put([call("1.1", aliases=aliases)])
+        batch = outbox.batch(snapshot=False)
+        assert batch is not None
+        (item,) = batch.body["calls"]
+        assert (item["id"], item["aliases"]) == (aliases[-1], former)
+        outbox.accepted(batch)
+    assert outbox.batch(snapshot=False) is None
+    assert [known.id for known in (await reopened(outbox, path)).restored()] == ["1.1"]
+
+
 async def test_a_snapshot_lists_every_standing_call_and_an_ended_one_once(path: Path) -> None:
     outbox = Outbox(path, AT)
     outbox.put([call("1.1"), call("1.2"), call("1.3", CallState.ENDED)])
