@@ -29,11 +29,14 @@ class Attachment:
         driver: Driver,
         on_event: Callable[[PbxEvent], None],
         on_ready: Callable[[], None],
+        on_trouble: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_ready` is called behind the first snapshot of each session."""
+        """`on_ready` is called behind the first snapshot of each session, `on_trouble` with the
+        reason after each attempt that did not get as far."""
         self._driver = driver
         self._on_event = on_event
         self._on_ready = on_ready
+        self._on_trouble = on_trouble
         self._trouble = Trouble(log)
 
     async def run(self) -> None:
@@ -59,3 +62,5 @@ class Attachment:
         pause = state.next_action.sleep if state.next_action else 0
         line = f"{error} (trying again, now after {pause:.0f} s)"
         self._trouble.say(logging.ERROR, error, line)
+        if self._on_trouble is not None:
+            self._on_trouble(str(error))

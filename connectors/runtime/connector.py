@@ -22,6 +22,7 @@ from connectors.runtime.driver import Driver
 from connectors.runtime.link import Commands, Link
 from connectors.runtime.outbox import Outbox
 from connectors.runtime.reports import Reporter
+from connectors.runtime.standing import after
 from connectors.runtime.store import StoreError
 from connectors.runtime.supervisor import PartFailedError, supervise
 from connectors.settings import PbxSettings
@@ -120,7 +121,7 @@ class Connector:
         self._reporter = Reporter(outbox, http, server, name)
         self._commands = Commands(self._core, driver, outbox, self._synced)
         self._link = Link(http, server, name, self._commands.take, self._linked)
-        self._attachment = Attachment(driver, self.take, self._ready)
+        self._attachment = Attachment(driver, self.take, self._ready, self._stands)
 
     async def run(self) -> None:
         """Run until cancelled. Raises `PartFailedError`."""
@@ -143,13 +144,22 @@ class Connector:
             self._failures += 1
             log.exception("the core could not take in a %s", type(event).__name__)
         if isinstance(event, Snapshot):
+            self._stands()
             self._reporter.snapshot()
         elif isinstance(event, LinkDown):
+            self._stands(event.why)
             self._synced.clear()
+
+    def _stands(self, why: str | None = None) -> None:
+        """The PBX is connected, or, with `why`, it is not."""
+        address = f"{self._settings.host}:{self._settings.port}"
+        known, title = self._reporter.standing, self._driver.title
+        self._reporter.stands(after(known, time.time(), title, address, why))
 
     def _linked(self) -> None:
         """The server is back, perhaps without its memory: tell it all that stands."""
         self._reporter.hurry()
+        self._reporter.repeat()
         if self._synced.is_set():
             self._reporter.snapshot()
 

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from connectors.runtime.backoff import Pause, waits
 from connectors.runtime.http import why
 from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
+from connectors.runtime.standing import Standing
 from connectors.runtime.trouble import Trouble
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ class Reporter:
         """The server refused a snapshot's body: find the call it refuses, bit by bit."""
         self._probed = False
         """That was done since the last snapshot that got through."""
+        self.standing: Standing | None = None
+        """With the PBX; None until the first attempt to connect has come to something."""
+        self._told: Standing | None = None
+        """What the server knows of it."""
         self._limit = BATCH_CALLS
         self._pause = Pause()
         self._trouble = Trouble(log)
@@ -55,6 +60,18 @@ class Reporter:
     def snapshot(self) -> None:
         """The next report is to list every call that stands."""
         self._snapshot_due = True
+        self._outbox.changed.set()
+
+    def stands(self, standing: Standing) -> None:
+        """How the connector stands with its PBX: in every report, and in one of its own when it
+        is news."""
+        self.standing = standing
+        if standing != self._told:
+            self._outbox.changed.set()
+
+    def repeat(self) -> None:
+        """The server may have forgotten how the connector stands with its PBX."""
+        self._told = None
         self._outbox.changed.set()
 
     def hurry(self) -> None:
@@ -79,17 +96,27 @@ class Reporter:
         """One report, if there is anything to say: the newest of what is pending right now."""
         snapshot = self._snapshot_due and not self._probing
         batch = self._outbox.batch(snapshot=snapshot, limit=self._limit)
+        standing = self.standing
         if batch is None:
             self._probing = False
             if self._snapshot_due:
                 self._outbox.changed.set()
-            return
+                return
+            if standing == self._told:
+                return
+            batch = Batch(
+                {"epoch": self._outbox.epoch, "snapshot": False, "calls": [], "results": []}, {}, {}
+            )
+        if standing is not None:
+            batch.body["pbx"] = standing.body()
         if snapshot:
             self._snapshot_due = False
+        self._told = standing
         try:
             await self._post(batch)
         except BaseException:
             self._snapshot_due = self._snapshot_due or snapshot
+            self._told = None
             raise
         self._outbox.accepted(batch)
         self._probed = self._probed and not snapshot

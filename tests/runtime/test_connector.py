@@ -112,6 +112,40 @@ async def test_a_call_from_the_wire_to_the_server(tmp_path: Path) -> None:
         assert server.calls["1.1"]["cause"] == "hangup"
 
 
+def standings(server: ServerDouble) -> list[bool]:
+    """Each change of whether the PBX is connected, as the server was told."""
+    told = [body["pbx"]["connected"] for body in server.reports if "pbx" in body]
+    return [now for n, now in enumerate(told) if n == 0 or told[n - 1] != now]
+
+
+async def test_the_server_learns_that_the_pbx_is_gone_and_back(tmp_path: Path) -> None:
+    async with both() as (pbx, server), connector(pbx, server, tmp_path):
+        await server.until(lambda: snapshots(server) == 1)
+        assert server.reports[-1]["pbx"]["title"] == f"Asterisk 22.10.1 at 127.0.0.1:{pbx.port}"
+        await pbx.stop()
+        refused = "nobody listens there (connection refused)"
+        await server.until(lambda: server.reports[-1]["pbx"]["detail"] == refused)
+        gone = next(body["pbx"] for body in server.reports if not body["pbx"]["connected"])
+        assert server.reports[-1]["pbx"]["since"] == gone["since"], "since it went, not each try"
+        await pbx.listen()
+        await server.until(lambda: snapshots(server) == 2)
+    assert standings(server) == [True, False, True]
+
+
+async def test_a_connector_that_finds_no_pbx_at_its_start_says_so_and_again_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with both() as (pbx, server):
+        await pbx.stop()
+        async with connector(pbx, server, tmp_path):
+            await server.until(lambda: standings(server) == [False] and bool(server.links))
+            await server.stop()
+            server.reports.clear()
+            await server.listen()
+            await server.until(lambda: standings(server) == [False])
+            assert server.reports[0]["snapshot"] is False, "what stands is not known"
+
+
 async def test_a_message_goes_out_once_and_its_result_comes_back(tmp_path: Path) -> None:
     async with both() as (pbx, server), connector(pbx, server, tmp_path):
         await server.until(lambda: snapshots(server) == 1)

@@ -11,8 +11,10 @@ import pytest
 
 from connectors.model import CallState, Result
 from connectors.runtime import backoff, reports
+from connectors.runtime.codec import timestamp
 from connectors.runtime.outbox import Outbox
 from connectors.runtime.reports import Reporter
+from connectors.runtime.standing import Standing
 from tests.runtime.calls import AT, call, line
 from tests.runtime.server_double import ServerDouble
 
@@ -170,3 +172,44 @@ async def test_no_secret_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixt
             outbox.put([call("1.1")])
             await server.until(settled(server, 1))
     assert "pbx-key" not in caplog.text
+
+
+async def test_how_the_pbx_stands_is_said_when_it_changes_and_in_every_report(
+    tmp_path: Path,
+) -> None:
+    down = Standing(False, AT, "Asterisk at 127.0.0.1:5038", "nobody listens there")
+    async with ServerDouble() as server, reporting(server, tmp_path) as (outbox, reporter):
+        reporter.stands(down)
+        await server.until(settled(server, 1))
+        assert server.reports[0]["calls"] == []
+        assert server.reports[0]["pbx"] == {
+            "connected": False,
+            "since": timestamp(AT),
+            "title": "Asterisk at 127.0.0.1:5038",
+            "detail": "nobody listens there",
+        }
+        outbox.put([call("1.1")])
+        await server.until(settled(server, 2))
+        assert server.reports[1]["pbx"] == server.reports[0]["pbx"]
+        reporter.stands(down)
+        reporter.repeat()
+        await server.until(settled(server, 3))
+        reporter.stands(Standing(True, AT + 1, down.title))
+        await server.until(settled(server, 4))
+    assert [body["pbx"]["connected"] for body in server.reports] == [False, False, False, True]
+
+
+async def test_how_the_pbx_stands_is_said_again_until_the_server_has_it(tmp_path: Path) -> None:
+    async with ServerDouble() as server, reporting(server, tmp_path) as (_, reporter):
+        server.answers = [(503, {}, {})]
+        reporter.stands(Standing(True, AT, "Asterisk at 127.0.0.1:5038"))
+        await server.until(settled(server, 1))
+    assert server.tries == 2
+    assert server.reports[0]["pbx"]["connected"] is True
+
+
+async def test_a_reporter_that_knows_nothing_of_the_pbx_says_nothing_of_it(tmp_path: Path) -> None:
+    async with ServerDouble() as server, reporting(server, tmp_path) as (outbox, _):
+        outbox.put([call("1.1")])
+        await server.until(settled(server, 1))
+    assert "pbx" not in server.reports[0]
