@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from collab_server import health
 from collab_server.calls import blueprint as calls
 from collab_server.calls import pbx
+from collab_server.calls.standing import STANDINGS, Standings
 from collab_server.db.engine import BusyError, Database
 from collab_server.http import auth, bodies, cookies, security
 from collab_server.http.current import EXTENSION
@@ -62,6 +63,7 @@ def create_app(
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[people.THROTTLES] = people.LoginThrottles()
+    app.extensions[STANDINGS] = Standings()
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 

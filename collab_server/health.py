@@ -8,7 +8,9 @@ from flask import Blueprint, Response, current_app, jsonify
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
+from collab_server.calls.standing import STANDINGS, PbxDetail, Standings
 from collab_server.db.engine import BusyError
+from collab_server.http import auth
 from collab_server.http.current import services
 from collab_server.http.openapi import document, operation
 from collab_server.metrics import METRICS, Metrics
@@ -30,7 +32,10 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """What the server needs is there; ``pbx`` says whose connectors have their link open."""
+    """What the server needs is there; the PBXs do not decide about that.
+
+    ``pbx`` says whose connectors have their link open and do not miss their PBX.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,6 +43,7 @@ class Readiness(BaseModel):
     database: str
     realtime: str
     pbx: dict[str, bool]
+    pbx_detail: dict[str, PbxDetail]
 
 
 @bp.get("/healthz")
@@ -58,8 +64,18 @@ def readyz() -> Response:
     alive = current_app.extensions.get(REALTIME_ALIVE)
     if alive is not None and not alive():
         raise Unavailable("the web sockets' loop does not answer", realtime="failed")
-    linked = {name: tandem.hub.linked(name) for name in tandem.settings.pbx}
-    return jsonify({"status": "ok", "database": "ok", "realtime": "ok", "pbx": linked})
+    with tandem.database.read() as db:
+        who = auth.desk(db)
+    full = who is not None and who.admin
+    standings: Standings = current_app.extensions[STANDINGS]
+    detail = {
+        name: standings.show(name, linked=tandem.hub.linked(name), full=full)
+        for name in tandem.settings.pbx
+    }
+    well = {name: one["linked"] and one["connected"] is not False for name, one in detail.items()}
+    return jsonify(
+        {"status": "ok", "database": "ok", "realtime": "ok", "pbx": well, "pbx_detail": detail}
+    )
 
 
 @bp.get("/metrics")

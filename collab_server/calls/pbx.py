@@ -7,6 +7,7 @@ import logging
 from flask import Blueprint, Response, current_app, jsonify
 
 from collab_server.calls import reports, schemas
+from collab_server.calls.standing import STANDINGS, Standings
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
@@ -36,6 +37,8 @@ def report(name: str) -> Response:
     tandem = services()
     with tandem.write() as work:
         outcome = reports.apply(tandem, work, name, body)
+    standings: Standings = current_app.extensions[STANDINGS]
+    standings.take(name, body)
     metrics: Metrics = current_app.extensions[METRICS]
     metrics.reported(name, outcome)
     return jsonify({"accepted": outcome.accepted, "ignored": outcome.ignored})

@@ -82,6 +82,16 @@ class CommandResult(_Report):
     detail: Clean = ""
 
 
+class PbxStanding(_Report):
+    """Whether the connector is connected to its PBX, since when, and why not."""
+
+    connected: bool
+    since: Time | None = None
+    title: Clean | None = None
+    """Kind, version and address of the PBX."""
+    detail: Clean | None = None
+
+
 class Report(_Report):
     """Body of ``POST /v1/pbx/{name}/reports``."""
 
@@ -91,6 +101,8 @@ class Report(_Report):
     """What is not listed has ended."""
     calls: Annotated[tuple[ReportedCall, ...], Field(max_length=MAX_SNAPSHOT)] = ()
     results: Annotated[tuple[CommandResult, ...], Field(max_length=MAX_RESULTS)] = ()
+    pbx: PbxStanding | None = None
+    """None: the connector does not say."""
 
 
 class ReportAnswer(BaseModel):

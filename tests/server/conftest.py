@@ -60,6 +60,7 @@ class RecordingHub:
         self.signed_out: list[str] = []
         self.links: list[tuple[str, Sequence[dict[str, Any]]]] = []
         self.present: list[Present] = []
+        self.linked_pbxs: set[str] = set()
 
     def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         self.views.append((session_id, views))
@@ -80,7 +81,7 @@ class RecordingHub:
         return self.present
 
     def linked(self, pbx: str) -> bool:
-        return False
+        return pbx in self.linked_pbxs
 
     def counts(self) -> Mapping[str, int]:
         return {"rooms": 0}

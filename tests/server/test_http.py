@@ -105,12 +105,66 @@ def test_pages_that_are_not_built_say_what_to_do(
 def test_health_and_readiness(server: Server) -> None:
     assert json_of(server.api.get("/healthz")) == {"status": "ok"}
     ready = json_of(server.api.get("/readyz"))
+    nobody = {"linked": False, "connected": None, "since": None, "title": None, "detail": None}
     assert ready == {
         "status": "ok",
         "database": "ok",
         "realtime": "ok",
         "pbx": {"hq": False, "branch": False},
+        "pbx_detail": {"hq": nobody, "branch": nobody},
     }
+
+
+DEAD = {
+    "connected": False,
+    "since": "2026-11-23T13:20:00.000Z",
+    "title": "Asterisk 22.10.1 at 10.0.0.5:5038",
+    "detail": "nobody listens there",
+}
+
+
+def test_a_dead_pbx_shows_although_its_connector_is_linked(server: Server) -> None:
+    server.hub.linked_pbxs = {"hq", "branch"}
+    assert json_of(server.api.get("/readyz"))["pbx"] == {"hq": True, "branch": True}
+    assert server.connector.send(pbx=DEAD).status_code == 200
+    server.connector.report("1.1", "active")  # a report that does not speak of it changes nothing
+    answer = server.api.get("/readyz")
+    assert answer.status_code == 200, "the server can do its work"
+    assert json_of(answer)["pbx"] == {"hq": False, "branch": True}
+    assert json_of(answer)["pbx_detail"]["branch"]["connected"] is None, "nobody said"
+    assert server.connector.send(pbx=DEAD | {"connected": True}).status_code == 200
+    assert json_of(server.api.get("/readyz"))["pbx"]["hq"] is True
+    server.hub.linked_pbxs.clear()
+    assert json_of(server.api.get("/readyz"))["pbx_detail"]["hq"]["connected"] is None
+
+
+def test_only_an_administrator_reads_why_a_pbx_is_not_reached(server: Server) -> None:
+    server.hub.linked_pbxs = {"hq"}
+    server.connector.send(pbx=DEAD)
+    bare = {"linked": True, "connected": False, "since": None, "title": None, "detail": None}
+    agent = server.desk("li", LI)
+    for who in (server.browser(), agent, server.api):
+        answer = who.get("/readyz")
+        assert "10.0.0.5" not in answer.text
+        assert json_of(answer)["pbx_detail"]["hq"] == bare
+    admin = server.desk("wang", WANG, admin=True)
+    assert json_of(admin.get("/readyz"))["pbx_detail"]["hq"] == {"linked": True} | DEAD
+
+
+def test_a_connector_that_was_replaced_does_not_speak_for_the_pbx(server: Server) -> None:
+    server.hub.linked_pbxs = {"hq"}
+    server.connector.epoch = 2
+    server.connector.send(pbx=DEAD | {"connected": True})
+    server.connector.epoch = 1
+    server.connector.send(pbx=DEAD)
+    assert json_of(server.api.get("/readyz"))["pbx"]["hq"] is True
+
+
+@pytest.mark.parametrize("pbx", [{}, {"connected": "perhaps"}, {"connected": True, "since": "x"}])
+def test_what_a_connector_says_of_its_pbx_must_be_right(server: Server, pbx: Any) -> None:
+    answer = server.connector.send(pbx=pbx)
+    assert answer.status_code == 422
+    assert "pbx" in answer.text
 
 
 def test_a_dead_loop_is_not_ready(server: Server) -> None:
