@@ -15,13 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from connectors import model
+from connectors.book import Book
 from connectors.calls import Call, restored
 from connectors.cti import Agent, Cti, Leg, is_phone
-from connectors.lines import Lines
-from connectors.marks import number_uri, read, shown
+from connectors.marks import read, shown
 from connectors.model import CallReport, CallState
 
 MAX_PIPES = 8
@@ -50,25 +49,11 @@ class Application:
     """Turns what a PBX says into reports, and commands into what the PBX is to do."""
 
     def __init__(self, settings: CoreSettings) -> None:
-        self._domain = settings.domain
         self._trusted = [re.compile(pattern) for pattern in settings.trust_headers]
         self.cti = Cti(settings.domain, settings.agents, settings.agent_endpoints)
-        self._calls: dict[str, Call] = {}
-        """By id."""
-        self._anchors: dict[str, Call] = {}
-        """By the leg a call is anchored on."""
-        self._names: dict[str, Call] = {}
-        """By id and alias."""
-        self._lines = Lines()
-        self._settling: dict[str, Call] = {}
+        self._book = Book(self.cti, settings.domain)
         self._pending: dict[str, model.Marked] = {}
         """Marks on an agent's own leg, until it shows who is on the other side."""
-        self._proxies: dict[str, Call] = {}
-        """By a pipe's leg that runs through the dialplan in the user's place, the pipe's other
-        end being with the user: whoever a queue's ``Local`` member called was transferred."""
-        self._reaching: dict[str, Call] = {}
-        """By a marked agent's leg: the call it makes, until somebody has answered."""
-        self._touched: dict[str, Call] = {}
 
     # --- the interface -----------------------------------------------------------------
 
@@ -81,24 +66,24 @@ class Application:
                 pass
             case _:
                 self._event(event, now)
-        return self._due()
+        return self._book.due()
 
     def idle(self, now: float) -> list[CallReport]:
         """Let the timers of the core run; call it about once a second."""
-        for call in [c for c in self._settling.values() if (c.settle_at or now) <= now]:
+        for call in [c for c in self._book.settling.values() if (c.settle_at or now) <= now]:
             self._suspend(call, now)
-        return self._due()
+        return self._book.due()
 
     def restore(self, calls: Iterable[CallReport]) -> None:
         """Take up calls that stood when the connector last ran, before the first snapshot."""
         for report in calls:
-            if report.state is not CallState.ENDED and report.id not in self._calls:
-                self._add(restored(report))
-        self._touched.clear()
+            if report.state is not CallState.ENDED and report.id not in self._book.calls:
+                self._book.add(restored(report))
+        self._book.due()  # nothing of this is news
 
     def calls(self) -> list[CallReport]:
         """The latest state of every standing call, without trace lines."""
-        return [call.report() for call in self._calls.values()]
+        return [call.report() for call in self._book.calls.values()]
 
     def command(self, command: model.Command, now: float) -> model.SendMessage | model.Result:
         """What to do on the PBX for a command, or its result where nothing can be done."""
@@ -114,7 +99,7 @@ class Application:
         content_type = command.args.get("content_type", "text/plain")
         if not isinstance(text, str) or not text or not isinstance(content_type, str):
             return failed("a message needs args.text and args.content_type, both strings")
-        call = self._names.get(command.call or "")
+        call = self._book.names.get(command.call or "")
         if call is None:
             return failed("the call does not stand on this PBX")
         leg = self.cti.legs.get(call.user_leg)
@@ -140,19 +125,19 @@ class Application:
             case model.Unqueued():
                 self._unqueued(event, now)
             case model.Offered(leg=leg):
-                self._trace(leg, now, "agent", f"queue {event.queue} rings {_who(event)}")
+                self._book.trace(leg, now, "agent", f"queue {event.queue} rings {_who(event)}")
             case model.Served(leg=leg):
                 self._served(event, now)
             case model.Refused(leg=leg):
                 why = f" ({event.why})" if event.why else ""
-                self._trace(leg, now, "agent", f"{event.interface} did not take the call{why}")
+                self._book.trace(leg, now, "agent", f"{event.interface} did not take the call{why}")
             case model.Noted(leg=leg, text=text):
-                self._trace(leg, now, "wire", text)
+                self._book.trace(leg, now, "wire", text)
             case model.LegDialled(caller=caller, callee=callee):
                 self._dialled(caller, callee, now)
             case model.LegHeld(leg=leg):
                 for known in self.cti.conversation(leg):
-                    if (call := self._anchors.get(known.id)) is not None:
+                    if (call := self._book.anchors.get(known.id)) is not None:
                         call.held_unseen = False
             case _:
                 pass
@@ -166,7 +151,7 @@ class Application:
                 continue
             legs = self.cti.conversation(seed)
             seen.update(leg.id for leg in legs)
-            calls = [call for leg in legs if (call := self._anchors.get(leg.id))]
+            calls = self._book.among(legs)
             if not calls and len(legs) > 1:
                 calls = self._discover(legs, now)
             for call in calls:
@@ -178,26 +163,26 @@ class Application:
         users = [leg for leg in phones if self.cti.agent_uri(leg) is None]
         agents = [leg for leg in phones if self.cti.agent_uri(leg) is not None]
         for leg in phones:
-            call = self._reaching.get(leg.id)
-            if call is not None and users and users[0].id not in self._names:
-                self._move(call, users[0].id, now)  # another of the phones it rings answered
+            call = self._book.reaching.get(leg.id)
+            if call is not None and users and users[0].id not in self._book.names:
+                self._book.move(call, users[0].id, now)  # another of the phones it rings answered
                 return [call]
         marked = next((leg for leg in phones if leg.id in self._pending), None)
         if marked is not None and len(phones) > 1:
             user = users[0] if users else marked
             mark = self._pending.pop(marked.id)
-            call = self._create(user.id, now)
+            call = self._book.create(user.id, now)
             call.initiator = "agent" if user is not marked else "user"
             self._mark(call, mark, now)
             return [call]
         if agents and users:
             # Agents seen through somebody else's side only count from the user's own leg.
-            return [self._create(users[0].id, now)]
+            return [self._book.create(users[0].id, now)]
         return []
 
     def _refresh(self, call: Call, now: float) -> None:
         """Bring a call up to what the graph says of its user leg."""
-        self._touch(call)
+        self._book.touch(call)
         agents = self.cti.agents_of(call.user_leg)
         agent = _choose(call.agent, agents)
         user = self.cti.legs.get(call.user_leg)
@@ -212,15 +197,15 @@ class Application:
         elif call.agent is not None:
             if call.settle_at is None:
                 call.settle_at = now + SETTLE
-                self._settling[call.id] = call
+                self._book.settling[call.id] = call
         elif not call.served:
             call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
             self._name_strangers(call, now)
 
     def _agent_in(self, call: Call, agent: Agent, now: float) -> None:
         call.settle_at = None
-        self._settling.pop(call.id, None)
-        name = self._name(agent.leg)
+        self._book.settling.pop(call.id, None)
+        name = self._book.name(agent.leg)
         if call.agent is None:
             call.trace(now, "agent", f"{agent.uri} serves the call on {name}")
         elif call.agent.uri != agent.uri:
@@ -228,17 +213,17 @@ class Application:
         elif call.agent.leg != agent.leg:
             call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
         call.agent, call.served = agent, True
-        self._reached(call)
+        self._book.reached(call)
         call.enter(CallState.ACTIVE, now)
 
     def _suspend(self, call: Call, now: float) -> None:
-        self._settling.pop(call.id, None)
+        self._book.settling.pop(call.id, None)
         call.settle_at = None
         if call.agent is not None:
             call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
             call.agent = None
             call.enter(CallState.SUSPENDED, now)
-        self._touch(call)
+        self._book.touch(call)
 
     def _name_strangers(self, call: Call, now: float) -> None:
         """Say who answered a marked call without being known as an agent: the usual mistake."""
@@ -258,30 +243,30 @@ class Application:
     # --- queues ------------------------------------------------------------------------
 
     def _queued(self, event: model.Queued, now: float) -> None:
-        call = self._call_at(event.leg) or self._create(event.leg, now)
+        call = self._book.at(event.leg) or self._book.create(event.leg, now)
         if (mark := self._pending.pop(event.leg, None)) is not None:
             self._mark(call, mark, now)
-        self._touch(*self._lines.join(call, event.queue, event.position))
+        self._book.touch(*self._book.lines.join(call, event.queue, event.position))
         call.gave_up = None
         place = f", place {event.position}" if event.position is not None else ""
         call.trace(now, "queue", f"waits in queue {event.queue}{place}")
         self._refresh(call, now)
 
     def _unqueued(self, event: model.Unqueued, now: float) -> None:
-        if (call := self._call_at(event.leg)) is None:
+        if (call := self._book.at(event.leg)) is None:
             return
         if event.outcome in _GAVE_UP:
             if call.gave_up is None:
                 call.trace(now, "queue", f"{_GAVE_UP[event.outcome]} queue {event.queue}")
             call.gave_up = event.outcome
-        self._touch(*self._lines.leave(call))
+        self._book.touch(*self._book.lines.leave(call))
         self._refresh(call, now)
 
     def _served(self, event: model.Served, now: float) -> None:
-        self._trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
-        if (call := self._call_at(event.leg)) is not None:
+        self._book.trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
+        if (call := self._book.at(event.leg)) is not None:
             call.gave_up = None
-            self._touch(*self._lines.leave(call))
+            self._book.touch(*self._book.lines.leave(call))
 
     # --- marks -------------------------------------------------------------------------
 
@@ -289,39 +274,39 @@ class Application:
         if event.feature:
             self._pressed(event, now)
             return
-        call = self._call_at(event.leg)
+        call = self._book.at(event.leg)
         if call is None and self._is_agents(event.leg):
             # The user is whom this agent is about to reach, or this agent, as a caller.
             self._pending[event.leg] = event
             self._look((event.leg,), now)
             return
-        call = call or self._create(event.leg, now)
+        call = call or self._book.create(event.leg, now)
         self._mark(call, event, now)
         self._refresh(call, now)
 
     def _pressed(self, event: model.Marked, now: float) -> None:
         """A code in a standing call, by either side: the call is the one the presser is in."""
         legs = self.cti.conversation(event.leg)
-        calls = [call for leg in legs if (call := self._anchors.get(leg.id))]
+        calls = self._book.among(legs)
         mine = [c for c in calls if event.leg in (c.user_leg, c.agent.leg if c.agent else None)]
         call = next(iter(mine or calls), None)
         if call is None:
             callers = [leg.id for leg in legs if leg.role is model.LegRole.INBOUND]
-            call = self._create(callers[0] if callers else event.leg, now)
+            call = self._book.create(callers[0] if callers else event.leg, now)
         if call.type is None:
             call.initiator = "user" if call.user_leg == event.leg else "agent"
         self._mark(call, event, now)
         self._refresh(call, now)
 
     def _mark(self, call: Call, event: model.Marked, now: float) -> None:
-        self._touch(call)
+        self._book.touch(call)
         leg = self.cti.legs.get(event.leg)
         endpoint = leg.endpoint if leg else ""
         trusted = any(pattern.fullmatch(endpoint) for pattern in self._trusted)
         mark = read(event, endpoint, trusted=trusted)
         how = "mark found" if event.recovered else "code pressed" if event.feature else "announced"
         said = shown(event.type or event.header_type)
-        call.trace(now, "wire", f"collaboration {said} {how} on {self._name(event.leg)}")
+        call.trace(now, "wire", f"collaboration {said} {how} on {self._book.name(event.leg)}")
         for note in mark.notes:
             call.trace_once(now, "mark", note)
         if mark.type is None:
@@ -339,20 +324,20 @@ class Application:
     def _dialled(self, caller: str | None, callee: str, now: float) -> None:
         """An agent with a marked leg dials somebody: that is the user."""
         agent = self._dialler(caller)
-        mark, call = self._pending.get(agent), self._reaching.get(agent)
+        mark, call = self._pending.get(agent), self._book.reaching.get(agent)
         leg = self.cti.legs.get(callee)
         if leg is None or not is_phone(leg) or self._is_agents(callee):
             return
         if mark is not None:
             del self._pending[agent]
-            call = self._anchors.get(callee) or self._create(callee, now)
+            call = self._book.anchors.get(callee) or self._book.create(callee, now)
             call.initiator = "agent"
             self._mark(call, mark, now)
-            self._reach(agent, call)
-        elif call is not None and call.user_leg not in self.cti.legs and callee not in self._names:
-            self._move(call, callee, now)
-        else:
+            self._book.reach(agent, call)
+        elif call is None or call.user_leg in self.cti.legs or callee in self._book.names:
             return
+        else:
+            self._book.move(call, callee, now)
         self._refresh(call, now)
 
     def _dialler(self, leg_id: str | None) -> str:
@@ -365,70 +350,37 @@ class Application:
             leg_id = near.dialled_by if near is not None and near.near else None
         return leg_id or ""
 
-    def _reach(self, agent: str, call: Call) -> None:
-        if not call.served:
-            call.reached_by = agent
-            self._reaching[agent] = call
-
-    def _reached(self, call: Call) -> None:
-        if call.reached_by is not None:
-            self._reaching.pop(call.reached_by, None)
-            call.reached_by = None
-
     def _rings_on(self, call: Call, event: model.LegDown, now: float) -> bool:
         """Whether the agent who dials goes on after this phone: on another that rings already
         (several are dialled at once), or perhaps on the next (a busy trunk)."""
         if call.reached_by not in self.cti.legs or event.lost:
             return False
-        call.trace(now, "wire", f"{self._name(event.leg)} was not reached ({event.cause})")
-        self._touch(call)
+        call.trace(now, "wire", f"{self._book.name(event.leg)} was not reached ({event.cause})")
+        self._book.touch(call)
         for leg in self.cti.legs.values():
             if (
                 leg.id != event.leg
-                and leg.id not in self._names
+                and leg.id not in self._book.names
                 and is_phone(leg)
                 and self._dialler(leg.dialled_by) == call.reached_by
                 and not self._is_agents(leg.id)
             ):
-                self._move(call, leg.id, now)
+                self._book.move(call, leg.id, now)
                 return True
-        del self._anchors[event.leg]
+        del self._book.anchors[event.leg]
         return True
 
     # --- births, moves and ends ----------------------------------------------------------
 
-    def _create(self, leg_id: str, now: float, *, recovered: bool = False) -> Call:
-        if (known := self._names.get(leg_id)) is not None:
-            return known  # A call that was anchored here and has moved on.
-        leg = self.cti.legs.get(leg_id)
-        uri = number_uri(leg.number if leg else "", self._domain)
-        call = Call(leg_id, leg_id, uri, CallState.REQUESTED, now)
-        if recovered:
-            # An earlier run may have numbered lines of this call; these come after them.
-            call.lines = int(now * 1000)
-        context = f" at {leg.context}" if leg and leg.context else ""
-        call.trace(now, "wire", f"call seen on {self._name(leg_id)}{context}")
-        self._add(call)
-        return call
-
-    def _add(self, call: Call) -> None:
-        self._calls[call.id] = call
-        self._anchors[call.user_leg] = call
-        for name in (call.id, *call.aliases):
-            self._names[name] = call
-        if call.waiting and call.queue:
-            self._lines.place(call, call.queue, call.position)
-        self._touch(call)
-
     def _leg_down(self, event: model.LegDown, now: float) -> None:
-        self._proxies.pop(event.leg, None)
+        self._book.proxies.pop(event.leg, None)
         if (mark := self._pending.pop(event.leg, None)) is not None:
-            self._mark(self._create(event.leg, now), mark, now)
-        if (made := self._reaching.get(event.leg)) is not None:
-            self._reached(made)
+            self._mark(self._book.create(event.leg, now), mark, now)
+        if (made := self._book.reaching.get(event.leg)) is not None:
+            self._book.reached(made)
             if made.user_leg not in self.cti.legs:
-                self._end(made, "abandoned", event.cause, now)
-        if (call := self._anchors.get(event.leg)) is None or self._rings_on(call, event, now):
+                self._book.end(made, "abandoned", event.cause, now)
+        if (call := self._book.anchors.get(event.leg)) is None or self._rings_on(call, event, now):
             return
         if event.lost:
             cause = "lost"
@@ -438,73 +390,35 @@ class Application:
             cause = "queue_timeout"
         else:
             cause = "abandoned"
-        self._end(call, cause, event.cause, now)
-
-    def _end(self, call: Call, cause: str, detail: str, now: float) -> None:
-        self._touch(call, *self._lines.leave(call))
-        if call.type is None and not call.stopped:
-            call.trace(
-                now,
-                "mark",
-                "never marked: the dialplan did not call Gosub(collab,request,…) "
-                "and nobody pressed a code",
-                stopped=True,
-            )
-        text = f"{cause} ({detail})" if detail else cause
-        call.trace(now, "end", text, stopped=not call.served)
-        call.end(cause, now)
-        self._settling.pop(call.id, None)
-        self._reached(call)
-        for leg in [leg for leg, known in self._proxies.items() if known is call]:
-            del self._proxies[leg]
-        del self._calls[call.id]
-        if self._anchors.get(call.user_leg) is call:
-            del self._anchors[call.user_leg]
-        for name in (call.id, *call.aliases):
-            if self._names.get(name) is call:
-                del self._names[name]
+        self._book.end(call, cause, event.cause, now)
 
     def _swapped(self, old: str, new: str, now: float) -> None:
         """A leg took another's place in a bridge: the user's place moves, an agent's does not."""
-        call, leg = self._anchors.get(old), self.cti.legs.get(new)
-        if call is None or new in self._names or leg is None:
+        call, leg = self._book.anchors.get(old), self.cti.legs.get(new)
+        if call is None or new in self._book.names or leg is None:
             return
         if is_phone(leg) and self.cti.agent_uri(leg) is None:
-            self._move(call, new, now)
-
-    def _move(self, call: Call, leg_id: str, now: float) -> None:
-        if self._anchors.get(call.user_leg) is call:
-            del self._anchors[call.user_leg]
-        call.moved_to(leg_id)
-        self._anchors[leg_id] = self._names[leg_id] = call
-        leg = self.cti.legs.get(leg_id)
-        if call.reached_by is not None and leg is not None and not call.named:
-            call.user_uri = number_uri(leg.number, self._domain)  # nobody has answered before
-        call.trace(now, "wire", f"the user goes on, on {self._name(leg_id)}")
-        self._touch(call)
+            self._book.move(call, new, now)
 
     # --- resync ------------------------------------------------------------------------
 
     def _snapshot(self, snapshot: model.Snapshot, now: float) -> None:
         self.cti.replace(snapshot)
-        for call in list(self._calls.values()):
+        for call in list(self._book.calls.values()):
             if call.user_leg in self.cti.legs or call.reached_by in self.cti.legs:
                 continue
             alive = [a for a in (call.id, *call.aliases) if a in self.cti.legs]
-            if alive and alive[-1] not in self._anchors:
-                self._move(call, alive[-1], now)
+            if alive and alive[-1] not in self._book.anchors:
+                self._book.move(call, alive[-1], now)
             else:
                 why = "the PBX was restarted" if snapshot.restarted else "while out of sight"
-                self._end(call, "lost", why, now)
+                self._book.end(call, "lost", why, now)
         self._pending = {leg: m for leg, m in self._pending.items() if leg in self.cti.legs}
-        self._proxies = {leg: c for leg, c in self._proxies.items() if leg in self.cti.legs}
-        for call in list(self._reaching.values()):
-            if call.reached_by not in self.cti.legs:
-                self._reached(call)
+        self._book.forget_gone()
         waiting = {s.up.leg for s in snapshot.legs if s.queue}
-        for call in list(self._calls.values()):
+        for call in list(self._book.calls.values()):
             if call.waiting and call.user_leg not in waiting:
-                self._lines.leave(call)
+                self._book.lines.leave(call)
         internal = model.LegRole.INTERNAL
         queued = [s for s in snapshot.legs if s.queue]
         for listed in [s for s in queued if s.up.role is not internal]:
@@ -517,36 +431,36 @@ class Application:
         for listed in [s for s in queued if s.up.role is internal]:
             self._still_queued(listed, now)  # in the place of a user who is found by now
         self._look([listed.up.leg for listed in snapshot.legs], now)
-        for call in self._calls.values():
+        for call in self._book.calls.values():
             self._refresh(call, now)
 
     def _still_queued(self, listed: model.SnapshotLeg, now: float) -> None:
-        call = self._call_at(listed.up.leg)
+        call = self._book.at(listed.up.leg)
         if call is None:
-            call = self._create(listed.up.leg, now, recovered=True)
+            call = self._book.create(listed.up.leg, now, recovered=True)
         if not call.waiting or call.queue != listed.queue:
             call.trace(now, "queue", f"waits in queue {listed.queue}")
-        self._lines.place(call, listed.queue, listed.position)
-        self._touch(call)
+        self._book.lines.place(call, listed.queue, listed.position)
+        self._book.touch(call)
 
     def _recover(self, listed: model.SnapshotLeg, now: float) -> None:
         if listed.mark is None:
             return
-        call = self._call_at(listed.up.leg)
+        call = self._book.at(listed.up.leg)
         if call is None:
             if self._is_agents(listed.up.leg):
                 self._recover_agents(listed.up.leg, listed.mark, now)
                 return
-            call = self._create(listed.up.leg, now, recovered=True)
+            call = self._book.create(listed.up.leg, now, recovered=True)
         if call.type is None:
             self._mark(call, listed.mark, now)
 
     def _recover_agents(self, agent: str, mark: model.Marked, now: float) -> None:
         """A mark on an agent's own leg: a code it pressed in a call, or its own marked call."""
-        if agent in self._reaching:
+        if agent in self._book.reaching:
             return
         legs = self.cti.conversation(agent)
-        calls = [call for leg in legs if (call := self._anchors.get(leg.id))]
+        calls = self._book.among(legs)
         if len(calls) == 1 and calls[0].type is None:
             calls[0].initiator = "agent"
             self._mark(calls[0], mark, now)
@@ -555,48 +469,18 @@ class Application:
         self._pending[agent] = mark
         for leg in list(self.cti.legs.values()):
             if leg.dialled_by == agent and is_phone(leg) and not self._is_agents(leg.id):
-                if (call := self._anchors.get(leg.id)) is not None and call.type is not None:
+                if (call := self._book.anchors.get(leg.id)) is not None and call.type is not None:
                     del self._pending[agent]  # the mark is that call's already
-                    self._reach(agent, call)
+                    self._book.reach(agent, call)
                 else:
                     self._dialled(agent, leg.id, now)
                 return
 
     # --- small -------------------------------------------------------------------------
 
-    def _call_at(self, leg_id: str) -> Call | None:
-        """The call a leg stands for: anchored on it or, for a pipe, the one it leads to."""
-        call = self._anchors.get(leg_id) or self._proxies.get(leg_id)
-        leg = self.cti.legs.get(leg_id)
-        if call is not None or leg is None or leg.role is not model.LegRole.INTERNAL:
-            return call
-        legs = self.cti.conversation(leg_id)
-        calls = [found for leg in legs if (found := self._anchors.get(leg.id)) is not None]
-        if len(calls) != 1:
-            return None
-        self._proxies[leg_id] = calls[0]
-        return calls[0]
-
     def _is_agents(self, leg_id: str) -> bool:
         leg = self.cti.legs.get(leg_id)
         return leg is not None and self.cti.agent_uri(leg) is not None
-
-    def _trace(self, leg: str, now: float, stage: Literal["agent", "wire"], text: str) -> None:
-        if (call := self._call_at(leg)) is not None:
-            call.trace(now, stage, text)
-            self._touch(call)
-
-    def _name(self, leg_id: str) -> str:
-        leg = self.cti.legs.get(leg_id)
-        return (leg.name if leg else "") or leg_id
-
-    def _touch(self, *calls: Call) -> None:
-        for call in calls:
-            self._touched[call.id] = call
-
-    def _due(self) -> list[CallReport]:
-        touched, self._touched = self._touched, {}
-        return [report for call in touched.values() if (report := call.changed()) is not None]
 
 
 def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:

@@ -15,7 +15,7 @@ from connectors import calls, cti, model
 from connectors.model import CallState
 from tests.core.world import World
 
-PURE = ("model", "cti", "application", "calls", "lines", "marks")
+PURE = ("model", "cti", "application", "book", "calls", "lines", "marks")
 ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib"}
 
 
@@ -158,12 +158,12 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
                 assert (report.state is CallState.ACTIVE) <= (report.agent_uri is not None)
         for call in standing.values():
             assert world.latest[call.id] == call, "what stands was reported as it stands"
-        anchors = world.app._anchors
-        for call_id, call in world.app._calls.items():
+        anchors = world.app._book.anchors
+        for call_id, call in world.app._book.calls.items():
             on_hold = call.reached_by is not None and call.user_leg not in world.app.cti.legs
             assert on_hold or anchors[call.user_leg] is call, call_id
         assert {call.id for call in anchors.values()} <= standing.keys()
-        assert {call.id for call in world.app._reaching.values()} <= standing.keys()
+        assert {call.id for call in world.app._book.reaching.values()} <= standing.keys()
     world.wait(5)
     for call in world.app.calls():
         assert (call.agent_uri is not None) == (call.state is CallState.ACTIVE)
@@ -172,6 +172,6 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
             assert agent_leg.role is not model.LegRole.INTERNAL
     world(model.Snapshot(()))
     assert world.app.calls() == []
-    assert world.app._names == world.app._anchors == {}
-    assert world.app._reaching == world.app._proxies == {}
-    assert all(not line for line in world.app._lines._lines.values())
+    assert world.app._book.names == world.app._book.anchors == {}
+    assert world.app._book.reaching == world.app._book.proxies == {}
+    assert all(not line for line in world.app._book.lines._lines.values())

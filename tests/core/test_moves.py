@@ -203,7 +203,7 @@ def test_a_pipe_that_is_queued_stands_for_the_user_behind_it(world: World) -> No
     assert world.latest["c"].state is CallState.ACTIVE
     world.wait(1).down("c")
     assert not world.app.calls()
-    assert not world.app._proxies
+    assert not world.app._book.proxies
 
 
 def test_a_caller_is_not_taken_for_the_member_that_was_rung_for_them(world: World) -> None:

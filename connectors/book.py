@@ -1,0 +1,157 @@
+"""The book of standing calls: by id, by the leg each is anchored on, by every name it had.
+
+The one place where calls are born, move from leg to leg and end; what they conclude from events
+is `connectors.application`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from connectors import model
+from connectors.calls import Call
+from connectors.cti import Cti, Leg
+from connectors.lines import Lines
+from connectors.marks import number_uri
+from connectors.model import CallReport, CallState
+
+
+class Book:
+    """Standing calls, and what is yet to be reported of them and of those that ended."""
+
+    def __init__(self, cti: Cti, domain: str) -> None:
+        self._cti = cti
+        self._domain = domain
+        self.calls: dict[str, Call] = {}
+        """By id."""
+        self.anchors: dict[str, Call] = {}
+        """By the leg a call is anchored on."""
+        self.names: dict[str, Call] = {}
+        """By id and alias."""
+        self.lines = Lines()
+        self.settling: dict[str, Call] = {}
+        """By id: calls whose agent left a moment ago."""
+        self.proxies: dict[str, Call] = {}
+        """By a pipe's leg that runs through the dialplan in the user's place, the pipe's other
+        end being with the user: whoever a queue's ``Local`` member called was transferred."""
+        self.reaching: dict[str, Call] = {}
+        """By a marked agent's leg: the call it makes, until somebody has answered."""
+        self._touched: dict[str, Call] = {}
+
+    def create(self, leg_id: str, now: float, *, recovered: bool = False) -> Call:
+        """A call anchored on a leg; `recovered`: found in a list, not seen to come."""
+        if (known := self.names.get(leg_id)) is not None:
+            return known  # A call that was anchored here and has moved on.
+        leg = self._cti.legs.get(leg_id)
+        uri = number_uri(leg.number if leg else "", self._domain)
+        call = Call(leg_id, leg_id, uri, CallState.REQUESTED, now)
+        if recovered:
+            # An earlier run may have numbered lines of this call; these come after them.
+            call.lines = int(now * 1000)
+        context = f" at {leg.context}" if leg and leg.context else ""
+        call.trace(now, "wire", f"call seen on {self.name(leg_id)}{context}")
+        self.add(call)
+        return call
+
+    def add(self, call: Call) -> None:
+        """Enter a call under every name it has."""
+        self.calls[call.id] = call
+        self.anchors[call.user_leg] = call
+        for name in (call.id, *call.aliases):
+            self.names[name] = call
+        if call.waiting and call.queue:
+            self.lines.place(call, call.queue, call.position)
+        self.touch(call)
+
+    def end(self, call: Call, cause: str, detail: str, now: float) -> None:
+        """Strike a call out; `cause` is a session's reason, `detail` the PBX's words."""
+        self.touch(call, *self.lines.leave(call))
+        if call.type is None and not call.stopped:
+            call.trace(
+                now,
+                "mark",
+                "never marked: the dialplan announced no collaboration and nobody pressed a code",
+                stopped=True,
+            )
+        text = f"{cause} ({detail})" if detail else cause
+        call.trace(now, "end", text, stopped=not call.served)
+        call.end(cause, now)
+        self.settling.pop(call.id, None)
+        self.reached(call)
+        for leg in [leg for leg, known in self.proxies.items() if known is call]:
+            del self.proxies[leg]
+        del self.calls[call.id]
+        if self.anchors.get(call.user_leg) is call:
+            del self.anchors[call.user_leg]
+        for name in (call.id, *call.aliases):
+            if self.names.get(name) is call:
+                del self.names[name]
+
+    def move(self, call: Call, leg_id: str, now: float) -> None:
+        """Anchor a call on another leg of its user; the one before stays a name of it."""
+        if self.anchors.get(call.user_leg) is call:
+            del self.anchors[call.user_leg]
+        call.moved_to(leg_id)
+        self.anchors[leg_id] = self.names[leg_id] = call
+        leg = self._cti.legs.get(leg_id)
+        if call.reached_by is not None and leg is not None and not call.named:
+            call.user_uri = number_uri(leg.number, self._domain)  # nobody has answered before
+        call.trace(now, "wire", f"the user goes on, on {self.name(leg_id)}")
+        self.touch(call)
+
+    def reach(self, agent: str, call: Call) -> None:
+        """Note that a marked agent's leg rings for this call's user."""
+        if not call.served:
+            call.reached_by = agent
+            self.reaching[agent] = call
+
+    def reached(self, call: Call) -> None:
+        """Somebody has answered, or the agent has given up."""
+        if call.reached_by is not None:
+            self.reaching.pop(call.reached_by, None)
+            call.reached_by = None
+
+    def forget_gone(self) -> None:
+        """Forget what was noted of legs that no longer stand."""
+        self.proxies = {leg: c for leg, c in self.proxies.items() if leg in self._cti.legs}
+        for call in list(self.reaching.values()):
+            if call.reached_by not in self._cti.legs:
+                self.reached(call)
+
+    def at(self, leg_id: str) -> Call | None:
+        """The call a leg stands for: anchored on it or, for a pipe, the one it leads to."""
+        call = self.anchors.get(leg_id) or self.proxies.get(leg_id)
+        leg = self._cti.legs.get(leg_id)
+        if call is not None or leg is None or leg.role is not model.LegRole.INTERNAL:
+            return call
+        calls = self.among(self._cti.conversation(leg_id))
+        if len(calls) != 1:
+            return None
+        self.proxies[leg_id] = calls[0]
+        return calls[0]
+
+    def among(self, legs: Iterable[Leg]) -> list[Call]:
+        """The calls anchored on any of these legs, in their order."""
+        return [call for leg in legs if (call := self.anchors.get(leg.id)) is not None]
+
+    def trace(self, leg: str, now: float, stage: Literal["agent", "wire"], text: str) -> None:
+        """Add a line to the trace of the call a leg stands for, if there is one."""
+        if (call := self.at(leg)) is not None:
+            call.trace(now, stage, text)
+            self.touch(call)
+
+    def name(self, leg_id: str) -> str:
+        """A leg as a trace line names it."""
+        leg = self._cti.legs.get(leg_id)
+        return (leg.name if leg else "") or leg_id
+
+    def touch(self, *calls: Call) -> None:
+        """Have these looked at when reports are next due."""
+        for call in calls:
+            self._touched[call.id] = call
+
+    def due(self) -> list[CallReport]:
+        """A report of each call that was touched and has changed, in the order they were."""
+        touched, self._touched = self._touched, {}
+        return [report for call in touched.values() if (report := call.changed()) is not None]
