@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from websockets.sync.client import connect
 
-from tests.browser.world import new_call
+from tests.browser.world import PBX_KEY, iso_now, new_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.browser.conftest import People
     from tests.browser.world import Agent, PhoneCall, Server
+
+
+PBX = {"Authorization": f"Bearer {PBX_KEY}"}
 
 
 @pytest.fixture
@@ -26,6 +30,32 @@ def test_health_names_what_works_and_what_is_missing(people: People, admin: Agen
     health = page.get_by_role("region", name="Health")
     expect(health).to_contain_text("Database")
     expect(health).to_contain_text("No connector is linked. Start one: tandem-connector run hq")
+
+
+def test_health_is_well_only_while_the_connector_reaches_its_pbx(
+    people: People, admin: Agent, agent: Agent, server: Server
+) -> None:
+    standing = {
+        "connected": False,
+        "since": iso_now(),
+        "title": "Asterisk at 10.0.0.5:5038",
+        "detail": "nobody listens there (connection refused)",
+    }
+    page = people.desk(admin, "/setup")
+    health = page.get_by_role("region", name="Health")
+    fault = "Asterisk at 10.0.0.5:5038 not reached since"
+    with connect(f"{server.url}/v1/pbx/hq/link".replace("http", "ws", 1), additional_headers=PBX):
+        expect(health).to_contain_text("it has not said whether it reaches its PBX")
+        expect(health.get_by_role("status")).to_have_text("Not everything is known")
+        server.report(pbx=standing)
+        expect(health).to_contain_text(fault)
+        expect(health).to_contain_text("nobody listens there")
+        expect(health.get_by_role("status")).to_have_text("Something is wrong")
+        other = people.desk(agent, "/setup").get_by_role("region", name="Health")
+        expect(other).to_contain_text("Connector linked, but it does not reach its PBX.")
+        server.report(pbx=standing | {"connected": True})
+        expect(health).to_contain_text("connected to Asterisk at 10.0.0.5:5038 since")
+        expect(health.get_by_role("status")).to_have_text("Everything works")
 
 
 def test_a_call_without_a_session_says_where_and_why_it_stopped(

@@ -1,10 +1,23 @@
 /** Reads /readyz: the same document whether the server is ready (200) or not (503). */
-import { t } from "./words";
+import { shortTime } from "./clock";
+import { type Key, t } from "./words";
+
+/** live: works; hold: nobody says; danger: a fault. */
+export type Health = "live" | "hold" | "danger";
 
 export interface Check {
   name: string;
-  ok: boolean;
+  health: Health;
   detail: string;
+}
+
+/** A PBX's connector; the text and the time come to administrators only. */
+interface PbxDetail {
+  linked: boolean;
+  connected: boolean | null;
+  since: string | null;
+  title: string | null;
+  detail: string | null;
 }
 
 /** Members of the answer that are checks, in the order they are shown. */
@@ -18,11 +31,14 @@ export async function readiness(): Promise<{ ready: boolean; checks: Check[] }> 
     });
     const data = (await response.json()) as Record<string, unknown>;
     const detail = typeof data["detail"] === "string" ? data["detail"] : "";
-    return { ready: response.ok, checks: [...parts(data, detail), ...connectors(data["pbx"])] };
+    return {
+      ready: response.ok,
+      checks: [...parts(data, detail), ...connectors(data["pbx_detail"])],
+    };
   } catch {
     return {
       ready: false,
-      checks: [{ name: "/readyz", ok: false, detail: t("error.unreachable") }],
+      checks: [{ name: "/readyz", health: "danger", detail: t("error.unreachable") }],
     };
   }
 }
@@ -32,17 +48,27 @@ function parts(data: Record<string, unknown>, detail: string): Check[] {
     const ok = data[part] === "ok";
     return {
       name: t(part === "database" ? "setup.database" : "setup.realtime"),
-      ok,
+      health: ok ? "live" : "danger",
       detail: ok ? "" : detail,
     };
   });
 }
 
-/** Whether each PBX has a connector with its link open. */
+/** Whether each PBX has a connector with its link open, and that connector its PBX. */
 function connectors(value: unknown): Check[] {
   if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value as Record<string, unknown>).map(([pbx, linked]) => {
-    const detail = linked === true ? t("setup.linked") : t("setup.notLinked", { pbx });
-    return { name: t("setup.connector", { pbx }), ok: linked === true, detail };
+  return Object.entries(value as Record<string, PbxDetail>).map(([pbx, one]) => {
+    const [health, words] = standing(one);
+    const time = one.since ? shortTime(one.since) : "";
+    const values = { pbx, title: one.title ?? "", time, detail: one.detail ?? "" };
+    return { name: t("setup.connector", { pbx }), health, detail: t(words, values) };
   });
+}
+
+function standing({ linked, connected, since, title }: PbxDetail): [Health, Key] {
+  const told = since && title;
+  if (!linked) return ["danger", "setup.notLinked"];
+  if (connected === null) return ["hold", "setup.linked"];
+  if (connected) return ["live", told ? "setup.connectedTo" : "setup.connected"];
+  return ["danger", told ? "setup.notReached" : "setup.notConnected"];
 }

@@ -1,8 +1,8 @@
 /** What /readyz says, in words. */
 import { useState } from "preact/hooks";
 import { exactTime } from "../lib/clock";
-import { type Check, readiness } from "../lib/health";
-import { t } from "../lib/words";
+import { type Check, type Health as Tone, readiness } from "../lib/health";
+import { type Key, t } from "../lib/words";
 import { usePoll } from "./poll";
 
 const EVERY_MS = 5000;
@@ -11,6 +11,23 @@ interface Answer {
   at: string;
   ready: boolean;
   checks: Check[];
+}
+
+const WORDS: Record<Tone, Key> = {
+  live: "setup.ok",
+  hold: "setup.unknown",
+  danger: "setup.bad",
+};
+const ALL: Record<Tone, Key> = {
+  live: "setup.ready",
+  hold: "setup.notSure",
+  danger: "setup.notReady",
+};
+
+/** As well as the worst of them. */
+function overall({ ready, checks }: Answer): Tone {
+  const has = (tone: Tone) => checks.some((check) => check.health === tone);
+  return !ready || has("danger") ? "danger" : has("hold") ? "hold" : "live";
 }
 
 export function Health() {
@@ -22,7 +39,7 @@ export function Health() {
     EVERY_MS,
     "",
   );
-  const fine = answer?.ready && answer.checks.every((check) => check.ok);
+  const tone = answer && overall(answer);
   return (
     <section class="box" aria-labelledby="health-title">
       <div class="box-head">
@@ -33,19 +50,19 @@ export function Health() {
           </span>
         )}
       </div>
-      {answer ? (
+      {answer && tone ? (
         <>
-          <p class={`state ink-${fine ? "live" : "danger"}`} role="status">
+          <p class={`state ink-${tone}`} role="status">
             <span class="dot" aria-hidden="true" />
-            {t(fine ? "setup.ready" : "setup.notReady")}
+            {t(ALL[tone])}
           </p>
           {answer.checks.length > 0 && (
             <ul class="checks">
               {answer.checks.map((check) => (
                 <li key={check.name}>
-                  <span class={`state ink-${check.ok ? "live" : "danger"}`}>
+                  <span class={`state ink-${check.health}`}>
                     <span class="dot" aria-hidden="true" />
-                    {t(check.ok ? "setup.ok" : "setup.bad")}
+                    {t(WORDS[check.health])}
                   </span>
                   <span>
                     <strong>{check.name}</strong> <span class="muted break">{check.detail}</span>
