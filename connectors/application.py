@@ -43,6 +43,8 @@ class CoreSettings:
     """Patterns, matched whole: endpoints that are agents outside a queue."""
     trust_headers: Sequence[str] = ()
     """Patterns, matched whole: endpoints whose ``X-Collab-*`` headers count."""
+    marking: str = ""
+    """What the dialplan does to mark a call, in this PBX's words, for the trace."""
 
 
 class Application:
@@ -51,7 +53,7 @@ class Application:
     def __init__(self, settings: CoreSettings) -> None:
         self._trusted = [re.compile(pattern) for pattern in settings.trust_headers]
         self.cti = Cti(settings.domain, settings.agents, settings.agent_endpoints)
-        self._book = Book(self.cti, settings.domain)
+        self._book = Book(self.cti, settings.domain, settings.marking)
         self._pending: dict[str, model.Marked] = {}
         """Marks on an agent's own leg, until it shows who is on the other side."""
 

@@ -20,9 +20,10 @@ from connectors.model import CallReport, CallState
 class Book:
     """Standing calls, and what is yet to be reported of them and of those that ended."""
 
-    def __init__(self, cti: Cti, domain: str) -> None:
+    def __init__(self, cti: Cti, domain: str, marking: str) -> None:
         self._cti = cti
         self._domain = domain
+        self._marking = marking or "the mark"
         self.calls: dict[str, Call] = {}
         """By id."""
         self.anchors: dict[str, Call] = {}
@@ -71,7 +72,7 @@ class Book:
             call.trace(
                 now,
                 "mark",
-                "never marked: the dialplan announced no collaboration and nobody pressed a code",
+                f"never marked: the dialplan did not run {self._marking} and nobody pressed a code",
                 stopped=True,
             )
         text = f"{cause} ({detail})" if detail else cause

@@ -25,6 +25,9 @@ from connectors.settings import PbxSettings
 
 log = logging.getLogger(__name__)
 
+MARKING = "Gosub(collab,request,1(TYPE))"
+"""The dialplan's line that marks a call."""
+
 BOOTED_WAIT = 0.3
 """Seconds to wait for FullyBooted behind the login; a booted Asterisk sends both at once, and
 a user without the system class never sees it."""

@@ -15,7 +15,7 @@ import aiohttp
 import uvloop
 
 from connectors.application import Application, CoreSettings
-from connectors.asterisk.driver import AsteriskDriver
+from connectors.asterisk.driver import MARKING, AsteriskDriver
 from connectors.model import CallReport, LinkDown, PbxEvent, Snapshot
 from connectors.runtime.attach import Attachment
 from connectors.runtime.driver import Driver
@@ -67,6 +67,7 @@ def core_settings(settings: PbxSettings) -> CoreSettings:
         agents=settings.agents,
         agent_endpoints=settings.agent_endpoints,
         trust_headers=settings.trust_headers,
+        marking=MARKING,
     )
 
 
