@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
+
+from tests.browser.world import new_call
 
 if TYPE_CHECKING:
     from tests.browser.conftest import People
-    from tests.browser.world import Agent, PhoneCall
+    from tests.browser.world import Agent, PhoneCall, Server
 
 
 def test_the_link_shows_who_asks_and_what_is_shared_before_anything_happens(
@@ -80,11 +83,10 @@ def test_a_link_of_an_ended_session_says_so(people: People, agent: Agent, call: 
     expect(phone.get_by_role("heading", name="This session has ended")).to_be_visible()
 
 
-def test_a_mangled_link_offers_the_code_instead(people: People) -> None:
+def test_a_mangled_link_says_what_to_do(people: People) -> None:
     phone = people.phone("/join#not-a-token")
     expect(phone.get_by_role("heading", name="This link is not complete")).to_be_visible()
-    phone.get_by_role("link", name="Type a code").click()
-    expect(phone.get_by_label("Six-digit code")).to_be_visible()
+    expect(phone.get_by_text("Open the whole link from your message.")).to_be_visible()
 
 
 def test_a_session_that_is_not_this_browsers_is_not_shown(
@@ -113,14 +115,21 @@ def test_an_agents_link_opens_the_workspace_without_a_log_in(
     expect(page.get_by_label("Note")).to_have_value("came by a link")
 
 
-def test_the_code_is_grouped_and_a_server_without_codes_says_so(people: People) -> None:
+def test_the_entry_page_says_what_helps_and_asks_for_nothing(people: People) -> None:
     phone = people.phone("/")
-    field = phone.get_by_label("Six-digit code")
-    field.press_sequentially("12a345")
-    expect(field).to_have_value("123 45")
-    phone.get_by_role("button", name="Continue").click()
-    expect(phone.get_by_role("alert")).to_have_text("The code has six digits.")
-    field.press_sequentially("6")
-    expect(field).to_have_value("123 456")
-    phone.get_by_role("button", name="Continue").click()
-    expect(phone.get_by_role("alert")).to_contain_text("does not take codes")
+    expect(phone.get_by_role("main")).to_contain_text("Open the link that came to your phone.")
+    expect(phone.locator("header")).to_contain_text("Tandem")
+    expect(phone.get_by_label("Language")).to_be_visible()
+    expect(phone.locator("input, button")).to_have_count(0)
+    phone.get_by_label("Language").select_option("zh-CN")
+    expect(phone.get_by_role("main")).to_contain_text("请打开手机收到的链接。")
+
+
+@pytest.mark.parametrize("kind", ["form", "cobrowse", "screen"])
+def test_the_link_promises_no_more_than_is_shared(
+    people: People, agent: Agent, server: Server, kind: str
+) -> None:
+    call = new_call(server, kind)
+    call.answer(agent)
+    main = people.phone(call.join_url()).get_by_role("main")
+    expect(main).to_contain_text("What is sharedMessages that you send.Not shared: anything else")

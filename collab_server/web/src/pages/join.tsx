@@ -5,7 +5,7 @@ import { personName } from "../lib/people";
 import { go, handOver } from "../lib/routes";
 import { rejoin } from "../lib/visit";
 import type { Joined, JoinPreview } from "../lib/types";
-import { t, tOr } from "../lib/words";
+import { t } from "../lib/words";
 import { CardPage } from "../ui/card-page";
 import { ProblemNotice } from "../ui/parts";
 
@@ -69,11 +69,6 @@ export default function JoinPage() {
     return (
       <CardPage title={t("join.none.title")}>
         <p>{t("join.none")}</p>
-        <p>
-          <a class="button" href="/">
-            {t("join.code")}
-          </a>
-        </p>
       </CardPage>
     );
   }
@@ -110,7 +105,7 @@ export default function JoinPage() {
           {!isAgent && (
             <>
               <h2>{t("join.shared")}</h2>
-              <p>{tOr(`join.shared.${preview.type}`, t("join.shared.chat"))}</p>
+              <p>{t("join.shared.chat")}</p>
               <p class="muted">{t("join.not")}</p>
             </>
           )}

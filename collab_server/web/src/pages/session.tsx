@@ -95,11 +95,6 @@ function NotOpen({ session, problem, again }: NotOpenProps) {
   return (
     <CardPage title={t("user.noSession.title")}>
       <p>{t("user.noSession")}</p>
-      <p>
-        <a class="button" href="/">
-          {t("join.code")}
-        </a>
-      </p>
     </CardPage>
   );
 }
