@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from collab_server import uris
-from collab_server.db.models import Agent, Login
+from collab_server.db.models import Agent, CollabSession, Login
 from collab_server.http.cookies import DESK_SECONDS
 from collab_server.problems import Unavailable, WrongPassword
 from collab_server.sessions.links import hashed
@@ -29,6 +29,8 @@ MAX_PASSWORD = 1_024
 MAX_NAME = 80
 MAX_LOGINS = 20
 """Browsers an agent may be logged in with; the oldest goes."""
+MAX_OPEN = 200
+"""Sessions looked at when an agent logs out; nobody has more pages open."""
 HASHING_AT_ONCE = 2
 """Argon2 takes 64 MiB and a core for some 50 ms each time."""
 WAIT_TO_HASH = 5.0
@@ -135,6 +137,15 @@ def log_in(work: Work, agent: Agent) -> LoggedIn:
     )
     work.db.add(login)
     return LoggedIn(login.id, cookie, agent)
+
+
+def sessions_of(db: Session, uri: str) -> list[str]:
+    """Ids of the sessions an agent may still have open, the newest `MAX_OPEN` of them."""
+    mine = select(CollabSession.id).where(
+        CollabSession.agent_uri == uri,
+        or_(CollabSession.state != "ended", CollabSession.grace_until.is_not(None)),
+    )
+    return list(db.scalars(mine.order_by(CollabSession.created.desc()).limit(MAX_OPEN)))
 
 
 def log_out(work: Work, login_id: str) -> None:

@@ -120,7 +120,15 @@ def logout() -> Response:
     with tandem.write() as work:
         who = auth.require_desk(work.db)
         agents.log_out(work, who.login_id)
-        work.after_commit(lambda: tandem.hub.desk_close(who.login_id))
+        open_here = agents.sessions_of(work.db, who.uri)
+
+        def close() -> None:
+            tandem.hub.desk_close(who.login_id)
+            # Whoever else has this agent's sessions open, on another log-in, comes back by itself.
+            for session_id in open_here:
+                tandem.hub.close_session(session_id, "agent", who.uri, 4401)
+
+        work.after_commit(close)
     answer = Response(status=204)
     cookies.clear_desk(answer)
     return answer

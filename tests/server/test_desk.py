@@ -24,6 +24,14 @@ def test_an_agent_logs_in_and_out(server: Server) -> None:
     assert len(server.hub.signed_out) == 1
 
 
+def test_a_log_out_closes_the_documents_that_were_open_too(server: Server) -> None:
+    browser = server.desk("wang", WANG)
+    mine = server.establish(agent_uri=WANG)["id"]
+    server.establish(agent_uri=LI)
+    browser.post("/v1/logout", {})
+    assert server.hub.closed == [(mine, "agent", WANG, 4401)]
+
+
 def test_nobody_is_told_which_of_name_and_password_was_wrong(server: Server) -> None:
     server.add_agent("wang", WANG)
     browser = server.browser()
