@@ -30,6 +30,8 @@ class CallQuery(BaseModel):
     pbx: str | None = None
     all: bool = False
     """Also those that have ended."""
+    collaboration: bool = False
+    """Only those that were to collaborate, those that were marked wrongly among them."""
     limit: Annotated[int, Field(ge=1, le=200)] = 100
     after: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{1,9}_[0-9]{1,18}$")] | None = None
 
@@ -54,6 +56,8 @@ def _page(db: Session, query: CallQuery) -> dict[str, Any]:
         wanted = wanted.where(Call.pbx == query.pbx)
     if not query.all:
         wanted = wanted.where(Call.ended.is_(None))
+    if query.collaboration:
+        wanted = wanted.where(lookup.is_collaboration())
     if query.after is not None:
         seen, _, number = query.after.rpartition("_")
         at = float(seen)
@@ -66,10 +70,14 @@ def _page(db: Session, query: CallQuery) -> dict[str, Any]:
     items = lookup.show(db, page)
     following = None
     if len(found) > query.limit:
-        values: dict[str, Any] = query.model_dump(exclude_none=True, exclude={"all"})
+        values: dict[str, Any] = query.model_dump(
+            exclude_none=True, exclude={"all", "collaboration"}
+        )
         values["after"] = f"{page[-1].first_seen!r}_{page[-1].id}"
         if query.all:
             values["all"] = 1
+        if query.collaboration:
+            values["collaboration"] = 1
         following = f"/v1/calls?{urlencode(values)}"
     return {"items": items, "next": following}
 

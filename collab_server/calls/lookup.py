@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from collab_server.db.models import Call, CallAlias, TraceLine
 from collab_server.times import iso, iso_or_none
@@ -13,7 +13,12 @@ from collab_server.times import iso, iso_or_none
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
+
+UNMARKED = ("never marked", "the call carried no mark")
+"""How the reason of a call begins that nobody wanted to collaborate in: the connector's own words,
+and ours for a connector that gives none. A mark that was wrong has another reason."""
 
 
 def find(db: Session, pbx: str, call_id: str) -> Call | None:
@@ -54,6 +59,7 @@ def _shown(call: Call, aliases: list[str]) -> dict[str, Any]:
         "cause": call.cause,
         "since": iso(call.since),
         "session": call.session_id,
+        "ordinary": ordinary(call),
         "stopped": stopped(call),
         "first_seen": iso(call.first_seen),
         "ended": iso_or_none(call.ended),
@@ -65,6 +71,18 @@ def stopped(call: Call) -> dict[str, str] | None:
     if call.stopped_stage is None:
         return None
     return {"stage": call.stopped_stage, "reason": call.stopped_reason or ""}
+
+
+def ordinary(call: Call) -> bool:
+    """Whether nobody asked for a collaboration, not even wrongly."""
+    reason = call.stopped_reason or ""
+    return call.type is None and (call.stopped_stage is None or reason.startswith(UNMARKED))
+
+
+def is_collaboration() -> ColumnElement[bool]:
+    """The opposite of `ordinary`, for a query."""
+    unmarked = or_(*(Call.stopped_reason.startswith(begin) for begin in UNMARKED))
+    return or_(Call.type.is_not(None), and_(Call.stopped_stage.is_not(None), ~unmarked))
 
 
 def trace_of(db: Session, call: Call) -> dict[str, Any]:

@@ -222,6 +222,8 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
         taken = work.db.connection().execute(insert(TraceLine).on_conflict_do_nothing(), rows)
         call.lines += taken.rowcount if taken.rowcount >= 0 else len(rows)
     for line in reported.trace:
+        if line.stage == "end" and call.stopped_stage is not None:
+            continue  # how it ended is not why it stopped
         # With a session it may yet find its agent; that is why nobody did until it has.
         if line.stopped and (call.session_id is None or line.stage == "agent"):
             call.stopped_stage, call.stopped_reason = line.stage, line.text[:MAX_TEXT]

@@ -142,6 +142,8 @@ class ShownCall(BaseModel):
     cause: str | None
     since: AwareDatetime
     session: str | None
+    ordinary: bool
+    """Nobody asked for a collaboration, not even wrongly; ``stopped`` then says just that."""
     stopped: Stopped | None
     first_seen: AwareDatetime
     ended: AwareDatetime | None

@@ -13,6 +13,8 @@ from tests.browser.world import PBX_KEY, iso_now, new_call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.sync_api import Locator, Page
+
     from tests.browser.conftest import People
     from tests.browser.world import Agent, PhoneCall, Server
 
@@ -76,6 +78,60 @@ def test_a_call_without_a_session_says_where_and_why_it_stopped(
     expect(page).to_have_url(f"{server.url}/setup?call=hq%2F{call.id}")
     page.reload()
     expect(page.locator(".trace .notice")).to_contain_text("abandoned")
+
+
+def test_an_ordinary_call_is_no_fault_and_can_be_left_out(
+    people: People, admin: Agent, server: Server
+) -> None:
+    ordinary, wrong, form = new_call(server, None), new_call(server, None), new_call(server)
+    never = "never marked: the dialplan did not run Gosub(collab,request,1(TYPE))"
+    ordinary.report((("wire", "seen"),), state="active")
+    ordinary.report((("mark", never), ("end", "hangup")), stops=2, state="ended", cause="hangup")
+    wrong.report((("mark", "'telepathy' is not a type"),), stops=1, state="active")
+    wrong.report((("end", "abandoned"),), stops=1, state="ended", cause="abandoned")
+    form.wait()
+
+    def card(page: Page, call: PhoneCall) -> Locator:
+        return page.locator(f'[data-call="hq/{call.id}"]')
+
+    page = people.desk(admin, "/setup", viewport={"width": 320, "height": 568})
+    expect(card(page, ordinary)).to_contain_text("Ordinary call")
+    expect(card(page, ordinary)).not_to_contain_text("Stopped")
+    expect(card(page, wrong)).to_contain_text("Stopped: 'telepathy' is not a type")
+    page.get_by_label("Only those that stopped").check()
+    expect(card(page, ordinary)).to_have_count(0)
+    expect(card(page, wrong)).to_be_visible()
+    page.get_by_label("Only those that stopped").uncheck()
+    page.get_by_label("Collaboration calls only").check()
+    expect(card(page, ordinary)).to_have_count(0)
+    expect(card(page, form)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.reload()
+    expect(page.get_by_label("Collaboration calls only")).to_be_checked()
+    expect(card(page, wrong)).to_be_visible()
+    expect(card(page, ordinary)).to_have_count(0)
+    card(page, wrong).click()
+    expect(page.get_by_text("Stopped here")).to_have_count(1)
+    expect(page.locator(".way-stop")).to_have_text("Markstopped")
+    page.goto(f"/setup?call=hq/{ordinary.id}")
+    expect(page.locator(".trace .notice")).to_contain_text(never)
+    expect(page.get_by_text("Stopped here")).to_have_count(0)
+    expect(page.locator(".way-stop")).to_have_count(0)
+
+
+def test_a_link_nobody_opened_is_told_from_one_that_may_be_opened_yet(
+    people: People, admin: Agent, agent: Agent, call: PhoneCall
+) -> None:
+    call.answer(agent)
+    desk = people.desk(agent)
+    expect(desk.locator(".strip")).to_contain_text("Waiting for the caller")
+    page = people.desk(admin, f"/setup?call=hq/{call.id}")
+    chip = page.locator(".way li", has_text="Browser")
+    expect(page.locator(".step[data-stage=browser]")).not_to_have_count(0)
+    expect(chip).not_to_contain_text("not opened")
+    call.end()
+    expect(chip).to_contain_text("not opened")
+    expect(chip).to_have_class("way-off")
 
 
 def test_a_trace_grows_while_it_is_looked_at_and_shows_the_time_between_steps(

@@ -184,13 +184,17 @@ class PhoneCall:
         """What a page calls the caller."""
         return self.user_uri.removeprefix("sip:").partition("@")[0]
 
-    def report(self, trace: tuple[tuple[str, str], ...] = (), **changes: Any) -> None:
-        """Report the call with these members changed."""
+    def report(
+        self, trace: tuple[tuple[str, str], ...] = (), *, stops: int = 0, **changes: Any
+    ) -> None:
+        """Report the call with these members changed; the last `stops` lines say why it stopped."""
         self.now.update(changes, since=iso_now())
         entries = []
-        for stage, text in trace:
+        for number, (stage, text) in enumerate(trace):
             self.lines += 1
-            entries.append({"n": self.lines, "at": iso_now(), "stage": stage, "text": text})
+            stopped = number >= len(trace) - stops
+            line = {"n": self.lines, "at": iso_now(), "stage": stage, "text": text}
+            entries.append(line | {"stopped": stopped})
         seq = next(self.server.seq)
         standing = {"id": self.id, "type": self.type, "user_uri": self.user_uri}
         self.server.report(standing | self.now | {"seq": seq, "trace": entries})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.server.conftest import WANG, Server, json_of
@@ -62,6 +64,35 @@ def test_a_call_without_a_mark_says_so_at_its_end(server: Server) -> None:
         "stage": "mark",
         "reason": "the call carried no mark of a collaboration",
     }
+
+
+def line(n: int, stage: str, text: str) -> dict[str, Any]:
+    return {"n": n, "at": "2026-11-23T12:00:00Z", "stage": stage, "text": text, "stopped": True}
+
+
+def test_ordinary_calls_are_told_from_those_that_were_marked_wrongly(server: Server) -> None:
+    wrong = line(1, "mark", "'telepathy' is not a collaboration type")
+    never = line(1, "mark", "never marked: the dialplan did not call Gosub(collab,request,...)")
+    gone = line(2, "end", "abandoned (16 Normal Clearing)")
+    server.connector.report("wrong", "ended", type=None, trace=[wrong, gone])
+    server.connector.report("never", "ended", type=None, trace=[never, gone])
+    server.connector.report("silent", "ended", type=None)
+    server.connector.report("stands", "active", type=None)
+    server.connector.report("form", "active")
+    listed = json_of(server.api.get("/v1/calls?all=1"))["items"]
+    assert {call["id"]: call["ordinary"] for call in listed} == {
+        "wrong": False,
+        "never": True,
+        "silent": True,
+        "stands": True,
+        "form": False,
+    }
+    assert server.trace("wrong")["stopped"]["reason"] == wrong["text"], "not how it ended"
+    assert server.trace("never")["stopped"]["reason"] == never["text"]
+    page = json_of(server.api.get("/v1/calls?all=1&collaboration=1&limit=1"))
+    rest = json_of(server.api.get(page["next"]))
+    assert [call["id"] for call in page["items"] + rest["items"]] == ["form", "wrong"]
+    assert rest["next"] is None
 
 
 def test_the_connectors_reason_is_kept_before_the_servers(server: Server) -> None:

@@ -262,6 +262,7 @@ export const en = {
   "setup.search": "Search calls",
   "setup.searchHint": "Number, address, call id, queue",
   "setup.onlyStopped": "Only those that stopped",
+  "setup.onlyCollaboration": "Collaboration calls only",
   "setup.calls": "Calls",
   "setup.noCalls": "No calls seen yet",
   "setup.noCallsHint":
@@ -272,6 +273,10 @@ export const en = {
   "setup.pick": "Choose a call to see its trace.",
   "setup.stopped": "Stopped: {reason}",
   "setup.stoppedHere": "Stopped here",
+  "setup.wayStopped": "stopped",
+  "setup.wayUnopened": "not opened",
+  "setup.wayMissed": "not reached",
+  "setup.wayOpen": "not yet",
   "setup.session": "Session",
   "setup.noSession": "No session",
   "setup.noItems": "Nothing recorded for this call.",

@@ -118,6 +118,8 @@ export interface CallItem {
   cause: string | null;
   since: string;
   session: string | null;
+  /** Nobody asked for a collaboration, not even wrongly. */
+  ordinary: boolean;
   stopped: Stop | null;
   first_seen: string;
   ended: string | null;

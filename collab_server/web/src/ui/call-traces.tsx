@@ -1,6 +1,7 @@
 /** Call trace: 'why did this call get no session?' A list of calls, and one call's way. */
 import { useEffect, useState } from "preact/hooks";
 import { exactTime, shortTime, since } from "../lib/clock";
+import { recall, remember } from "../lib/device";
 import { asProblem, type Problem, request } from "../lib/http";
 import { uriLabel } from "../lib/people";
 import type { CallItem, Page } from "../lib/types";
@@ -13,6 +14,8 @@ import { OneTrace } from "./one-trace";
 const EVERY_MS = 3000;
 /** Calls held in the page at most. */
 const MOST = 2000;
+/** Whether the reader wants to see collaboration calls only; ordinary ones answer questions too. */
+const ONLY = "tandem.setup.collaboration";
 
 export const callKey = (call: { pbx: string; id: string }) => `${call.pbx}/${call.id}`;
 
@@ -36,6 +39,7 @@ export function CallTraces() {
   const [at, setAt] = useState("");
   const [words, setWords] = useState("");
   const [stopped, setStopped] = useState(false);
+  const [only, setOnly] = useState(() => recall(ONLY) === "1");
   const [opened, setOpened] = useState<string | null>(asked);
 
   useEffect(() => {
@@ -55,7 +59,8 @@ export function CallTraces() {
       setProblem(asProblem(error));
     }
   };
-  usePoll(() => load("/v1/calls?all=1", true), EVERY_MS, "");
+  const list = `/v1/calls?all=1${only ? "&collaboration=1" : ""}`;
+  usePoll(() => load(list, true), EVERY_MS, list);
 
   const open = (call: CallItem) => {
     const key = callKey(call);
@@ -66,7 +71,16 @@ export function CallTraces() {
     history.pushState(null, "", "/setup");
     setOpened(null);
   };
-  const shown = (calls ?? []).filter((call) => (!stopped || call.stopped) && matches(call, words));
+  const choose = (checked: boolean) => {
+    remember(ONLY, checked ? "1" : null);
+    setOnly(checked);
+    setCalls(null); // the next list begins at its own first page
+    setNext(null);
+  };
+  const wanted = (call: CallItem) => !call.ordinary || !(only || stopped);
+  const shown = (calls ?? []).filter(
+    (call) => wanted(call) && (!stopped || call.stopped) && matches(call, words),
+  );
 
   return (
     <section class={`box traces ${opened ? "traces-open" : ""}`} aria-labelledby="trace-title">
@@ -97,6 +111,14 @@ export function CallTraces() {
               onChange={(event) => setStopped(event.currentTarget.checked)}
             />
             {t("setup.onlyStopped")}
+          </label>
+          <label class="tick-box">
+            <input
+              type="checkbox"
+              checked={only}
+              onChange={(event) => choose(event.currentTarget.checked)}
+            />
+            {t("setup.onlyCollaboration")}
           </label>
         </div>
         {problem && <ProblemNotice problem={problem} />}
@@ -164,16 +186,12 @@ interface CardProps {
 }
 
 function CallCard({ call, isOpen, open }: CardProps) {
-  const tone = call.stopped
-    ? "danger"
-    : call.state === "ended"
-      ? "calm"
-      : call.held
-        ? "hold"
-        : "live";
+  const stop = call.ordinary ? null : call.stopped;
+  const over = call.ordinary || call.state === "ended";
+  const tone = stop ? "danger" : over ? "calm" : call.held ? "hold" : "live";
   return (
     <button
-      class={`call ${isOpen ? "call-open" : ""}`}
+      class={`call ${isOpen ? "call-open" : ""} ${call.ordinary ? "call-ordinary" : ""}`}
       type="button"
       aria-current={isOpen ? "true" : undefined}
       onClick={open}
@@ -188,9 +206,7 @@ function CallCard({ call, isOpen, open }: CardProps) {
       </span>
       <span class={`call-state ink-${tone}`}>
         <span class="dot" aria-hidden="true" />
-        {call.stopped
-          ? t("setup.stopped", { reason: call.stopped.reason })
-          : tOr(`call.${call.state}`, call.state)}
+        {stop ? t("setup.stopped", { reason: stop.reason }) : tOr(`call.${call.state}`, call.state)}
       </span>
       <span class="call-type">
         {call.type ? tOr(`type.${call.type}`, call.type) : t("type.call")}

@@ -5,6 +5,7 @@ const PATHS = {
   clock: "M8 4.5V8l2.5 1.5M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0z",
   device: "M5 2h6a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V3a1 1 0 0 1 1-1zM7 11.5h2",
   cross: "M4 4l8 8M12 4l-8 8",
+  dash: "M4 8h8",
   send: "M2.5 8h10M8.5 4l4 4-4 4",
   message: "M3 3h10a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1H7l-3 2.5V11H3a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1z",
   stop: "M4.5 4.5h7v7h-7z",

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { delta, exactTime } from "../lib/clock";
 import { asProblem, type Problem, request } from "../lib/http";
-import type { Trace, TraceItem } from "../lib/types";
+import type { CallItem, Stop, Trace, TraceItem } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { Icon } from "./icons";
 import { Notice, ProblemNotice } from "./parts";
@@ -54,6 +54,7 @@ export function OneTrace({ call, close }: Props) {
   );
 
   const start = trace?.items[0]?.at;
+  const stop = trace && stopOf(trace);
   return (
     <div class="trace">
       <div class="box-head">
@@ -67,12 +68,7 @@ export function OneTrace({ call, close }: Props) {
       {!trace && !problem && <p class="muted">{t("app.loading")}</p>}
       {trace && (
         <>
-          {trace.stopped && (
-            <Notice tone="danger">
-              <strong>{tOr(`stage.${trace.stopped.stage}`, trace.stopped.stage)}</strong>
-              <p>{t("setup.stopped", { reason: trace.stopped.reason })}</p>
-            </Notice>
-          )}
+          {trace.stopped && <Stopped call={trace.call} stop={trace.stopped} />}
           <Way trace={trace} />
           <Facts trace={trace} />
           {trace.items.length === 0 ? (
@@ -83,6 +79,7 @@ export function OneTrace({ call, close }: Props) {
                 <Step
                   key={`${item.at} ${index}`}
                   item={item}
+                  stopped={item === stop}
                   before={trace.items[index - 1]?.at}
                   start={start ?? item.at}
                 />
@@ -95,23 +92,58 @@ export function OneTrace({ call, close }: Props) {
   );
 }
 
+/** The one line where the call stopped, which `stopped` quotes; none for an ordinary call. */
+function stopOf({ call, stopped, items }: Trace): TraceItem | null {
+  if (!stopped || call.ordinary) return null;
+  const here = items.filter((item) => item.stopped && item.stage === stopped.stage);
+  return here.find((item) => item.text === stopped.reason) ?? here.at(-1) ?? null;
+}
+
+function Stopped({ call, stop }: { call: CallItem; stop: Stop }) {
+  if (call.ordinary) {
+    return (
+      <Notice>
+        <strong>{t("type.call")}</strong>
+        <p>{stop.reason}</p>
+      </Notice>
+    );
+  }
+  return (
+    <Notice tone="danger">
+      <strong>{tOr(`stage.${stop.stage}`, stop.stage)}</strong>
+      <p>{t("setup.stopped", { reason: stop.reason })}</p>
+    </Notice>
+  );
+}
+
 /** Which stages the call reached, at a glance. */
 function Way({ trace }: { trace: Trace }) {
+  const { call } = trace;
   const reached = new Map<string, TraceItem>();
   trace.items.forEach((item) => {
-    if (!reached.has(item.stage) || item.stopped) reached.set(item.stage, item);
+    const says = !(call.ordinary && item.stage === "mark"); // there is none, says the line
+    if (says && (!reached.has(item.stage) || item.stopped)) reached.set(item.stage, item);
   });
+  const over = call.state === "ended";
+  // The agent's own page may have been there all the time; the link is the caller's.
+  const opened = trace.items.some(
+    (item) => item.stage === "browser" && item.text.startsWith("user "),
+  );
   return (
     <ol class="way">
       {STAGES.filter((stage) => reached.has(stage) || !OPTIONAL.has(stage)).map((stage) => {
-        const item = reached.get(stage);
-        const stop = trace.stopped?.stage === stage;
+        const found = reached.get(stage);
+        const stop = !call.ordinary && trace.stopped?.stage === stage;
+        const unopened = over && !opened && stage === "browser" && reached.has("invitation");
+        const item = unopened ? undefined : found;
+        const missed = over ? "setup.wayMissed" : "setup.wayOpen";
+        const word = stop ? "setup.wayStopped" : unopened ? "setup.wayUnopened" : missed;
         return (
           <li key={stage} class={stop ? "way-stop" : item ? "way-on" : "way-off"}>
-            <Icon name={stop ? "cross" : item ? "check" : "clock"} />
+            <Icon name={stop ? "cross" : item ? "check" : over ? "dash" : "clock"} />
             {tOr(`stage.${stage}`, stage)}
-            <span class="hidden">
-              {stop ? t("setup.stoppedHere") : item ? exactTime(item.at) : t("desk.none")}
+            <span class={unopened ? "" : "hidden"}>
+              {item && !stop ? exactTime(item.at) : t(word)}
             </span>
           </li>
         );
@@ -148,15 +180,17 @@ function Facts({ trace }: { trace: Trace }) {
 
 function Step({
   item,
+  stopped,
   before,
   start,
 }: {
   item: TraceItem;
+  stopped: boolean;
   before: string | undefined;
   start: string;
 }) {
   return (
-    <li class={item.stopped ? "step step-stop" : "step"} data-stage={item.stage}>
+    <li class={stopped ? "step step-stop" : "step"} data-stage={item.stage}>
       <time dateTime={item.at}>
         {exactTime(item.at)}
         <span class="muted" title={delta(start, item.at)}>
@@ -165,7 +199,7 @@ function Step({
       </time>
       <div>
         <span class="step-stage">{tOr(`stage.${item.stage}`, item.stage)}</span>
-        {item.stopped && <strong class="ink-danger">{t("setup.stoppedHere")}</strong>}
+        {stopped && <strong class="ink-danger">{t("setup.stoppedHere")}</strong>}
         <p class="break">{item.text}</p>
       </div>
     </li>
