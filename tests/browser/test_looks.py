@@ -199,9 +199,9 @@ def test_a_chinese_browser_gets_chinese_pages(
 
 def test_the_language_is_the_readers_choice_and_is_kept(people: People) -> None:
     page = people.page("/", locale="zh-CN")
-    expect(page.get_by_role("heading", name="在此页面继续通话")).to_be_visible()
+    expect(page.get_by_role("heading", name="继续您的通话")).to_be_visible()
     page.get_by_label("语言").select_option("en")
-    expect(page.get_by_role("heading", name="Join your call on this page")).to_be_visible()
+    expect(page.get_by_role("heading", name="Join your call")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("heading", name="Join your call on this page")).to_be_visible()
+    expect(page.get_by_role("heading", name="Join your call")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "en")

@@ -98,6 +98,7 @@ def test_an_ordinary_call_is_no_fault_and_can_be_left_out(
     expect(card(page, ordinary)).to_contain_text("Ordinary call")
     expect(card(page, ordinary)).not_to_contain_text("Stopped")
     expect(card(page, wrong)).to_contain_text("Stopped: 'telepathy' is not a type")
+    expect(card(page, wrong)).to_contain_text("No valid type")
     page.get_by_label("Only those that stopped").check()
     expect(card(page, ordinary)).to_have_count(0)
     expect(card(page, wrong)).to_be_visible()

@@ -28,11 +28,12 @@ export const en = {
   "type.screen": "Screen",
   "type.video": "Video",
   "type.call": "Ordinary call",
+  "type.none": "No valid type",
 
   "role.user": "Caller",
   "role.agent": "Agent",
 
-  "start.title": "Join your call on this page",
+  "start.title": "Join your call",
   "start.link": "Open the link that came to your phone.",
   "start.none": "No link yet? Ask the person on the telephone to send you one.",
 

@@ -30,11 +30,12 @@ export const zh: Record<Key, string> = {
   "type.screen": "屏幕",
   "type.video": "视频",
   "type.call": "普通通话",
+  "type.none": "类型无效",
 
   "role.user": "来电者",
   "role.agent": "客服",
 
-  "start.title": "在此页面继续通话",
+  "start.title": "继续您的通话",
   "start.link": "请打开手机收到的链接。",
   "start.none": "还没有链接？请让电话中的对方发送给您。",
 

@@ -1,5 +1,6 @@
 /** Call trace: 'why did this call get no session?' A list of calls, and one call's way. */
 import { useEffect, useState } from "preact/hooks";
+import { callType } from "../lib/calls";
 import { exactTime, shortTime, since } from "../lib/clock";
 import { recall, remember } from "../lib/device";
 import { asProblem, type Problem, request } from "../lib/http";
@@ -104,22 +105,24 @@ export function CallTraces() {
               onInput={(event) => setWords(event.currentTarget.value)}
             />
           </label>
-          <label class="tick-box">
-            <input
-              type="checkbox"
-              checked={stopped}
-              onChange={(event) => setStopped(event.currentTarget.checked)}
-            />
-            {t("setup.onlyStopped")}
-          </label>
-          <label class="tick-box">
-            <input
-              type="checkbox"
-              checked={only}
-              onChange={(event) => choose(event.currentTarget.checked)}
-            />
-            {t("setup.onlyCollaboration")}
-          </label>
+          <div class="ticks">
+            <label class="tick-box">
+              <input
+                type="checkbox"
+                checked={stopped}
+                onChange={(event) => setStopped(event.currentTarget.checked)}
+              />
+              {t("setup.onlyStopped")}
+            </label>
+            <label class="tick-box">
+              <input
+                type="checkbox"
+                checked={only}
+                onChange={(event) => choose(event.currentTarget.checked)}
+              />
+              {t("setup.onlyCollaboration")}
+            </label>
+          </div>
         </div>
         {problem && <ProblemNotice problem={problem} />}
         {calls === null && !problem && <p class="muted">{t("app.loading")}</p>}
@@ -208,9 +211,7 @@ function CallCard({ call, isOpen, open }: CardProps) {
         <span class="dot" aria-hidden="true" />
         {stop ? t("setup.stopped", { reason: stop.reason }) : tOr(`call.${call.state}`, call.state)}
       </span>
-      <span class="call-type">
-        {call.type ? tOr(`type.${call.type}`, call.type) : t("type.call")}
-      </span>
+      <span class="call-type">{callType(call)}</span>
     </button>
   );
 }

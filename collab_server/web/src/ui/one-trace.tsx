@@ -4,6 +4,7 @@ import { delta, exactTime } from "../lib/clock";
 import { asProblem, type Problem, request } from "../lib/http";
 import type { CallItem, Stop, Trace, TraceItem } from "../lib/types";
 import { t, tOr } from "../lib/words";
+import { callType } from "../lib/calls";
 import { Icon } from "./icons";
 import { Notice, ProblemNotice } from "./parts";
 import { usePoll } from "./poll";
@@ -156,7 +157,7 @@ function Facts({ trace }: { trace: Trace }) {
   const { call } = trace;
   const facts: [string, string | null][] = [
     ["PBX", call.pbx],
-    [t("side.type"), call.type ? tOr(`type.${call.type}`, call.type) : t("type.call")],
+    [t("side.type"), callType(call)],
     [t("role.user"), call.user_uri],
     [t("role.agent"), call.agent_uri],
     [t("side.queue"), call.queue],
