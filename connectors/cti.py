@@ -198,8 +198,7 @@ class Cti:
         leg = self.legs.get(leg_id)
         if leg is None:
             return ()
-        seeds = list(self._leave(leg_id))
-        self._unserve(leg)
+        seeds = [*self._leave(leg_id), *self._unserve(leg)]
         if leg.pair and (other := self.legs.get(leg.pair)):
             other.pair = None
             seeds.append(other.id)
@@ -221,13 +220,13 @@ class Cti:
         leg = self._leg(event.leg)
         if leg is None:
             return ()
-        seeds = self._leave(event.leg) if leg.bridge != event.bridge else ()
+        seeds = list(self._leave(event.leg)) if leg.bridge != event.bridge else []
         bridge = self._bridges.setdefault(event.bridge, Bridge(event.kind))
         bridge.kind = event.kind
         bridge.legs[leg.id] = None
         leg.bridge = event.bridge
         if leg.served_by:
-            self._unserve(leg)
+            seeds += self._unserve(leg)
         return (*seeds, leg.id)
 
     def _left(self, bridge: str, leg_id: str) -> tuple[str, ...]:
@@ -257,10 +256,11 @@ class Cti:
         else:
             agent.member = Member(interface, event.name, listed.state_interface if listed else "")
         user = self.legs.get(event.leg)
+        freed: list[str] = []
         if isinstance(event, model.Served) and user is not None and not self._bridged(user, agent):
-            self._unserve(user)
+            freed = self._unserve(user) + self._unserve(agent)
             user.served_by, agent.serves = agent.id, user.id
-        return (event.leg, event.agent_leg)
+        return (event.leg, event.agent_leg, *freed)
 
     def _known_by_itself(self, leg: Leg) -> bool:
         """Whether its endpoint makes it an agent's, whatever queue rang it."""
@@ -270,10 +270,16 @@ class Cti:
     def _bridged(self, one: Leg, two: Leg) -> bool:
         return one.bridge is not None and one.bridge == two.bridge
 
-    def _unserve(self, leg: Leg) -> None:
-        for known in (leg, self.legs.get(leg.served_by or ""), self.legs.get(leg.serves or "")):
-            if known is not None:
-                known.served_by = known.serves = None
+    def _unserve(self, leg: Leg) -> list[str]:
+        """Forget the queue's word about a leg; return the legs it was about besides."""
+        others = [
+            other
+            for name in (leg.served_by, leg.serves)
+            if name and (other := self.legs.get(name)) is not None
+        ]
+        for known in (leg, *others):
+            known.served_by = known.serves = None
+        return [other.id for other in others]
 
     def _add_member(self, queue: str, member: Member) -> None:
         if len(self._members) >= MAX_MEMBERS and (queue, member.interface) not in self._members:

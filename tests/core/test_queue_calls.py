@@ -53,6 +53,20 @@ def test_the_queues_word_binds_before_the_bridge_does(world: World) -> None:
     assert len(world.reports) == reports, "the bridge only confirms it"
 
 
+def test_an_agent_who_is_gone_before_the_bridge_serves_nobody(world: World) -> None:
+    world.members("PJSIP/1001").caller().mark().queue()
+    world.rings("a", "PJSIP/1001").served("a", "PJSIP/1001").down("a").wait(1)
+    assert world.latest["c"].state is CallState.SUSPENDED
+
+
+def test_an_agent_whom_the_queue_gives_another_call_serves_that_one(world: World) -> None:
+    world.members("PJSIP/1001").caller("c").mark("c").queue("c").caller("d").mark("d").queue("d")
+    world.rings("a", "PJSIP/1001").served("a", "PJSIP/1001", leg="c")
+    world.served("a", "PJSIP/1001", leg="d").wait(1)
+    assert world.latest["c"].state is CallState.SUSPENDED
+    assert (world.latest["d"].state, world.latest["d"].agent_leg) == (CallState.ACTIVE, "a")
+
+
 def test_a_ringing_agent_does_not_serve(world: World) -> None:
     world.members("PJSIP/1001").caller().mark().queue()
     world.rings("a", "PJSIP/1001").offered("a", "PJSIP/1001")

@@ -209,27 +209,27 @@ async def test_a_command_waits_for_the_pbx_to_be_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "detail"),
+    ("changes", "detail"),
     [
-        (command(call="9.9"), "does not stand"),
-        (command(kind="originate"), "no command"),
-        (command(expires="yesterday"), "expires must be"),
-        (command(expires=timestamp(time.time() - 5)), "too late"),
-        (command(args={"text": "x" * 2000, "content_type": "text/plain"}), "2000 bytes"),
-        (command(args={"text": 7}), "text"),
-        (command(args={"text": "\ud800", "content_type": "text/plain"}), "not valid Unicode"),
-        (command(args={"text": "<b>", "content_type": "text/html"}), "text/html"),
-        (command(args=[]), "args must be an object"),
+        ({"call": "9.9"}, "does not stand"),
+        ({"kind": "originate"}, "no command"),
+        ({"expires": "yesterday"}, "expires must be"),
+        ({"expires": timestamp(0.0)}, "too late"),
+        ({"args": {"text": "x" * 2000, "content_type": "text/plain"}}, "2000 bytes"),
+        ({"args": {"text": 7}}, "text"),
+        ({"args": {"text": "\ud800", "content_type": "text/plain"}}, "not valid Unicode"),
+        ({"args": {"text": "<b>", "content_type": "text/html"}}, "text/html"),
+        ({"args": []}, "args must be an object"),
     ],
 )
 async def test_a_command_that_cannot_be_done_says_why(
-    tmp_path: Path, body: dict[str, Any], detail: str
+    tmp_path: Path, changes: dict[str, Any], detail: str
 ) -> None:
     async with both() as (pbx, server), connector(pbx, server, tmp_path):
         await server.until(lambda: snapshots(server) == 1)
         pbx.push(queued())
         await server.until(lambda: "1.1" in server.calls)
-        await server.send(body)
+        await server.send(command(**changes))
         await server.until(lambda: len(server.results) == 1)
         assert server.results[0]["status"] == "failed"
         assert detail in server.results[0]["detail"]
