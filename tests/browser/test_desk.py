@@ -106,6 +106,7 @@ def test_the_wrap_up_is_kept_with_the_session(
 ) -> None:
     call.answer(agent)
     desk = people.desk(agent)
+    expect(desk.locator("#message")).to_be_visible()
     call.end()
     desk.get_by_label("Note").fill("sent the new policy")
     desk.get_by_label("Outcome").select_option("solved")

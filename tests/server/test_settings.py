@@ -200,7 +200,6 @@ def test_an_empty_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_redis_with_postgresql_is_not_offered_yet(tmp_path: Path) -> None:
-    pytest.importorskip("psycopg")
     text = changed('database = "postgresql+psycopg://u@h/d"\nredis = "redis://localhost"')
     assert refused(tmp_path, text) == (
         "server.redis: this version does not share work between servers yet; leave it empty"
