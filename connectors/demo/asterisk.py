@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import secrets
 import shutil
@@ -22,6 +23,10 @@ from connectors.demo.ami import Ami
 from connectors.demo.debian import Prefix
 
 _RTP_PORTS = 1200
+_PORTS = range(20_000, 32_000)
+"""Below what Linux gives to whoever asks for any port (from 32,768): no socket of ours or of a
+neighbour's lands on a port that is handed out here and opened a moment later."""
+_places = itertools.cycle(random.sample(_PORTS, len(_PORTS)))  # two labs begin apart
 _SAMPLES = ("collab.conf", "features.conf", "queues.conf", "manager.conf")
 
 
@@ -128,7 +133,7 @@ class Asterisk:
         self.contacts = dict(zip(labconfig.ENDPOINTS, ports, strict=False))
         (self.ami_port,) = free_ports(1, socket.SOCK_STREAM)
         self.secrets = {user: secrets.token_hex(16) for user in ("tandem", "lab")}
-        rtp = random.randrange(10000, 32000 - _RTP_PORTS, 2)  # noqa: S311 - a place, no secret
+        rtp = random.randrange(10_000, _PORTS.start - _RTP_PORTS, 2)  # noqa: S311 - a place, no secret
         data = self.prefix.data
         files = {
             "asterisk.conf": labconfig.asterisk_conf(self.folder, self.prefix.modules, data),
@@ -175,11 +180,14 @@ def samples_folder() -> Path:
 
 
 def free_ports(count: int, kind: socket.SocketKind) -> list[int]:
-    """Loopback ports nobody had a moment ago."""
-    with contextlib.ExitStack() as held:
-        ports = []
-        for _ in range(count):
-            sock = held.enter_context(socket.socket(socket.AF_INET, kind))
-            sock.bind(("127.0.0.1", 0))
-            ports.append(sock.getsockname()[1])
-        return ports
+    """Loopback ports nobody has; none is given twice before every other was."""
+    ports: list[int] = []
+    for port in itertools.islice(_places, len(_PORTS)):
+        if len(ports) == count:
+            break
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            ports.append(port)
+    if len(ports) < count:
+        raise LabError(f"fewer than {count} ports from {_PORTS.start} to {_PORTS.stop} are free")
+    return ports
