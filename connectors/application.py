@@ -12,7 +12,6 @@ ordinary call, which a feature code may turn into a collaboration call at any ti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ from connectors import model
 from connectors.book import Book
 from connectors.calls import Call, restored
 from connectors.cti import Agent, Cti, Leg, is_phone
-from connectors.marks import read, shown
+from connectors.marks import shown
 from connectors.model import CallReport, CallState
 
 MAX_PIPES = 8
@@ -51,9 +50,8 @@ class Application:
     """Turns what a PBX says into reports, and commands into what the PBX is to do."""
 
     def __init__(self, settings: CoreSettings) -> None:
-        self._trusted = [re.compile(pattern) for pattern in settings.trust_headers]
         self.cti = Cti(settings.domain, settings.agents, settings.agent_endpoints)
-        self._book = Book(self.cti, settings.domain, settings.marking)
+        self._book = Book(self.cti, settings.domain, settings.marking, settings.trust_headers)
         self._pending: dict[str, model.Marked] = {}
         """Marks on an agent's own leg, until it shows who is on the other side."""
 
@@ -175,7 +173,7 @@ class Application:
             mark = self._pending.pop(marked.id)
             call = self._book.create(user.id, now)
             call.initiator = "agent" if user is not marked else "user"
-            self._mark(call, mark, now)
+            self._book.mark(call, mark, now)
             return [call]
         if agents and users:
             # Agents seen through somebody else's side only count from the user's own leg.
@@ -247,7 +245,7 @@ class Application:
     def _queued(self, event: model.Queued, now: float) -> None:
         call = self._book.at(event.leg) or self._book.create(event.leg, now)
         if (mark := self._pending.pop(event.leg, None)) is not None:
-            self._mark(call, mark, now)
+            self._book.mark(call, mark, now)
         self._book.touch(*self._book.lines.join(call, event.queue, event.position))
         call.gave_up = None
         place = f", place {event.position}" if event.position is not None else ""
@@ -277,13 +275,13 @@ class Application:
             self._pressed(event, now)
             return
         call = self._book.at(event.leg)
-        if call is None and self._is_agents(event.leg):
+        if call is None and self.cti.is_agents_leg(event.leg):
             # The user is whom this agent is about to reach, or this agent, as a caller.
             self._pending[event.leg] = event
             self._look((event.leg,), now)
             return
         call = call or self._book.create(event.leg, now)
-        self._mark(call, event, now)
+        self._book.mark(call, event, now)
         self._refresh(call, now)
 
     def _pressed(self, event: model.Marked, now: float) -> None:
@@ -297,44 +295,21 @@ class Application:
             call = self._book.create(callers[0] if callers else event.leg, now)
         if call.type is None:
             call.initiator = "user" if call.user_leg == event.leg else "agent"
-        self._mark(call, event, now)
+        self._book.mark(call, event, now)
         self._refresh(call, now)
-
-    def _mark(self, call: Call, event: model.Marked, now: float) -> None:
-        self._book.touch(call)
-        leg = self.cti.legs.get(event.leg)
-        endpoint = leg.endpoint if leg else ""
-        trusted = any(pattern.fullmatch(endpoint) for pattern in self._trusted)
-        mark = read(event, endpoint, trusted=trusted)
-        how = "mark found" if event.recovered else "code pressed" if event.feature else "announced"
-        said = shown(event.type or event.header_type)
-        call.trace(now, "wire", f"collaboration {said} {how} on {self._book.name(event.leg)}")
-        for note in mark.notes:
-            call.trace_once(now, "mark", note)
-        if mark.type is None:
-            stays = f"stays a {call.type} call" if call.type else "an ordinary call"
-            call.trace(now, "mark", f"{stays}: {mark.why}", stopped=call.type is None)
-            return
-        if mark.user_uri:
-            call.user_uri, call.named = mark.user_uri, True
-        if call.type is None:
-            call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
-        elif call.type != mark.type:
-            call.trace(now, "mark", f"{mark.type} is wanted besides {call.type}")
-        call.type = mark.type
 
     def _dialled(self, caller: str | None, callee: str, now: float) -> None:
         """An agent with a marked leg dials somebody: that is the user."""
         agent = self._dialler(caller)
         mark, call = self._pending.get(agent), self._book.reaching.get(agent)
         leg = self.cti.legs.get(callee)
-        if leg is None or not is_phone(leg) or self._is_agents(callee):
+        if leg is None or not is_phone(leg) or self.cti.is_agents_leg(callee):
             return
         if mark is not None:
             del self._pending[agent]
             call = self._book.anchors.get(callee) or self._book.create(callee, now)
             call.initiator = "agent"
-            self._mark(call, mark, now)
+            self._book.mark(call, mark, now)
             self._book.reach(agent, call)
         elif call is None or call.user_leg in self.cti.legs or callee in self._book.names:
             return
@@ -365,7 +340,7 @@ class Application:
                 and leg.id not in self._book.names
                 and is_phone(leg)
                 and self._dialler(leg.dialled_by) == call.reached_by
-                and not self._is_agents(leg.id)
+                and not self.cti.is_agents_leg(leg.id)
             ):
                 self._book.move(call, leg.id, now)
                 return True
@@ -377,7 +352,7 @@ class Application:
     def _leg_down(self, event: model.LegDown, now: float) -> None:
         self._book.proxies.pop(event.leg, None)
         if (mark := self._pending.pop(event.leg, None)) is not None:
-            self._mark(self._book.create(event.leg, now), mark, now)
+            self._book.mark(self._book.create(event.leg, now), mark, now)
         if (made := self._book.reaching.get(event.leg)) is not None:
             self._book.reached(made)
             if made.user_leg not in self.cti.legs:
@@ -427,7 +402,7 @@ class Application:
             self._still_queued(listed, now)
         marked = [s for s in snapshot.legs if s.mark is not None]
         # A mark is inherited by the legs a call dials: the user's own comes first.
-        marked.sort(key=lambda s: (s.up.role is internal, self._is_agents(s.up.leg)))
+        marked.sort(key=lambda s: (s.up.role is internal, self.cti.is_agents_leg(s.up.leg)))
         for listed in marked:
             self._recover(listed, now)
         for listed in [s for s in queued if s.up.role is internal]:
@@ -450,12 +425,12 @@ class Application:
             return
         call = self._book.at(listed.up.leg)
         if call is None:
-            if self._is_agents(listed.up.leg):
+            if self.cti.is_agents_leg(listed.up.leg):
                 self._recover_agents(listed.up.leg, listed.mark, now)
                 return
             call = self._book.create(listed.up.leg, now, recovered=True)
         if call.type is None:
-            self._mark(call, listed.mark, now)
+            self._book.mark(call, listed.mark, now)
 
     def _recover_agents(self, agent: str, mark: model.Marked, now: float) -> None:
         """A mark on an agent's own leg: a code it pressed in a call, or its own marked call."""
@@ -465,24 +440,18 @@ class Application:
         calls = self._book.among(legs)
         if len(calls) == 1 and calls[0].type is None:
             calls[0].initiator = "agent"
-            self._mark(calls[0], mark, now)
+            self._book.mark(calls[0], mark, now)
         if calls:
             return
         self._pending[agent] = mark
         for leg in list(self.cti.legs.values()):
-            if leg.dialled_by == agent and is_phone(leg) and not self._is_agents(leg.id):
+            if leg.dialled_by == agent and is_phone(leg) and not self.cti.is_agents_leg(leg.id):
                 if (call := self._book.anchors.get(leg.id)) is not None and call.type is not None:
                     del self._pending[agent]  # the mark is that call's already
                     self._book.reach(agent, call)
                 else:
                     self._dialled(agent, leg.id, now)
                 return
-
-    # --- small -------------------------------------------------------------------------
-
-    def _is_agents(self, leg_id: str) -> bool:
-        leg = self.cti.legs.get(leg_id)
-        return leg is not None and self.cti.agent_uri(leg) is not None
 
 
 def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:

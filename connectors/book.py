@@ -1,29 +1,32 @@
 """The book of standing calls: by id, by the leg each is anchored on, by every name it had.
 
-The one place where calls are born, move from leg to leg and end; what they conclude from events
-is `connectors.application`'s.
+The one place where calls are born, marked, moved from leg to leg and ended; what they conclude
+from events is `connectors.application`'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from connectors import model
 from connectors.calls import Call
 from connectors.cti import Cti, Leg
 from connectors.lines import Lines
-from connectors.marks import number_uri
+from connectors.marks import number_uri, read, shown
 from connectors.model import CallReport, CallState
 
 
 class Book:
     """Standing calls, and what is yet to be reported of them and of those that ended."""
 
-    def __init__(self, cti: Cti, domain: str, marking: str) -> None:
+    def __init__(self, cti: Cti, domain: str, marking: str, trust_headers: Sequence[str]) -> None:
+        """As `connectors.application.CoreSettings` has them."""
         self._cti = cti
         self._domain = domain
         self._marking = marking or "the mark"
+        self._trusted = [re.compile(pattern) for pattern in trust_headers]
         self.calls: dict[str, Call] = {}
         """By id."""
         self.anchors: dict[str, Call] = {}
@@ -64,6 +67,30 @@ class Book:
         if call.waiting and call.queue:
             self.lines.place(call, call.queue, call.position)
         self.touch(call)
+
+    def mark(self, call: Call, event: model.Marked, now: float) -> None:
+        """Make it a collaboration call of the type a mark names, or say why it stays as it was."""
+        self.touch(call)
+        leg = self._cti.legs.get(event.leg)
+        endpoint = leg.endpoint if leg else ""
+        trusted = any(pattern.fullmatch(endpoint) for pattern in self._trusted)
+        mark = read(event, endpoint, trusted=trusted)
+        how = "mark found" if event.recovered else "code pressed" if event.feature else "announced"
+        said = shown(event.type or event.header_type)
+        call.trace(now, "wire", f"collaboration {said} {how} on {self.name(event.leg)}")
+        for note in mark.notes:
+            call.trace_once(now, "mark", note)
+        if mark.type is None:
+            stays = f"stays a {call.type} call" if call.type else "an ordinary call"
+            call.trace(now, "mark", f"{stays}: {mark.why}", stopped=call.type is None)
+            return
+        if mark.user_uri:
+            call.user_uri, call.named = mark.user_uri, True
+        if call.type is None:
+            call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
+        elif call.type != mark.type:
+            call.trace(now, "mark", f"{mark.type} is wanted besides {call.type}")
+        call.type = mark.type
 
     def end(self, call: Call, cause: str, detail: str, now: float) -> None:
         """Strike a call out; `cause` is a session's reason, `detail` the PBX's words."""

@@ -332,6 +332,11 @@ class Cti:
         name = leg.endpoint.partition("/")[2] or (member.name if member else "")
         return uri_for(name, self._domain) if name else None
 
+    def is_agents_leg(self, leg_id: str) -> bool:
+        """Whether a leg is known as an agent's."""
+        leg = self.legs.get(leg_id)
+        return leg is not None and self.agent_uri(leg) is not None
+
     def matches_pattern(self, endpoint: str) -> bool:
         """Whether the settings name `endpoint` as an agent's."""
         if not endpoint or endpoint in self._agents:
