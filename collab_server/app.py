@@ -22,6 +22,7 @@ from collab_server.http.throttle import Throttle
 from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
 from collab_server.people import blueprint as people
+from collab_server.people.logins import LoginThrottles
 from collab_server.problems import BY_STATUS, Problem, ServerFault, TooMany, Unavailable
 from collab_server.services import Services
 from collab_server.sessions import blueprint as sessions
@@ -62,7 +63,7 @@ def create_app(
     app.extensions[joining.PROXIES] = Proxies(settings.server.trusted_proxies)
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
-    app.extensions[people.THROTTLES] = people.LoginThrottles()
+    app.extensions[people.THROTTLES] = LoginThrottles()
     app.extensions[STANDINGS] = Standings()
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive

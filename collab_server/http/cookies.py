@@ -2,7 +2,9 @@
 
 All are HttpOnly and SameSite=Strict, and Secure where browsers reach the server over https. A
 participant's cookie goes only to its own session's addresses, so that they do not pile up. The
-browser's cookie is no authority: it ties the CSRF token that a write must carry to the browser.
+browser's cookie is no authority: it ties the CSRF token that a write must carry to the browser. A
+device cookie is none either: it marks a browser in which an agent has logged in, one for each agent
+who did, and goes to the log-in alone, so that a desk many share sends them nowhere else.
 """
 
 from __future__ import annotations
@@ -13,15 +15,19 @@ from typing import TYPE_CHECKING
 from flask import g, request
 
 from collab_server.http.current import services
+from collab_server.sessions.links import digest
 
 if TYPE_CHECKING:
     from flask import Response
 
+    from collab_server.db.models import Agent
     from collab_server.settings import Settings
 
 DESK_SECONDS = 12 * 3600
 """How long a log-in at the desk lasts."""
 BROWSER_SECONDS = 30 * 24 * 3600
+DEVICE_SECONDS = 180 * 24 * 3600
+"""How long a browser is remembered as one in which an agent has logged in."""
 
 
 def desk_name(settings: Settings) -> str:
@@ -37,6 +43,34 @@ def browser_name(settings: Settings) -> str:
 def guest_name(settings: Settings, role: str) -> str:
     """Name of a participant's cookie; its path says which session."""
     return f"__Secure-tandem_{role}" if settings.secure else f"tandem_{role}"
+
+
+def device_name(settings: Settings, agent_name: str) -> str:
+    """Name of the cookie that marks a browser as one this agent has used."""
+    prefix = "__Secure-" if settings.secure else ""
+    return f"{prefix}tandem_device_{digest(agent_name)}"
+
+
+def device(agent: Agent | None) -> str | None:
+    """Which browser of this agent's asks; None: one in which nobody has logged in as they."""
+    if agent is None:
+        return None
+    tandem = services()
+    value = request.cookies.get(device_name(tandem.settings, agent.name), "")
+    return tandem.signer.read_device(value, _device_of(agent), DEVICE_SECONDS)
+
+
+def set_device(response: Response, agent: Agent) -> None:
+    """Remember that the agent has logged in here."""
+    tandem = services()
+    value = tandem.signer.device_cookie(_device_of(agent), secrets.token_urlsafe(12))
+    name = device_name(tandem.settings, agent.name)
+    _set(response, name, value, "/v1/login", DEVICE_SECONDS)
+
+
+def _device_of(agent: Agent) -> str:
+    """What the cookie names: this agent with this password; with another one it is worthless."""
+    return digest(agent.password)
 
 
 def set_desk(response: Response, value: str) -> None:

@@ -2,14 +2,17 @@
 
 Counters live in the ``limits`` library's memory store. Its keys are folded into a fixed number of
 buckets, so that an attacker with many addresses cannot fill the memory; two who share a bucket
-share a limit, which costs the second one at worst a moment. An IPv6 customer owns a whole /64.
+share a limit, which costs the second one at worst a moment. Which keys share one depends on a
+secret of this process, so nobody can choose a key that uses up somebody else's limit. An IPv6
+customer owns a whole /64.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import secrets
 import time
-import zlib
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -18,13 +21,18 @@ from limits.strategies import FixedWindowRateLimiter
 from collab_server.problems import TooMany
 
 BUCKETS = 16_384
+_FOLDED_WITH = secrets.token_bytes(16)
 
 
 class Throttle:
-    """One limit, such as ``20 per minute``, kept for each key apart."""
+    """One limit, such as ``20 per minute``, kept for each key apart.
 
-    def __init__(self, name: str, limit: str) -> None:
+    `said` is the sentence for who is over it; the answer's Retry-After says how long it lasts.
+    """
+
+    def __init__(self, name: str, limit: str, said: str = "wait a moment, then try again") -> None:
         self._name = name
+        self._said = said
         self._item: RateLimitItem = parse(limit)
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
@@ -43,11 +51,12 @@ class Throttle:
         self._limiter.hit(self._item, *self._bucket(key))
 
     def _bucket(self, key: str) -> tuple[str, str]:
-        return self._name, str(zlib.crc32(key.encode("utf-8", "replace")) % BUCKETS)
+        folded = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8, key=_FOLDED_WITH)
+        return self._name, str(int.from_bytes(folded.digest(), "big") % BUCKETS)
 
     def _refuse(self, key: str) -> None:
         stats = self._limiter.get_window_stats(self._item, *self._bucket(key))
-        raise TooMany(stats.reset_time - time.time(), "wait a moment, then try again")
+        raise TooMany(stats.reset_time - time.time(), self._said)
 
 
 def address_key(address: str) -> str:

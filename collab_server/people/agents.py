@@ -35,11 +35,13 @@ HASHING_AT_ONCE = 2
 """Argon2 takes 64 MiB and a core for some 50 ms each time."""
 WAIT_TO_HASH = 5.0
 LOGINS_AT_ONCE = 8
-"""Log-ins under way, hashing or waiting for it: they must never take every thread there is."""
+"""Log-ins under way, hashing or waiting for it: they must never take every thread there is. Known
+browsers have as many places of their own, which strangers cannot fill."""
 
 _hasher = PasswordHasher()
 _hashing = threading.BoundedSemaphore(HASHING_AT_ONCE)
 _under_way = threading.BoundedSemaphore(LOGINS_AT_ONCE)
+_under_way_known = threading.BoundedSemaphore(LOGINS_AT_ONCE)
 _decoy: list[str] = []
 
 
@@ -69,7 +71,7 @@ def add(work: Work, name: str, uri: str, password: str | None, *, admin: bool) -
         raise AgentError(f"--uri: {error}") from None
     if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise AgentError(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-    if work.db.scalar(select(Agent.id).where(Agent.name == name)) is not None:
+    if named(work.db, name) is not None:
         raise AgentError(f"there is an agent {name} already; remove it first")
     chosen = password or secrets.token_urlsafe(12)
     work.db.add(
@@ -80,7 +82,7 @@ def add(work: Work, name: str, uri: str, password: str | None, *, admin: bool) -
 
 def remove(work: Work, name: str) -> None:
     """Remove an agent, who is logged out everywhere. Raises AgentError."""
-    agent = work.db.scalar(select(Agent).where(Agent.name == name))
+    agent = named(work.db, name)
     if agent is None:
         raise AgentError(f"there is no agent {name}")
     work.db.execute(delete(Login).where(Login.agent_id == agent.id))
@@ -92,13 +94,19 @@ def everybody(db: Session) -> Sequence[Agent]:
     return db.scalars(select(Agent).order_by(Agent.name)).all()
 
 
-def check_password(db: Session, name: str, password: str) -> Agent:
-    """The agent of this name and password; an unknown name takes as long as a wrong password.
+def named(db: Session, name: str) -> Agent | None:
+    """The agent of this name."""
+    return db.scalar(select(Agent).where(Agent.name == name))
 
-    Raises WrongPassword, and Unavailable when too many try at once.
+
+def check_password(agent: Agent | None, password: str, *, known: bool) -> Agent:
+    """The agent, if this is the password; nobody (None) takes as long as a wrong password.
+
+    `known`: it comes from a browser in which the agent has logged in before. Raises WrongPassword,
+    and Unavailable when too many try at once.
     """
-    agent = db.scalar(select(Agent).where(Agent.name == name))
-    with _taken(_under_way, 0), _taken(_hashing, WAIT_TO_HASH):
+    under_way = _under_way_known if known else _under_way
+    with _taken(under_way, 0), _taken(_hashing, WAIT_TO_HASH):
         if not _decoy:
             _decoy.append(_hasher.hash(secrets.token_hex(16)))
         try:

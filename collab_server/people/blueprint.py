@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
-from collab_server.http.throttle import Throttle, address_key
+from collab_server.http.throttle import address_key
 from collab_server.people import agents, desk
+from collab_server.people.logins import LoginThrottles
 from collab_server.problems import WrongPassword
 from collab_server.sessions import schemas
 from collab_server.sessions.joining import PROXIES
@@ -61,30 +62,6 @@ class DeskShown(Answer):
     recent: list[View]
 
 
-class LoginThrottles:
-    """How often one may be wrong: from one place, as one name from one place, as one name.
-
-    The last is loose, or anybody could lock an agent out.
-    """
-
-    def __init__(self) -> None:
-        self._place = Throttle("login-place", "30 per minute")
-        self._pair = Throttle("login-pair", "8 per 5 minutes")
-        self._name = Throttle("login-name", "100 per 5 minutes")
-
-    def check(self, place: str, name: str) -> None:
-        """Raise TooMany before anything expensive happens."""
-        self._place.check(place)
-        self._pair.check(f"{place} {name}")
-        self._name.check(name)
-
-    def count(self, place: str, name: str) -> None:
-        """Count a wrong password."""
-        self._place.count(place)
-        self._pair.count(f"{place} {name}")
-        self._name.count(name)
-
-
 @bp.post("/login")
 @operation(
     "Log in at the desk; sets the desk's cookie",
@@ -99,17 +76,20 @@ def login() -> Response:
     proxies: Proxies = current_app.extensions[PROXIES]
     throttles: LoginThrottles = current_app.extensions[THROTTLES]
     place = address_key(proxies.client(request))
-    throttles.check(place, asked.username)
+    with tandem.database.read() as db:
+        found = agents.named(db, asked.username)
+    device = cookies.device(found)
+    throttles.check(place, asked.username, device)
     try:
-        with tandem.database.read() as db:
-            agent = agents.check_password(db, asked.username, asked.password)
+        agent = agents.check_password(found, asked.password, known=device is not None)
     except WrongPassword:
-        throttles.count(place, asked.username)
+        throttles.count(place, asked.username, device)
         raise
     with tandem.write() as work:
         opened = agents.log_in(work, agent)
     answer = jsonify(_me(agent, cookies.csrf(anew=True)))
     cookies.set_desk(answer, opened.cookie)
+    cookies.set_device(answer, agent)
     return answer
 
 

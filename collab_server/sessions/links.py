@@ -1,8 +1,9 @@
-"""Signed strings: join links, sync tokens, and the word both sides see.
+"""Signed strings: join links, sync tokens, device cookies, and the word both sides see.
 
 A join link carries its own number, the session, the role and a digest of the URI it is for. It is
 good for one exchange; whether it still is, the database knows. A sync token lives for seconds and
-is good for opening a web socket.
+is good for opening a web socket. A device cookie opens nothing: it says in which browser an agent
+has logged in before (`collab_server.people.logins`).
 """
 
 from __future__ import annotations
@@ -95,6 +96,9 @@ class Signer:
         self._sync = URLSafeTimedSerializer(
             secret, salt="tandem.sync", signer=_Timed, signer_kwargs=options
         )
+        self._device = URLSafeTimedSerializer(
+            secret, salt="tandem.device", signer=_Timed, signer_kwargs=options
+        )
 
     def join_token(self, invitation: str, session_id: str, role: Role, uri: str) -> str:
         """The part of a join link behind ``/join#``."""
@@ -126,6 +130,20 @@ class Signer:
         except (BadData, ValueError, TypeError) as error:
             raise LinkError(str(error)) from None
         return SyncToken(session_id, role, int(participant), issued.timestamp())
+
+    def device_cookie(self, agent: str, device: str) -> str:
+        """What a browser keeps in which `agent` has logged in; `device` tells browsers apart."""
+        return self._device.dumps([agent, device])
+
+    def read_device(self, value: str, agent: str, seconds: int) -> str | None:
+        """The device of a cookie made for `agent` within so many seconds; None: it is no such."""
+        if len(value) > MAX_TOKEN:
+            return None
+        try:
+            named, device = self._device.loads(value, max_age=seconds)
+        except (BadData, ValueError, TypeError):
+            return None
+        return str(device) if named == agent else None
 
     def csrf(self, browser: str) -> str:
         """What a write from the browser with this cookie must carry."""

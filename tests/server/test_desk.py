@@ -6,11 +6,21 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from argon2 import PasswordHasher
+from werkzeug.test import Cookie, TestResponse
 
+from collab_server.http import cookies
 from collab_server.people import agents
 from collab_server.realtime.hub import Present
 from collab_server.sessions import history
-from tests.server.conftest import ALICE, LI, START, URL, WANG, Server, json_of
+from tests.server.conftest import ALICE, HOST, LI, START, URL, WANG, Browser, Server, json_of
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that try many passwords."""
+    monkeypatch.setattr(agents, "_hasher", PasswordHasher(1, 8, 1))
+    monkeypatch.setattr(agents, "_decoy", [])
 
 
 def test_an_agent_logs_in_and_out(server: Server) -> None:
@@ -79,6 +89,120 @@ def test_wrong_passwords_are_slowed_down_for_the_name_where_they_come_from(
     assert [log_in("wrong horse", "192.0.2.1") for _ in range(9)] == [401] * 8 + [429]
     assert log_in("correct horse", "192.0.2.1") == 429
     assert log_in("correct horse", "192.0.2.2") == 200
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_strangers_cannot_lock_an_agent_out_of_a_browser_they_know(
+    start: Callable[..., Server],
+) -> None:
+    server = start(trusted_proxies=["127.0.0.1"])
+    for name, uri in (("wang", WANG), ("li", LI)):
+        server.add_agent(name, uri)
+    known, new = server.browser(), server.browser()
+
+    def log_in(browser: Browser, password: str, address: str, name: str = "wang") -> TestResponse:
+        body = {"username": name, "password": password}
+        return browser.post("/v1/login", body, **{"X-Forwarded-For": address})
+
+    assert log_in(known, "correct horse", "192.0.2.1").status_code == 200
+    assert log_in(known, "correct horse", "192.0.2.1", "li").status_code == 200
+    for name in ("wang", "nobody"):  # 30 addresses guess: after 50 wrong passwords none may go on
+        guesses = [
+            log_in(server.browser(), "wrong horse", f"198.51.100.{place}", name)
+            for place in range(30)
+            for _ in range(2)
+        ]
+        assert [answer.status_code for answer in guesses] == [401] * 50 + [429] * 10
+    refused = log_in(new, "correct horse", "192.0.2.1")
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 15 * 60
+    assert "for this name" in json_of(refused)["detail"]
+    assert log_in(known, "correct horse", "198.51.100.1").status_code == 200, "wherever it is"
+    assert log_in(new, "correct horse", "192.0.2.1", "li").status_code == 200, "another name"
+    # Who has logged in as one agent is a stranger to the other's name.
+    assert log_in(new, "correct horse", "192.0.2.1").status_code == 429
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_a_known_browser_has_a_limit_of_its_own(start: Callable[..., Server]) -> None:
+    server = start(trusted_proxies=["127.0.0.1"])
+    server.add_agent("wang", WANG)
+    known, other, new = server.browser(), server.browser(), server.browser()
+
+    def log_in(browser: Browser, password: str, address: str) -> int:
+        body = {"username": "wang", "password": password}
+        return browser.post("/v1/login", body, **{"X-Forwarded-For": address}).status_code
+
+    for browser in (known, other):
+        assert log_in(browser, "correct horse", "192.0.2.1") == 200
+    tries = [log_in(known, "wrong horse", f"192.0.2.{n}") for n in range(9)]
+    assert tries == [401] * 8 + [429]
+    assert log_in(known, "correct horse", "192.0.2.1") == 429
+    assert log_in(other, "correct horse", "192.0.2.1") == 200
+    assert log_in(new, "correct horse", "192.0.2.1") == 200
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_one_address_has_a_limit_over_all_names(server: Server) -> None:
+    bodies = [{"username": f"agent{n}", "password": "wrong horse"} for n in range(31)]
+    statuses = [server.browser().post("/v1/login", body).status_code for body in bodies]
+    assert statuses == [401] * 30 + [429]
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+@pytest.mark.parametrize("how", ["forged", "of another agent", "too old", "of an old password"])
+def test_a_browser_without_a_good_device_cookie_is_a_stranger(server: Server, how: str) -> None:
+    wang, li = server.desk("wang", WANG), server.desk("li", LI)
+    good = _device(server, wang, "wang")
+    shown = {
+        "forged": good.value[:-3] + "abc",
+        "of another agent": _device(server, li, "li").value,
+    }.get(how, good.value)
+    if how == "too old":
+        server.clock.turn(180 * 24 * 3600 + 1)
+    if how == "of an old password":
+        with server.database.write() as work:
+            agents.remove(work, "wang")
+        server.add_agent("wang", WANG)
+    body = {"username": "wang", "password": "wrong horse"}
+    guesser, rightful = server.browser(), server.browser()
+    guesser.client.set_cookie(good.key, shown, domain=HOST, path="/v1/login")
+    assert [guesser.post("/v1/login", body).status_code for _ in range(9)] == [401] * 8 + [429]
+    # What it got wrong has counted for the name at this address, as a stranger's does.
+    answer = rightful.post("/v1/login", body | {"password": "correct horse"})
+    assert answer.status_code == 429
+
+
+def test_the_device_cookie_goes_to_the_log_in_alone_and_outlives_it(
+    start: Callable[..., Server],
+) -> None:
+    server = start(url="https://tandem.example.org")
+    server.add_agent("wang", WANG)
+    answer = server.app.test_client().post(
+        "/v1/login",
+        json={"username": "wang", "password": "correct horse"},
+        base_url="https://tandem.example.org",
+    )
+    cookie = next(c for c in answer.headers.getlist("Set-Cookie") if "device" in c)
+    assert cookie.startswith("__Secure-tandem_device_")
+    wanted = {"Secure", "HttpOnly", "SameSite=Strict", "Path=/v1/login", "Max-Age=15552000"}
+    assert wanted <= set(cookie.split("; "))
+    assert "wang" not in cookie
+
+
+def test_a_log_out_forgets_no_device(server: Server) -> None:
+    browser = server.desk("wang", WANG)
+    before = _device(server, browser, "wang").value
+    browser.post("/v1/logout", {})
+    assert _device(server, browser, "wang").value == before
+
+
+def _device(server: Server, browser: Browser, name: str) -> Cookie:
+    """The cookie that marks the browser as one this agent has used."""
+    key = cookies.device_name(server.services.settings, name)
+    cookie = browser.client.get_cookie(key, HOST, "/v1/login")
+    assert cookie is not None
+    return cookie
 
 
 @pytest.mark.parametrize(
@@ -305,12 +429,13 @@ def test_an_agent_has_a_bounded_number_of_log_ins(server: Server) -> None:
 def test_many_log_ins_at_once_leave_threads_for_others(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.add_agent("wang", WANG)
+    known = server.desk("wang", WANG)
     monkeypatch.setattr(agents, "_under_way", threading.BoundedSemaphore(1))
     with agents._taken(agents._under_way, 0):
         answer = server.browser().post("/v1/login", {"username": "wang", "password": "x"})
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
-    body = {"username": "wang", "password": "correct horse"}
+        body = {"username": "wang", "password": "correct horse"}
+        assert known.post("/v1/login", body).status_code == 200, "strangers take no place of theirs"
     assert server.browser().post("/v1/login", body).status_code == 200
 
 
