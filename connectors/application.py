@@ -21,9 +21,8 @@ from connectors.calls import Call, restored
 from connectors.cti import Agent, Cti, Leg, is_phone
 from connectors.marks import shown
 from connectors.model import CallReport, CallState
+from connectors.outgoing import Outgoing
 
-MAX_PIPES = 8
-"""Pipes behind pipes a dial is followed through."""
 SETTLE = 0.3
 """Seconds without an agent before a call counts as suspended: transfers swap legs in less."""
 
@@ -52,8 +51,7 @@ class Application:
     def __init__(self, settings: CoreSettings) -> None:
         self.cti = Cti(settings.domain, settings.agents, settings.agent_endpoints)
         self._book = Book(self.cti, settings.domain, settings.marking, settings.trust_headers)
-        self._pending: dict[str, model.Marked] = {}
-        """Marks on an agent's own leg, until it shows who is on the other side."""
+        self._outgoing = Outgoing(self._book)
 
     # --- the interface -----------------------------------------------------------------
 
@@ -134,7 +132,8 @@ class Application:
             case model.Noted(leg=leg, text=text):
                 self._book.trace(leg, now, "wire", text)
             case model.LegDialled(caller=caller, callee=callee):
-                self._dialled(caller, callee, now)
+                if (call := self._outgoing.dialled(caller, callee, now)) is not None:
+                    self._refresh(call, now)
             case model.LegHeld(leg=leg):
                 for known in self.cti.conversation(leg):
                     if (call := self._book.anchors.get(known.id)) is not None:
@@ -162,18 +161,7 @@ class Application:
         phones = [leg for leg in legs if is_phone(leg)]
         users = [leg for leg in phones if self.cti.agent_uri(leg) is None]
         agents = [leg for leg in phones if self.cti.agent_uri(leg) is not None]
-        for leg in phones:
-            call = self._book.reaching.get(leg.id)
-            if call is not None and users and users[0].id not in self._book.names:
-                self._book.move(call, users[0].id, now)  # another of the phones it rings answered
-                return [call]
-        marked = next((leg for leg in phones if leg.id in self._pending), None)
-        if marked is not None and len(phones) > 1:
-            user = users[0] if users else marked
-            mark = self._pending.pop(marked.id)
-            call = self._book.create(user.id, now)
-            call.initiator = "agent" if user is not marked else "user"
-            self._book.mark(call, mark, now)
+        if (call := self._outgoing.answered(phones, users, now)) is not None:
             return [call]
         if agents and users:
             # Agents seen through somebody else's side only count from the user's own leg.
@@ -213,7 +201,7 @@ class Application:
         elif call.agent.leg != agent.leg:
             call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
         call.agent, call.served = agent, True
-        self._book.reached(call)
+        self._outgoing.over(call)
         call.enter(CallState.ACTIVE, now)
 
     def _suspend(self, call: Call, now: float) -> None:
@@ -244,7 +232,7 @@ class Application:
 
     def _queued(self, event: model.Queued, now: float) -> None:
         call = self._book.at(event.leg) or self._book.create(event.leg, now)
-        if (mark := self._pending.pop(event.leg, None)) is not None:
+        if (mark := self._outgoing.is_user(event.leg)) is not None:
             self._book.mark(call, mark, now)
         self._book.touch(*self._book.lines.join(call, event.queue, event.position))
         call.gave_up = None
@@ -277,7 +265,7 @@ class Application:
         call = self._book.at(event.leg)
         if call is None and self.cti.is_agents_leg(event.leg):
             # The user is whom this agent is about to reach, or this agent, as a caller.
-            self._pending[event.leg] = event
+            self._outgoing.marked(event)
             self._look((event.leg,), now)
             return
         call = call or self._book.create(event.leg, now)
@@ -298,66 +286,13 @@ class Application:
         self._book.mark(call, event, now)
         self._refresh(call, now)
 
-    def _dialled(self, caller: str | None, callee: str, now: float) -> None:
-        """An agent with a marked leg dials somebody: that is the user."""
-        agent = self._dialler(caller)
-        mark, call = self._pending.get(agent), self._book.reaching.get(agent)
-        leg = self.cti.legs.get(callee)
-        if leg is None or not is_phone(leg) or self.cti.is_agents_leg(callee):
-            return
-        if mark is not None:
-            del self._pending[agent]
-            call = self._book.anchors.get(callee) or self._book.create(callee, now)
-            call.initiator = "agent"
-            self._book.mark(call, mark, now)
-            self._book.reach(agent, call)
-        elif call is None or call.user_leg in self.cti.legs or callee in self._book.names:
-            return
-        else:
-            self._book.move(call, callee, now)
-        self._refresh(call, now)
-
-    def _dialler(self, leg_id: str | None) -> str:
-        """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""
-        for _ in range(MAX_PIPES):
-            leg = self.cti.legs.get(leg_id or "")
-            if leg is None or leg.role is not model.LegRole.INTERNAL:
-                break
-            near = self.cti.legs.get(leg.pair or "")
-            leg_id = near.dialled_by if near is not None and near.near else None
-        return leg_id or ""
-
-    def _rings_on(self, call: Call, event: model.LegDown, now: float) -> bool:
-        """Whether the agent who dials goes on after this phone: on another that rings already
-        (several are dialled at once), or perhaps on the next (a busy trunk)."""
-        if call.reached_by not in self.cti.legs or event.lost:
-            return False
-        call.trace(now, "wire", f"{self._book.name(event.leg)} was not reached ({event.cause})")
-        self._book.touch(call)
-        for leg in self.cti.legs.values():
-            if (
-                leg.id != event.leg
-                and leg.id not in self._book.names
-                and is_phone(leg)
-                and self._dialler(leg.dialled_by) == call.reached_by
-                and not self.cti.is_agents_leg(leg.id)
-            ):
-                self._book.move(call, leg.id, now)
-                return True
-        del self._book.anchors[event.leg]
-        return True
-
     # --- births, moves and ends ----------------------------------------------------------
 
     def _leg_down(self, event: model.LegDown, now: float) -> None:
         self._book.proxies.pop(event.leg, None)
-        if (mark := self._pending.pop(event.leg, None)) is not None:
-            self._book.mark(self._book.create(event.leg, now), mark, now)
-        if (made := self._book.reaching.get(event.leg)) is not None:
-            self._book.reached(made)
-            if made.user_leg not in self.cti.legs:
-                self._book.end(made, "abandoned", event.cause, now)
-        if (call := self._book.anchors.get(event.leg)) is None or self._rings_on(call, event, now):
+        self._outgoing.leg_down(event, now)
+        call = self._book.anchors.get(event.leg)
+        if call is None or self._outgoing.rings_on(call, event, now):
             return
         if event.lost:
             cause = "lost"
@@ -367,6 +302,7 @@ class Application:
             cause = "queue_timeout"
         else:
             cause = "abandoned"
+        self._outgoing.over(call)
         self._book.end(call, cause, event.cause, now)
 
     def _swapped(self, old: str, new: str, now: float) -> None:
@@ -390,8 +326,8 @@ class Application:
             else:
                 why = "the PBX was restarted" if snapshot.restarted else "while out of sight"
                 self._book.end(call, "lost", why, now)
-        self._pending = {leg: m for leg, m in self._pending.items() if leg in self.cti.legs}
         self._book.forget_gone()
+        self._outgoing.forget_gone()
         waiting = {s.up.leg for s in snapshot.legs if s.queue}
         for call in list(self._book.calls.values()):
             if call.waiting and call.user_leg not in waiting:
@@ -426,32 +362,11 @@ class Application:
         call = self._book.at(listed.up.leg)
         if call is None:
             if self.cti.is_agents_leg(listed.up.leg):
-                self._recover_agents(listed.up.leg, listed.mark, now)
+                self._outgoing.found(listed.mark, now)
                 return
             call = self._book.create(listed.up.leg, now, recovered=True)
         if call.type is None:
             self._book.mark(call, listed.mark, now)
-
-    def _recover_agents(self, agent: str, mark: model.Marked, now: float) -> None:
-        """A mark on an agent's own leg: a code it pressed in a call, or its own marked call."""
-        if agent in self._book.reaching:
-            return
-        legs = self.cti.conversation(agent)
-        calls = self._book.among(legs)
-        if len(calls) == 1 and calls[0].type is None:
-            calls[0].initiator = "agent"
-            self._book.mark(calls[0], mark, now)
-        if calls:
-            return
-        self._pending[agent] = mark
-        for leg in list(self.cti.legs.values()):
-            if leg.dialled_by == agent and is_phone(leg) and not self.cti.is_agents_leg(leg.id):
-                if (call := self._book.anchors.get(leg.id)) is not None and call.type is not None:
-                    del self._pending[agent]  # the mark is that call's already
-                    self._book.reach(agent, call)
-                else:
-                    self._dialled(agent, leg.id, now)
-                return
 
 
 def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:

@@ -23,7 +23,8 @@ class Book:
 
     def __init__(self, cti: Cti, domain: str, marking: str, trust_headers: Sequence[str]) -> None:
         """As `connectors.application.CoreSettings` has them."""
-        self._cti = cti
+        self.cti = cti
+        """The graph its calls' legs are in."""
         self._domain = domain
         self._marking = marking or "the mark"
         self._trusted = [re.compile(pattern) for pattern in trust_headers]
@@ -39,15 +40,13 @@ class Book:
         self.proxies: dict[str, Call] = {}
         """By a pipe's leg that runs through the dialplan in the user's place, the pipe's other
         end being with the user: whoever a queue's ``Local`` member called was transferred."""
-        self.reaching: dict[str, Call] = {}
-        """By a marked agent's leg: the call it makes, until somebody has answered."""
         self._touched: dict[str, Call] = {}
 
     def create(self, leg_id: str, now: float, *, recovered: bool = False) -> Call:
         """A call anchored on a leg; `recovered`: found in a list, not seen to come."""
         if (known := self.names.get(leg_id)) is not None:
             return known  # A call that was anchored here and has moved on.
-        leg = self._cti.legs.get(leg_id)
+        leg = self.cti.legs.get(leg_id)
         uri = number_uri(leg.number if leg else "", self._domain)
         call = Call(leg_id, leg_id, uri, CallState.REQUESTED, now)
         if recovered:
@@ -71,7 +70,7 @@ class Book:
     def mark(self, call: Call, event: model.Marked, now: float) -> None:
         """Make it a collaboration call of the type a mark names, or say why it stays as it was."""
         self.touch(call)
-        leg = self._cti.legs.get(event.leg)
+        leg = self.cti.legs.get(event.leg)
         endpoint = leg.endpoint if leg else ""
         trusted = any(pattern.fullmatch(endpoint) for pattern in self._trusted)
         mark = read(event, endpoint, trusted=trusted)
@@ -106,7 +105,6 @@ class Book:
         call.trace(now, "end", text, stopped=not call.served)
         call.end(cause, now)
         self.settling.pop(call.id, None)
-        self.reached(call)
         for leg in [leg for leg, known in self.proxies.items() if known is call]:
             del self.proxies[leg]
         del self.calls[call.id]
@@ -122,38 +120,23 @@ class Book:
             del self.anchors[call.user_leg]
         call.moved_to(leg_id)
         self.anchors[leg_id] = self.names[leg_id] = call
-        leg = self._cti.legs.get(leg_id)
+        leg = self.cti.legs.get(leg_id)
         if call.reached_by is not None and leg is not None and not call.named:
             call.user_uri = number_uri(leg.number, self._domain)  # nobody has answered before
         call.trace(now, "wire", f"the user goes on, on {self.name(leg_id)}")
         self.touch(call)
 
-    def reach(self, agent: str, call: Call) -> None:
-        """Note that a marked agent's leg rings for this call's user."""
-        if not call.served:
-            call.reached_by = agent
-            self.reaching[agent] = call
-
-    def reached(self, call: Call) -> None:
-        """Somebody has answered, or the agent has given up."""
-        if call.reached_by is not None:
-            self.reaching.pop(call.reached_by, None)
-            call.reached_by = None
-
     def forget_gone(self) -> None:
         """Forget what was noted of legs that no longer stand."""
-        self.proxies = {leg: c for leg, c in self.proxies.items() if leg in self._cti.legs}
-        for call in list(self.reaching.values()):
-            if call.reached_by not in self._cti.legs:
-                self.reached(call)
+        self.proxies = {leg: c for leg, c in self.proxies.items() if leg in self.cti.legs}
 
     def at(self, leg_id: str) -> Call | None:
         """The call a leg stands for: anchored on it or, for a pipe, the one it leads to."""
         call = self.anchors.get(leg_id) or self.proxies.get(leg_id)
-        leg = self._cti.legs.get(leg_id)
+        leg = self.cti.legs.get(leg_id)
         if call is not None or leg is None or leg.role is not model.LegRole.INTERNAL:
             return call
-        calls = self.among(self._cti.conversation(leg_id))
+        calls = self.among(self.cti.conversation(leg_id))
         if len(calls) != 1:
             return None
         self.proxies[leg_id] = calls[0]
@@ -171,7 +154,7 @@ class Book:
 
     def name(self, leg_id: str) -> str:
         """A leg as a trace line names it."""
-        leg = self._cti.legs.get(leg_id)
+        leg = self.cti.legs.get(leg_id)
         return (leg.name if leg else "") or leg_id
 
     def touch(self, *calls: Call) -> None:

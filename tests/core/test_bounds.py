@@ -15,7 +15,7 @@ from connectors import calls, cti, model
 from connectors.model import CallState
 from tests.core.world import World
 
-PURE = ("model", "cti", "application", "book", "calls", "lines", "marks")
+PURE = ("model", "cti", "application", "book", "calls", "lines", "marks", "outgoing")
 ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib"}
 
 
@@ -163,7 +163,7 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
             on_hold = call.reached_by is not None and call.user_leg not in world.app.cti.legs
             assert on_hold or anchors[call.user_leg] is call, call_id
         assert {call.id for call in anchors.values()} <= standing.keys()
-        assert {call.id for call in world.app._book.reaching.values()} <= standing.keys()
+        assert {call.id for call in world.app._outgoing._ringing.values()} <= standing.keys()
     world.wait(5)
     for call in world.app.calls():
         assert (call.agent_uri is not None) == (call.state is CallState.ACTIVE)
@@ -173,5 +173,5 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
     world(model.Snapshot(()))
     assert world.app.calls() == []
     assert world.app._book.names == world.app._book.anchors == {}
-    assert world.app._book.reaching == world.app._book.proxies == {}
+    assert world.app._outgoing._ringing == world.app._book.proxies == {}
     assert all(not line for line in world.app._book.lines._lines.values())

@@ -1,0 +1,159 @@
+"""Calls an agent makes: a mark on an agent's own leg waits here until it shows who the user is.
+
+The dialplan marks whoever runs through it. A caller from outside is the user of the call; an
+agent mostly is not:
+
+    agent's leg, marked --dials a phone--> a call of that phone, which rings
+        --it is busy, or another one answers--> the same call, anchored on the next phone
+        --somebody answers--> a call like any other
+        --the agent gives up--> ended
+    agent's leg, marked --waits in a queue, or reaches an agent--> a call the marked one is user of
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors import model
+from connectors.book import Book
+from connectors.calls import Call
+from connectors.cti import Leg, is_phone
+
+MAX_PIPES = 8
+"""Pipes behind pipes a dial is followed through."""
+
+
+class Outgoing:
+    """The marked legs of agents, and the calls they make as long as those ring."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._cti = book.cti
+        self._marks: dict[str, model.Marked] = {}
+        """By an agent's leg: its mark, until it shows who is on the other side."""
+        self._ringing: dict[str, Call] = {}
+        """By an agent's leg: the call it makes, until somebody has answered."""
+
+    def marked(self, mark: model.Marked) -> None:
+        """Keep the mark on an agent's leg until it shows whose call it is."""
+        self._marks[mark.leg] = mark
+
+    def is_user(self, leg_id: str) -> model.Marked | None:
+        """A leg has turned out to be the user itself: return its mark, if it waits here."""
+        return self._marks.pop(leg_id, None)
+
+    def dialled(self, caller: str | None, callee: str, now: float) -> Call | None:
+        """Somebody dials: the call whose user is rung, if it is an agent with a marked leg."""
+        agent = self._dialler(caller)
+        mark, call = self._marks.get(agent), self._ringing.get(agent)
+        leg = self._cti.legs.get(callee)
+        if leg is None or not is_phone(leg) or self._cti.is_agents_leg(callee):
+            return None
+        if mark is not None:
+            del self._marks[agent]
+            call = self._book.anchors.get(callee) or self._book.create(callee, now)
+            call.initiator = "agent"
+            self._book.mark(call, mark, now)
+            self._rings(agent, call)
+        elif call is None or call.user_leg in self._cti.legs or callee in self._book.names:
+            return None
+        else:
+            self._book.move(call, callee, now)  # the phone before was busy
+        return call
+
+    def answered(self, phones: Sequence[Leg], users: Sequence[Leg], now: float) -> Call | None:
+        """The call of a conversation nobody has anchored, if a marked agent is among its `phones`;
+        `users` are those of them that are no agent's."""
+        for leg in phones:
+            call = self._ringing.get(leg.id)
+            if call is not None and users and users[0].id not in self._book.names:
+                self._book.move(call, users[0].id, now)  # another of the phones it rings answered
+                return call
+        marked = next((leg for leg in phones if leg.id in self._marks), None)
+        if marked is None or len(phones) < 2:
+            return None
+        user = users[0] if users else marked
+        mark = self._marks.pop(marked.id)
+        call = self._book.create(user.id, now)
+        call.initiator = "agent" if user is not marked else "user"
+        self._book.mark(call, mark, now)
+        return call
+
+    def rings_on(self, call: Call, event: model.LegDown, now: float) -> bool:
+        """Whether the agent who dials goes on after this phone: on another that rings already
+        (several are dialled at once), or perhaps on the next (a busy trunk)."""
+        if call.reached_by not in self._cti.legs or event.lost:
+            return False
+        call.trace(now, "wire", f"{self._book.name(event.leg)} was not reached ({event.cause})")
+        self._book.touch(call)
+        for leg in self._cti.legs.values():
+            if (
+                leg.id != event.leg
+                and leg.id not in self._book.names
+                and is_phone(leg)
+                and self._dialler(leg.dialled_by) == call.reached_by
+                and not self._cti.is_agents_leg(leg.id)
+            ):
+                self._book.move(call, leg.id, now)
+                return True
+        del self._book.anchors[event.leg]
+        return True
+
+    def over(self, call: Call) -> None:
+        """It rings no more: somebody has answered, or it has ended."""
+        if call.reached_by is not None:
+            self._ringing.pop(call.reached_by, None)
+            call.reached_by = None
+
+    def leg_down(self, event: model.LegDown, now: float) -> None:
+        """A leg is gone: a mark on it reached nobody and is put on record as a call of its own;
+        a call it was making ends, unless the phone it rang stands."""
+        if (mark := self._marks.pop(event.leg, None)) is not None:
+            self._book.mark(self._book.create(event.leg, now), mark, now)
+        if (call := self._ringing.get(event.leg)) is not None:
+            self.over(call)
+            if call.user_leg not in self._cti.legs:
+                self._book.end(call, "abandoned", event.cause, now)
+
+    def found(self, mark: model.Marked, now: float) -> None:
+        """A list shows a mark on an agent's leg: a code it pressed in a call, or its own call."""
+        agent = mark.leg
+        if agent in self._ringing:
+            return
+        calls = self._book.among(self._cti.conversation(agent))
+        if len(calls) == 1 and calls[0].type is None:
+            calls[0].initiator = "agent"
+            self._book.mark(calls[0], mark, now)
+        if calls:
+            return
+        self._marks[agent] = mark
+        for leg in list(self._cti.legs.values()):
+            if leg.dialled_by == agent and is_phone(leg) and not self._cti.is_agents_leg(leg.id):
+                if (call := self._book.anchors.get(leg.id)) is not None and call.type is not None:
+                    del self._marks[agent]  # the mark is that call's already
+                    self._rings(agent, call)
+                else:
+                    self.dialled(agent, leg.id, now)
+                return
+
+    def forget_gone(self) -> None:
+        """Forget what was kept of legs that no longer stand."""
+        self._marks = {leg: mark for leg, mark in self._marks.items() if leg in self._cti.legs}
+        for call in list(self._ringing.values()):
+            if call.reached_by not in self._cti.legs:
+                self.over(call)
+
+    def _rings(self, agent: str, call: Call) -> None:
+        if not call.served:
+            call.reached_by = agent
+            self._ringing[agent] = call
+
+    def _dialler(self, leg_id: str | None) -> str:
+        """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""
+        for _ in range(MAX_PIPES):
+            leg = self._cti.legs.get(leg_id or "")
+            if leg is None or leg.role is not model.LegRole.INTERNAL:
+                break
+            near = self._cti.legs.get(leg.pair or "")
+            leg_id = near.dialled_by if near is not None and near.near else None
+        return leg_id or ""
