@@ -12,6 +12,7 @@ from collab_server.db.models import (
     CollabSession,
     Command,
     DocumentUpdate,
+    DocumentWriter,
     Participant,
 )
 from collab_server.http import auth, cookies
@@ -21,6 +22,7 @@ from collab_server.problems import TYPE_PREFIX, Gone
 from collab_server.realtime.backend import (
     DeskGrant,
     LinkGrant,
+    Person,
     Refusal,
     StoredDocument,
     SyncGrant,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from collab_server.db.engine import Work
-    from collab_server.realtime.backend import Role
+    from collab_server.realtime.backend import Change, Role
     from collab_server.services import Services
 
 MAX_COMMANDS = 1_000
@@ -70,9 +72,8 @@ class DatabaseBackend:
             except Gone as gone:
                 revoked = gone.members.get("why") == "revoked"
                 return _refusal(409 if revoked else 410, gone.detail, "gone")
-            return SyncGrant(
-                session_id, read.role, guest.uri, short(guest.uri), read.issued + SYNC_SECONDS
-            )
+            person = Person(read.role, guest.uri, short(guest.uri))
+            return SyncGrant(session_id, person, read.issued + SYNC_SECONDS)
 
     def sync_view(self, session_id: str, role: Role) -> dict[str, Any]:
         """Give the session as this role sees it; empty when it is gone."""
@@ -160,10 +161,19 @@ class DatabaseBackend:
                 .where(DocumentUpdate.session_id == session_id)
                 .order_by(DocumentUpdate.n)
             ).all()
-        return StoredDocument(tuple(row.data for row in rows), rows[-1].n if rows else 0)
+            writers = db.execute(
+                select(DocumentWriter.client, Participant.role, Participant.uri)
+                .join(Participant, Participant.id == DocumentWriter.participant)
+                .where(DocumentWriter.session_id == session_id)
+            ).all()
+        return StoredDocument(
+            tuple(row.data for row in rows),
+            rows[-1].n if rows else 0,
+            {row.client: Person(row.role, row.uri, short(row.uri)) for row in writers},
+        )
 
-    def append_updates(self, batch: Mapping[str, Sequence[bytes]]) -> Mapping[str, int]:
-        """Store updates of several documents in one transaction."""
+    def append(self, batch: Mapping[str, Sequence[Change]]) -> Mapping[str, int]:
+        """Store changes of several documents in one transaction."""
         if not batch:
             return {}
         with self._services.database.write() as work:
@@ -171,24 +181,47 @@ class DatabaseBackend:
             last = _last_numbers(work, kept)
             rows = []
             for session_id in kept:
-                for data in batch[session_id]:
-                    last[session_id] = last.get(session_id, 0) + 1
-                    rows.append({"session_id": session_id, "n": last[session_id], "data": data})
+                for change in batch[session_id]:
+                    _own(work, session_id, change.writers)
+                    if change.update:
+                        last[session_id] = last.get(session_id, 0) + 1
+                        rows.append(
+                            {"session_id": session_id, "n": last[session_id], "data": change.update}
+                        )
             if rows:
                 work.db.execute(DocumentUpdate.__table__.insert(), rows)  # type: ignore[attr-defined]
         return {session_id: last.get(session_id, 0) for session_id in kept}
 
-    def compact(self, session_id: str, snapshot: bytes, upto: int) -> None:
+    def compact(
+        self, session_id: str, snapshot: bytes, upto: int, writers: Mapping[int, Person]
+    ) -> None:
         """Replace the updates numbered up to and including `upto` by `snapshot`."""
         with self._services.database.write() as work:
             if work.db.get(CollabSession, session_id) is None:
                 return
+            _own(work, session_id, writers)
             work.db.execute(
                 delete(DocumentUpdate).where(
                     DocumentUpdate.session_id == session_id, DocumentUpdate.n <= upto
                 )
             )
             work.db.add(DocumentUpdate(session_id=session_id, n=upto, data=snapshot))
+
+
+def _own(work: Work, session_id: str, writers: Mapping[int, Person]) -> None:
+    """Store whose clients of a document are; the first owner stays."""
+    for client, person in writers.items():
+        if work.db.get(DocumentWriter, (session_id, client)) is None:
+            owner = select(Participant.id).where(
+                Participant.session_id == session_id,
+                Participant.role == person.role,
+                Participant.uri == person.uri,
+            )
+            work.db.add(
+                DocumentWriter(
+                    session_id=session_id, client=client, participant=work.db.scalars(owner).one()
+                )
+            )
 
 
 def _last_numbers(work: Work, session_ids: set[str]) -> dict[str, int]:

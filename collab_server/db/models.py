@@ -293,3 +293,17 @@ class DocumentUpdate(Base):
     )
     n: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class DocumentWriter(Base):
+    """Whose a Yjs client of a session's document is."""
+
+    __tablename__ = "document_writers"
+
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    client: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    participant: Mapped[int] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )

@@ -1,8 +1,8 @@
 """Who is there, in the words of the y-protocols awareness: last state of each client, by clock.
 
-States are kept as the JSON text that came. A client's entry belongs to the participant who wrote it
-first, and to the socket that does so now: stock clients echo what they hear of others, and neither
-an echo nor a forged entry may change or remove someone else. Source: y-protocols `awareness.js`.
+States are kept as the JSON text that came. A client's entry belongs to its owner (`writers`), and
+to the socket that speaks for it now: stock clients echo what they hear of others, and neither an
+echo nor a forged entry may change or remove someone else. Source: y-protocols `awareness.js`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from collab_server.realtime.connection import BadMessageError, TooLargeError
 from collab_server.realtime.wire import varbytes, varuint, write_varbytes, write_varuint
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
+    from collab_server.realtime.backend import Person
     from collab_server.realtime.limits import Limits
+    from collab_server.realtime.writers import Writers
 
 _GONE = b"null"
 
@@ -29,8 +31,6 @@ class _Client:
     clock: int
     state: bytes | None
     """JSON text; None: it was there and is gone."""
-    person: Hashable
-    """The participant it belongs to, over all their sockets."""
     socket: object | None
     """Who speaks for it now, and whose end ends it."""
 
@@ -38,14 +38,16 @@ class _Client:
 class Awareness:
     """The awareness of one room."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, writers: Writers) -> None:
         self._limits = limits
+        self._writers = writers
         self._clients: dict[int, _Client] = {}
 
     def apply(
-        self, update: bytes, person: Hashable, socket: object, *, first: bool
-    ) -> tuple[bytes | None, bytes | None]:
-        """Take an update; gives what all are to hear, and what only the sender is to hear.
+        self, update: bytes, person: Person, socket: object, *, first: bool
+    ) -> tuple[bytes | None, bytes | None, tuple[int, ...]]:
+        """Take an update; gives what all are to hear, and what only the sender is to hear, and the
+        clients that belong to the sender from now on.
 
         `first` says that the socket has sent no other: a stock client then speaks of itself, and
         takes its entry over from a connection that is dead and not yet known to be.
@@ -56,17 +58,20 @@ class Awareness:
         """
         entries = self._read(update)
         self._refuse_a_crowd(entries, person)
+        speaks = [client for client, _, state in entries if state is not None]
+        claimed = self._writers.unclaimed(speaks, person)
+        self._writers.claim(claimed, person)
         changed: list[int] = []
         stale: list[int] = []
         for client, clock, state in entries:
+            if self._writers.owner(client) != person:
+                continue
             known = self._clients.get(client)
             if known is None:
                 if state is not None:
                     self._forget_oldest()
-                    self._clients[client] = _Client(clock, state, person, socket)
+                    self._clients[client] = _Client(clock, state, socket)
                     changed.append(client)
-                continue
-            if known.person != person:
                 continue
             if known.socket is not socket:
                 if known.socket is not None and not first:
@@ -79,7 +84,7 @@ class Awareness:
                     changed.append(client)
             elif state is not None and known.state is None:
                 stale.append(client)
-        return self._encoded(changed), self._encoded(stale)
+        return self._encoded(changed), self._encoded(stale), claimed
 
     def drop(self, socket: object) -> bytes | None:
         """Forget what a closed socket stood for; gives what the others are to hear."""
@@ -119,16 +124,16 @@ class Awareness:
         return entries
 
     def _refuse_a_crowd(
-        self, entries: Iterable[tuple[int, int, bytes | None]], person: Hashable
+        self, entries: Iterable[tuple[int, int, bytes | None]], person: Person
     ) -> None:
         here = {client for client, known in self._clients.items() if known.state is not None}
-        mine = {client for client in here if self._clients[client].person == person}
+        mine = {client for client in here if self._writers.owner(client) == person}
         new = {
             client
             for client, _, state in entries
             if state is not None
             and client not in here
-            and (client not in self._clients or self._clients[client].person == person)
+            and self._writers.owner(client) in (None, person)
         }
         if not new:
             return

@@ -30,14 +30,21 @@ CLOSE_CODES: Mapping[int, int] = {
 
 
 @dataclass(frozen=True)
+class Person:
+    """A participant of a session."""
+
+    role: Role
+    uri: str
+    name: str = field(default="", compare=False)
+    """As shown to the other side."""
+
+
+@dataclass(frozen=True)
 class SyncGrant:
     """A participant may open the document of a session."""
 
     session_id: str
-    role: Role
-    uri: str
-    name: str
-    """As shown to the other side."""
+    person: Person
     expires: float
     """When the token ends, seconds since the Unix epoch. Checked when the socket opens; a socket
     that is open stays open until it is closed or its access is taken away (`Hub.close_session`)."""
@@ -87,6 +94,18 @@ class StoredDocument:
     """Yjs updates (version 1), oldest first."""
     upto: int = 0
     """Number of the last of them; 0 when there is none."""
+    writers: Mapping[int, Person] = field(default_factory=dict)
+    """Yjs client -> who writes as it."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is stored of a document at a time."""
+
+    update: bytes = b""
+    """A Yjs update (version 1); empty: there is none, only writers."""
+    writers: Mapping[int, Person] = field(default_factory=dict)
+    """Yjs clients that have not been seen before -> who writes as them."""
 
 
 class Backend(Protocol):
@@ -137,18 +156,21 @@ class Backend(Protocol):
         """Give everything stored of a document; empty when nothing is."""
         ...
 
-    def append_updates(self, batch: Mapping[str, Sequence[bytes]]) -> Mapping[str, int]:
-        """Store updates of several documents in one transaction, durable on return.
+    def append(self, batch: Mapping[str, Sequence[Change]]) -> Mapping[str, int]:
+        """Store changes of several documents in one transaction, durable on return.
 
-        `batch` maps session id -> updates in order. Answers session id -> number of the last update
+        `batch` maps session id -> changes in order. Answers session id -> number of the last update
         of that document (numbers of one document count up). A session that is gone is left out of
         the answer, and its sockets are closed with 4410; the others are stored all the same.
         """
         ...
 
-    def compact(self, session_id: str, snapshot: bytes, upto: int) -> None:
+    def compact(
+        self, session_id: str, snapshot: bytes, upto: int, writers: Mapping[int, Person]
+    ) -> None:
         """Replace the updates numbered up to and including `upto` by `snapshot`, atomically.
 
-        The snapshot takes the number `upto`; later updates stay as they are.
+        The snapshot takes the number `upto`; later updates stay as they are. `writers` are those
+        of the snapshot that may not be stored yet.
         """
         ...

@@ -18,6 +18,10 @@ class TooLargeError(Exception):
     """The peer sent more than a bound allows; its socket is closed with 4413."""
 
 
+class ForeignError(Exception):
+    """The peer wrote as another, or took away what another said; its socket is closed with 4403."""
+
+
 class Connection(Protocol):
     """One open web socket, as the hub uses it. Only for the event loop's thread."""
 

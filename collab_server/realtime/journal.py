@@ -1,6 +1,6 @@
-"""Store the updates of all rooms in groups, and say what is stored only when it is.
+"""Store the changes of all rooms in groups, and say what is stored only when it is.
 
-One task, one thread: updates gather for a few milliseconds, go to the backend in one transaction,
+One task, one thread: changes gather for a few milliseconds, go to the backend in one transaction,
 and only its success moves a room's stored state. While storage fails nobody is told anything; after
 a bounded time the rooms are closed and their pages try again with what they hold.
 """
@@ -14,9 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from collab_server.realtime.backend import Backend
+    from collab_server.realtime.backend import Backend, Change, Person
     from collab_server.realtime.limits import Limits
 
 LOGGER = logging.getLogger("tandem.realtime")
@@ -40,20 +40,27 @@ class Journalled(Protocol):
         ...
 
     def stored(self, state: bytes, upto: int, count: int) -> None:
-        """Note that everything up to `state` is stored, `count` updates, the last one `upto`."""
+        """Note that everything up to `state` is stored, the next `count` changes.
+
+        `upto` is the number of the last update.
+        """
         ...
 
     def lost(self, code: int, reason: str) -> None:
-        """Note that updates cannot be stored: the room ends with this close code."""
+        """Note that changes cannot be stored: the room ends with this close code."""
         ...
 
-    def compaction(self) -> tuple[bytes, int] | None:
-        """Give snapshot and number to compact to, when it is time."""
+    def compaction(self) -> tuple[bytes, int, dict[int, Person]] | None:
+        """Give snapshot, number to compact to and writers not stored yet, when it is time."""
         ...
 
     def emptied(self) -> bool:
         """Forget the room if nobody is in it; False when someone is."""
         ...
+
+
+def _size(changes: Iterable[Change]) -> int:
+    return sum(len(change.update) for change in changes)
 
 
 class Journal:
@@ -62,8 +69,8 @@ class Journal:
     def __init__(self, backend: Backend, limits: Limits) -> None:
         self._backend = backend
         self._limits = limits
-        self._pending: dict[Journalled, list[bytes]] = {}
-        self._committing: dict[Journalled, list[bytes]] = {}
+        self._pending: dict[Journalled, list[Change]] = {}
+        self._committing: dict[Journalled, list[Change]] = {}
         self._idle: set[Journalled] = set()
         self._size = 0
         self._wake = asyncio.Event()
@@ -78,15 +85,15 @@ class Journal:
 
     @property
     def unstored(self) -> int:
-        """Updates that wait for storage."""
+        """Changes that wait for storage."""
         return sum(map(len, self._pending.values())) + sum(map(len, self._committing.values()))
 
-    def append(self, room: Journalled, update: bytes) -> bool:
-        """Take an update for storing; False when too much waits already."""
-        if self._size + len(update) > self._limits.unstored:
+    def append(self, room: Journalled, change: Change) -> bool:
+        """Take a change for storing; False when too much waits already."""
+        if self._size + len(change.update) > self._limits.unstored:
             return False
-        self._pending.setdefault(room, []).append(update)
-        self._size += len(update)
+        self._pending.setdefault(room, []).append(change)
+        self._size += len(change.update)
         self._wake.set()
         return True
 
@@ -97,7 +104,7 @@ class Journal:
 
     def drop(self, room: Journalled) -> None:
         """Forget what waits for a room that has ended with a failure."""
-        self._size -= sum(map(len, self._pending.pop(room, ())))
+        self._size -= _size(self._pending.pop(room, ()))
         self._idle.discard(room)
 
     async def stop(self) -> None:
@@ -106,7 +113,7 @@ class Journal:
         self._wake.set()
         await asyncio.wait((self._task,), timeout=self._limits.stop)
         if not self._task.done():
-            LOGGER.error("%d updates could not be stored before the stop", self.unstored)
+            LOGGER.error("%d changes could not be stored before the stop", self.unstored)
             self._task.cancel()
             await asyncio.wait((self._task,), timeout=self._limits.stop)
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -134,10 +141,10 @@ class Journal:
             # Storing must go on for the other rooms; these are told nothing false.
             LOGGER.exception("the journal of %d documents failed", len(batch))
         finally:
-            self._size -= sum(len(update) for updates in batch.values() for update in updates)
+            self._size -= sum(map(_size, batch.values()))
             self._committing = {}
 
-    async def _commit(self, batch: dict[Journalled, list[bytes]]) -> None:
+    async def _commit(self, batch: dict[Journalled, list[Change]]) -> None:
         """Store a batch, trying again; after two failures each room for itself, so that one
         session that cannot be stored does not take the others with it."""
         loop = asyncio.get_running_loop()
@@ -146,20 +153,20 @@ class Journal:
         retry = self._limits.storage_retry
         failures = 0
         while batch:
-            groups = [batch.copy()] if failures < 2 else [{r: u} for r, u in batch.items()]
+            groups = [batch.copy()] if failures < 2 else [{r: c} for r, c in batch.items()]
             for group in groups:
-                work = {room.session_id: updates for room, updates in group.items()}
+                work = {room.session_id: changes for room, changes in group.items()}
                 try:
                     answer = await self._in_thread(
-                        partial(self._backend.append_updates, work), give_up - loop.time()
+                        partial(self._backend.append, work), give_up - loop.time()
                     )
                 except Exception as error:
                     LOGGER.warning("storing %d documents failed: %s", len(group), brief(error))
                     continue
-                for room, updates in group.items():
+                for room, changes in group.items():
                     del batch[room]
                     if room.session_id in answer:
-                        room.stored(states[room], answer[room.session_id], len(updates))
+                        room.stored(states[room], answer[room.session_id], len(changes))
                     else:
                         self.drop(room)
                         room.lost(4410, "the session is gone")
@@ -179,10 +186,9 @@ class Journal:
         work = room.compaction()
         if work is None:
             return
-        snapshot, upto = work
         try:
             await self._in_thread(
-                lambda: self._backend.compact(room.session_id, snapshot, upto),
+                partial(self._backend.compact, room.session_id, *work),
                 self._limits.storage_patience,
             )
         except Exception as error:

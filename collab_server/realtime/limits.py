@@ -38,6 +38,10 @@ class Limits:
     chain of 100,000 (10,000 are fine on a stack of 8 MiB); so does a browser, earlier."""
     nesting: int = 64
     """Depth of arrays and objects in one plain value; 200,000 end the process likewise."""
+    held: int = 200
+    """Updates of one person that wait for earlier ones, before they are put together."""
+    writers_of_person: int = 1000
+    """Yjs clients that one participant has written as; each opening of a page makes one."""
     compact_after: int = 500
     """Stored updates of one document before they are put together."""
 
@@ -74,6 +78,8 @@ class Limits:
     """How long updates gather before they are stored in one transaction."""
     unstored: int = 32 * MIB
     """Updates of all rooms that wait for storage; above it, rooms are closed with 1013."""
+    behind: int = 16 * MIB
+    """What one room will say once something is stored; above it, the sender is closed."""
     storage_patience: float = 20.0
     """How long storing is tried again before the rooms are closed with 1013."""
     storage_retry: float = 0.1

@@ -25,7 +25,7 @@ from collab_server.realtime.room import Room, SyncSocket
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from collab_server.realtime.backend import Backend, DeskGrant, Role
+    from collab_server.realtime.backend import Backend, DeskGrant, Person, Role
     from collab_server.realtime.connection import Handler
     from collab_server.realtime.hub import Present
     from collab_server.realtime.upgrade import Upgrade
@@ -185,9 +185,7 @@ class LiveHub:
                 if self._sync_sockets() >= self.limits.sync_sockets:
                     return _LATER
                 if len(room.sockets) >= self.limits.sockets_in_room or (
-                    sum(
-                        (s.grant.role, s.grant.uri) == (grant.role, grant.uri) for s in room.sockets
-                    )
+                    sum(socket.person == grant.person for socket in room.sockets)
                     >= self.limits.sockets_of_person
                 ):
                     return Refusal(429, "This session is open in too many windows.")
@@ -272,10 +270,10 @@ class LiveHub:
     def fetch_view(self, socket: SyncSocket) -> None:
         """Push the session's state to a socket that has just asked for it."""
         version = socket.view_version
-        grant = socket.grant
+        grant, role = socket.grant, socket.person.role
 
         async def fetch() -> None:
-            view = await self._ask(lambda: self._backend.sync_view(grant.session_id, grant.role))
+            view = await self._ask(lambda: self._backend.sync_view(grant.session_id, role))
             # A change pushed meanwhile is the newer one.
             if not isinstance(view, Refusal) and socket.view_version == version:
                 socket.view(view)
@@ -284,14 +282,14 @@ class LiveHub:
         self._fetching.add(task)
         task.add_done_callback(self._fetching.discard)
 
-    def presence_changed(self, room: Room, role: Role, uri: str, here: bool) -> None:
+    def presence_changed(self, room: Room, person: Person, here: bool) -> None:
         """Keep who is here for `presence`, and report it."""
         present = tuple(room.present())
         if present:
             self._present[room.session_id] = present
         else:
             self._present.pop(room.session_id, None)
-        self._presence.set(room.session_id, role, uri, here)
+        self._presence.set(room.session_id, person.role, person.uri, here)
 
     def forget(self, room: Room) -> None:
         """Drop a room that is empty or has ended."""
@@ -359,7 +357,7 @@ class LiveHub:
         room = self._rooms.get(session_id)
         if room is not None:
             for socket in list(room.sockets):
-                view = views.get(socket.grant.role)
+                view = views.get(socket.person.role)
                 if view is not None:
                     socket.view(view)
 

@@ -1,7 +1,8 @@
 """A session's room: its document, its awareness, its sockets, and the y-websocket talk with each.
 
-Updates are integrated and handed on as the bytes that came. A socket whose message cannot be read
-is closed and has changed nothing.
+Updates are integrated and handed on as the bytes that came, once they are stored: nobody has seen
+what the server could still lose, so what a page sends again of another's is known or forged. A
+socket whose message cannot be read is closed and has changed nothing.
 """
 
 from __future__ import annotations
@@ -9,19 +10,23 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from collab_server.realtime import wire
 from collab_server.realtime.awareness import Awareness
-from collab_server.realtime.connection import BadMessageError, Pace, TooLargeError
+from collab_server.realtime.backend import Change
+from collab_server.realtime.connection import BadMessageError, ForeignError, Pace, TooLargeError
 from collab_server.realtime.document import Document
 from collab_server.realtime.hub import Present
+from collab_server.realtime.writers import Writers
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from collab_server.realtime.backend import Role, StoredDocument, SyncGrant
+    from collab_server.realtime.backend import Person, Role, StoredDocument, SyncGrant
     from collab_server.realtime.connection import Connection
     from collab_server.realtime.journal import Journal
     from collab_server.realtime.limits import Limits
@@ -42,7 +47,7 @@ class Surroundings(Protocol):
         """Get the session as this socket's role sees it, and give it to `SyncSocket.view`."""
         ...
 
-    def presence_changed(self, room: Room, role: Role, uri: str, here: bool) -> None:
+    def presence_changed(self, room: Room, person: Person, here: bool) -> None:
         """Note that a participant's first socket has opened or their last has closed."""
         ...
 
@@ -62,8 +67,17 @@ class Room:
         self.ended = False
         """Whether it was given up; a new one is loaded for whoever comes next."""
         self._around = around
-        self._document = Document(around.limits, stored.updates)
-        self._awareness = Awareness(around.limits)
+        self._writers = Writers(around.limits.writers_of_person, stored.writers)
+        self._document = Document(around.limits, self._writers, stored.updates)
+        self._awareness = Awareness(around.limits, self._writers)
+        self._new_writers: dict[int, Person] = {}
+        """Owners that are not stored yet."""
+        self._handed = 0
+        self._safe = 0
+        """Changes given to the journal, and those of them that are stored."""
+        self._behind: deque[tuple[int, int, Callable[[], None]]] = deque()
+        """What is said once so many changes are stored: their number, its size, how to say it."""
+        self._behind_size = 0
         self._stored_state = self._document.state()
         self._upto = stored.upto
         self._uncompacted = max(0, len(stored.updates) - 1)
@@ -86,33 +100,29 @@ class Room:
         self.sockets.remove(socket)
         gone = self._awareness.drop(socket)
         if gone:
-            self.tell_all(wire.awareness(gone))
+            self._show(self.tell_all, gone)
         if not self.sockets and not self.ended:
             self._rest()
 
     def present(self) -> Sequence[Present]:
         """Participants with an open socket, in the order they came."""
-        people: dict[tuple[Role, str], Present] = {}
+        people: dict[Person, Present] = {}
         for socket in self.sockets:
             if socket.since is not None:
-                grant = socket.grant
+                person = socket.person
                 people.setdefault(
-                    (grant.role, grant.uri),
-                    Present(grant.role, grant.uri, grant.name, socket.since),
+                    person, Present(person.role, person.uri, person.name, socket.since)
                 )
         return tuple(people.values())
 
-    def is_here(self, role: Role, uri: str) -> bool:
+    def is_here(self, person: Person) -> bool:
         """Whether a participant has an open socket."""
-        return any(
-            socket.since is not None and socket.grant.role == role and socket.grant.uri == uri
-            for socket in self.sockets
-        )
+        return any(socket.since is not None and socket.person == person for socket in self.sockets)
 
     def close(self, role: Role | None, uri: str | None, code: int, reason: str = "") -> None:
         """Close the sockets of a role and a URI; None means every one."""
         for socket in list(self.sockets):
-            if role in (None, socket.grant.role) and uri in (None, socket.grant.uri):
+            if role in (None, socket.person.role) and uri in (None, socket.person.uri):
                 socket.close(code, reason)
 
     # -- what is said -------------------------------------------------------------------------
@@ -120,39 +130,39 @@ class Room:
     def greet(self, socket: SyncSocket) -> None:
         """Open the talk with a new socket, as y-websocket's server does."""
         socket.send(wire.sync_step1(self._document.state()))
-        everyone = self._awareness.everyone()
-        if everyone:
-            socket.send(wire.awareness(everyone))
+        self.answer_query(socket)
 
     def answer_step1(self, socket: SyncSocket, state: bytes) -> int:
         """Send what a client lacks; gives the size of that."""
-        update = self._document.diff(state)
-        socket.send(wire.sync_step2(update))
-        return len(update)
+        message = wire.sync_step2(self._document.diff(state))
+        self._once_stored(partial(socket.send, message), len(message))
+        return len(message)
 
     def update(self, socket: SyncSocket, update: bytes) -> None:
-        """Take a change of the document, hand it on, have it stored."""
+        """Take a change of the document, have it stored, then hand it on."""
         around = self._around
         if around.document_bytes + len(update) > around.limits.documents:
             socket.close(1013, "the server is full")
             return
-        if not self._document.apply(update):
+        applied = self._document.apply(update, socket.person)
+        if applied is None:
             return
         self._count()
-        if not around.journal.append(self, update):
-            self.lost(1013, "too much waits to be stored")
-            return
-        message = wire.sync_update(update)
-        for other in self.sockets:
-            if other is not socket:
-                other.send(message)
+        if self._store(update, applied.claimed, socket.person):
+            for whole in applied.whole:
+                message = wire.sync_update(whole)
+                self._once_stored(partial(self._tell_others, socket, message), len(message))
 
     def awareness(self, socket: SyncSocket, update: bytes, *, first: bool) -> None:
         """Take a change of awareness. The sender hears it too: stock clients need some message
         every 30 s or they take the connection for dead."""
-        everyone, sender = self._awareness.apply(update, socket.person, socket, first=first)
+        everyone, sender, claimed = self._awareness.apply(
+            update, socket.person, socket, first=first
+        )
+        if claimed and not self._store(b"", claimed, socket.person):
+            return
         if everyone:
-            self.tell_all(wire.awareness(everyone))
+            self._show(self.tell_all, everyone)
         if sender:
             socket.send(wire.awareness(sender))
 
@@ -160,13 +170,19 @@ class Room:
         """Send the awareness of everyone."""
         everyone = self._awareness.everyone()
         if everyone:
-            socket.send(wire.awareness(everyone))
+            self._show(socket.send, everyone)
 
     def relay(self, socket: SyncSocket, message: bytes) -> None:
         """Hand a message on to the others who know our message types, unstored."""
         for other in self.sockets:
             if other is not socket and other.knows_ours:
                 other.send(message)
+
+    def tell_writers(self, socket: SyncSocket) -> None:
+        """Say whose each client is, as far as that is stored."""
+        known = [(c, person) for c, person in self._writers if c not in self._new_writers]
+        if known:
+            socket.send(wire.writers(_owners(known, socket.person)))
 
     def tell_stored(self, socket: SyncSocket) -> None:
         """Say up to where the document is stored."""
@@ -177,6 +193,47 @@ class Room:
         for socket in self.sockets:
             socket.send(message)
 
+    def _show(self, send: Callable[[bytes], None], awareness: bytes) -> None:
+        """Say who is there; while an owner is not stored, in line behind that."""
+        message = wire.awareness(awareness)
+        if self._new_writers:
+            self._once_stored(partial(send, message), len(message))
+        else:
+            send(message)
+
+    def _tell_others(self, socket: SyncSocket, message: bytes) -> None:
+        for other in self.sockets:
+            if other is not socket:
+                other.send(message)
+
+    def _tell_new_writers(self, clients: Iterable[int]) -> None:
+        new = [(client, self._new_writers.pop(client)) for client in clients]
+        for socket in self.sockets:
+            if socket.knows_ours:
+                socket.send(wire.writers(_owners(new, socket.person)))
+
+    def _store(self, update: bytes, claimed: Sequence[int], person: Person) -> bool:
+        """Give a change to the journal; False when the room had to be given up."""
+        new = dict.fromkeys(claimed, person)
+        if not self._around.journal.append(self, Change(update, new)):
+            self.lost(1013, "too much waits to be stored")
+            return False
+        self._handed += 1
+        if new:
+            self._new_writers.update(new)
+            self._once_stored(partial(self._tell_new_writers, claimed), 0)
+        return True
+
+    def _once_stored(self, tell: Callable[[], None], size: int) -> None:
+        """Say something when everything up to now is stored."""
+        if self._safe == self._handed:
+            tell()
+            return
+        self._behind.append((self._handed, size, tell))
+        self._behind_size += size
+        if self._behind_size > self._around.limits.behind:
+            self.lost(1013, "too much waits to be stored")
+
     # -- storing (see `journal.Journalled`) -----------------------------------------------------
 
     def state(self) -> bytes:
@@ -184,10 +241,15 @@ class Room:
         return self._document.state()
 
     def stored(self, state: bytes, upto: int, count: int) -> None:
-        """Say to everyone who asked that everything up to `state` is stored."""
+        """Say what waited for the next `count` changes, and to who asked what is stored now."""
         self._stored_state = state
         self._upto = upto
         self._uncompacted += count
+        self._safe += count
+        while self._behind and self._behind[0][0] <= self._safe:
+            _, size, tell = self._behind.popleft()
+            self._behind_size -= size
+            tell()
         message = wire.stored(state)
         for socket in self.sockets:
             if socket.knows_ours:
@@ -196,19 +258,21 @@ class Room:
     def lost(self, code: int, reason: str) -> None:
         """End the room: what it holds cannot be stored. Pages keep theirs and come back."""
         self.ended = True
+        self._behind.clear()
         self._around.journal.drop(self)
         self._forget()
         self.close(None, None, code, reason)
 
-    def compaction(self) -> tuple[bytes, int] | None:
-        """Give snapshot and number to compact to: after many updates, or when nobody is here."""
+    def compaction(self) -> tuple[bytes, int, dict[int, Person]] | None:
+        """Give snapshot, number to compact to and new writers: after many updates, or when nobody
+        is here."""
         enough = 0 if not self.sockets else self._around.limits.compact_after
         if self.ended or self._uncompacted <= enough:
             return None
         self._uncompacted = 0
         snapshot = self._document.compact()
         self._count()
-        return snapshot, self._upto
+        return snapshot, self._upto, dict(self._new_writers)
 
     def emptied(self) -> bool:
         """Forget the room if nobody is in it."""
@@ -244,7 +308,7 @@ class SyncSocket:
 
     def __init__(self, room: Room, grant: SyncGrant, around: Surroundings) -> None:
         self.grant = grant
-        self.person = (grant.role, grant.uri)
+        self.person = grant.person
         self.knows_ours = False
         """Whether it has sent an empty 100."""
         self.since: float | None = None
@@ -267,11 +331,11 @@ class SyncSocket:
             connection.close(*(self._refused or (1013, "")))
             return
         self._connection = connection
-        room, grant = self._room, self.grant
-        is_first = not room.is_here(grant.role, grant.uri)
+        room = self._room
+        is_first = not room.is_here(self.person)
         self.since = time.time()
         if is_first:
-            self._around.presence_changed(room, grant.role, grant.uri, True)
+            self._around.presence_changed(room, self.person, True)
         room.greet(self)
 
     def received(self, message: bytes | str) -> None:
@@ -295,6 +359,15 @@ class SyncSocket:
             except TooLargeError as error:
                 LOGGER.info("session %s: %s", room.session_id, error)
                 self.close(4413, "the session would become too large")
+            except ForeignError as error:
+                LOGGER.warning(
+                    "session %s: %s %s: %s",
+                    room.session_id,
+                    self.person.role,
+                    self.person.uri,
+                    error,
+                )
+                self.close(4403, "what others wrote is theirs")
 
     def closed(self) -> None:
         """Leave the room."""
@@ -331,8 +404,8 @@ class SyncSocket:
         room.leave(self)
         was_here = self.since is not None
         self.since = None
-        if was_here and not room.is_here(self.grant.role, self.grant.uri):
-            self._around.presence_changed(room, self.grant.role, self.grant.uri, False)
+        if was_here and not room.is_here(self.person):
+            self._around.presence_changed(room, self.person, False)
 
     def _take(self, room: Room, message: bytes) -> None:
         kind, at = wire.varuint(message, 0)
@@ -356,6 +429,7 @@ class SyncSocket:
             if not self.knows_ours:
                 self.knows_ours = True
                 self._around.fetch_view(self)
+                room.tell_writers(self)
             room.tell_stored(self)
         elif kind == wire.RELAY:
             room.relay(self, message)
@@ -367,3 +441,12 @@ def _rest_of(message: bytes, at: int) -> bytes:
     if end != len(message):
         raise BadMessageError("bytes follow the message")
     return body
+
+
+def _owners(writers: Iterable[tuple[int, Person]], reader: Person) -> str:
+    """The JSON text of message 103 for one participant."""
+    owners = {
+        str(client): {"role": person.role, "name": person.name, "me": person == reader}
+        for client, person in writers
+    }
+    return json.dumps(owners, ensure_ascii=False, separators=(",", ":"))

@@ -24,8 +24,10 @@ class Contents:
 
     types: int
     """Nested shared types it makes."""
-    ends: dict[int, int]
-    """Client -> the first clock after everything the update writes or deletes."""
+    writes: dict[int, int]
+    """Client -> the first clock after everything the update writes as it."""
+    deletes: dict[int, int]
+    """Client -> the first clock after everything of it the update deletes."""
 
 
 def inspect(update: bytes, nesting: int) -> Contents:
@@ -35,7 +37,8 @@ def inspect(update: bytes, nesting: int) -> Contents:
     (subdocuments).
     """
     types = 0
-    ends: dict[int, int] = {}
+    writes: dict[int, int] = {}
+    deletes: dict[int, int] = {}
     writers, at = varuint(update, 0)
     for _ in range(_count(writers, update, at)):
         structs, at = varuint(update, at)
@@ -47,7 +50,8 @@ def inspect(update: bytes, nesting: int) -> Contents:
             if not length or clock >= _CLOCK_MOST:
                 raise BadMessageError("a clock is out of range")
             types += is_type
-        ends[client] = max(ends.get(client, 0), clock)
+        if structs:
+            writes[client] = max(writes.get(client, 0), clock)
     deleters, at = varuint(update, at)
     for _ in range(_count(deleters, update, at)):
         client, at = varuint(update, at)
@@ -57,10 +61,10 @@ def inspect(update: bytes, nesting: int) -> Contents:
             length, at = varuint(update, at)
             if clock + length >= _CLOCK_MOST:
                 raise BadMessageError("a deleted range is out of range")
-            ends[client] = max(ends.get(client, 0), clock + length)
+            deletes[client] = max(deletes.get(client, 0), clock + length)
     if at != len(update):
         raise BadMessageError("bytes follow the update")
-    return Contents(types, ends)
+    return Contents(types, writes, deletes)
 
 
 def state_vector(state: bytes) -> dict[int, int]:

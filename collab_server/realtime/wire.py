@@ -17,6 +17,8 @@ RELAY = 101
 """Relayed to the others who sent an empty 100, and not stored."""
 SESSION = 102
 """Server: the session as JSON, as this role sees it."""
+WRITERS = 103
+"""Server: whose Yjs clients are, as JSON `{"<client>": {"role", "name", "me": bool}}`."""
 
 STEP1 = 0
 STEP2 = 1
@@ -104,3 +106,8 @@ def stored(state: bytes) -> bytes:
 def session(view: str) -> bytes:
     """Frame the session's state, a JSON text."""
     return b"\x66" + write_varbytes(view.encode())
+
+
+def writers(owners: str) -> bytes:
+    """Frame whose Yjs clients are, a JSON text."""
+    return b"\x67" + write_varbytes(owners.encode())

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from collab_server.realtime.backend import (
+    Change,
     DeskGrant,
     LinkGrant,
+    Person,
     Refusal,
     Role,
     StoredDocument,
@@ -32,6 +34,7 @@ class FakeBackend:
     """Tokens are 'role.uri'; `refuse` says which of them are refused, and how."""
 
     documents: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
+    writers: dict[str, dict[int, Person]] = field(default_factory=dict)
     presence: list[tuple[str, str, str, str]] = field(default_factory=list)
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -39,12 +42,12 @@ class FakeBackend:
     batches: list[dict[str, int]] = field(default_factory=list)
     compacted: list[str] = field(default_factory=list)
     fail_storing: int = 0
-    """How many calls of append_updates still fail."""
+    """How many calls of append still fail."""
     fail_everything: bool = False
     refuse: dict[str, Refusal] = field(default_factory=dict)
     """Token, cookie or authorization -> how it is refused."""
     storing: threading.Event = field(default_factory=threading.Event)
-    """Cleared: append_updates waits."""
+    """Cleared: append waits."""
     authorizing: threading.Event = field(default_factory=threading.Event)
     """Cleared: authorize_sync waits after it has decided."""
     decided: threading.Event = field(default_factory=threading.Event)
@@ -69,7 +72,8 @@ class FakeBackend:
         if role not in ("user", "agent") or not uri:
             return Refusal(401, "No such token.")
         expires = time.time() + (-1 if uri == "late" else 300)
-        return SyncGrant(session_id, role, uri, uri.title(), expires)  # type: ignore[arg-type]
+        person = Person(role, uri, uri.title())  # type: ignore[arg-type]
+        return SyncGrant(session_id, person, expires)
 
     def sync_view(self, session_id: str, role: Role) -> dict[str, Any]:
         self._maybe_fail()
@@ -114,9 +118,10 @@ class FakeBackend:
         self._maybe_fail()
         with self.lock:
             rows = self.documents.get(session_id, [])
-            return StoredDocument([row for _, row in rows], rows[-1][0] if rows else 0)
+            writers = dict(self.writers.get(session_id, {}))
+            return StoredDocument([row for _, row in rows], rows[-1][0] if rows else 0, writers)
 
-    def append_updates(self, batch: Mapping[str, Sequence[bytes]]) -> Mapping[str, int]:
+    def append(self, batch: Mapping[str, Sequence[Change]]) -> Mapping[str, int]:
         assert self.storing.wait(WAIT)
         self._maybe_fail()
         if self.fail_storing > 0:
@@ -124,19 +129,25 @@ class FakeBackend:
             raise OSError("the disk is full")
         answer: dict[str, int] = {}
         with self.lock:
-            self.batches.append({session: len(updates) for session, updates in batch.items()})
-            for session, updates in batch.items():
+            self.batches.append({session: len(changes) for session, changes in batch.items()})
+            for session, changes in batch.items():
                 if session in self.gone:
                     continue
-                rows = self.documents.setdefault(session, [])
-                for update in updates:
-                    rows.append((rows[-1][0] + 1 if rows else 1, update))
-                answer[session] = rows[-1][0]
+                rows = self.documents.get(session, [])
+                for change in changes:
+                    self.writers.setdefault(session, {}).update(change.writers)
+                    if change.update:
+                        rows = self.documents.setdefault(session, rows)
+                        rows.append((rows[-1][0] + 1 if rows else 1, change.update))
+                answer[session] = rows[-1][0] if rows else 0
         return answer
 
-    def compact(self, session_id: str, snapshot: bytes, upto: int) -> None:
+    def compact(
+        self, session_id: str, snapshot: bytes, upto: int, writers: Mapping[int, Person]
+    ) -> None:
         self._maybe_fail()
         with self.lock:
+            self.writers.setdefault(session_id, {}).update(writers)
             later = [row for row in self.documents[session_id] if row[0] > upto]
             self.documents[session_id] = [(upto, snapshot), *later]
             self.compacted.append(session_id)

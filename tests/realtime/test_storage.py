@@ -23,14 +23,22 @@ async def test_nothing_is_acknowledged_before_it_is_stored(port: RunningPort) ->
     backend = port.backend
     async with user(port) as ann, agent(port) as wang:
         await ann.until(lambda: ann.stored == b"\x00")
+        await wang.until(lambda: wang.stored == b"\x00")
         backend.storing.clear()
         await ann.say("not yet")
-        await wang.until(lambda: wang.lines == ["not yet"])
-        assert (ann.stored, wang.stored) == (b"\x00", b"\x00")
-        assert backend.documents == {}
-        backend.storing.set()
-        await ann.until_stored()
-        await wang.until_stored()
+        await ann.send(b"\x65after it")  # relayed as it comes
+        await wang.until(lambda: wang.relayed)
+        # Nobody has what a crash would take back.
+        assert (ann.stored, wang.stored, wang.lines) == (b"\x00", b"\x00", [])
+        async with agent(port) as late:
+            await late.until(lambda: late.stored == b"\x00")
+            assert not late.synced
+            assert backend.documents == {}
+            backend.storing.set()
+            await ann.until_stored()
+            await wang.until_stored()
+            await late.until(lambda: late.lines == ["not yet"])
+            assert wang.lines == ["not yet"]
         assert len(backend.documents["s1"]) == 1
 
 
@@ -132,7 +140,7 @@ async def test_many_updates_are_put_together_while_people_write(start: StartPort
 
 async def test_a_compaction_that_fails_loses_nothing(start: StartPort) -> None:
     class Uncompactable(FakeBackend):
-        def compact(self, session_id: str, snapshot: bytes, upto: int) -> None:
+        def compact(self, *_: object) -> None:
             raise OSError("no")
 
     backend = Uncompactable()
@@ -173,8 +181,8 @@ async def test_an_empty_room_is_not_forgotten_before_it_is_stored(start: StartPo
         await ann.say("the last word")
         await eventually(lambda: port.hub.counts()["unstored_updates"], "it came")
     async with agent(port) as wang:
+        port.backend.storing.set()
         await wang.until(lambda: wang.lines == ["the last word"])
-    port.backend.storing.set()
     await eventually(lambda: port.hub.counts()["rooms"] == 0, "forgotten")
     assert len(port.backend.documents["s1"]) == 1  # compacted too
 

@@ -91,6 +91,8 @@ class YClient:
         """Last state vector the server said is stored."""
         self.views: list[dict[str, Any]] = []
         """Session states (102), oldest first."""
+        self.writers: dict[int, dict[str, Any]] = {}
+        """Whose each client is (103)."""
         self.relayed: list[bytes] = []
         """Messages 101 of the others."""
         self.others: dict[int, Any] = {}
@@ -247,6 +249,9 @@ class YClient:
         elif kind == 102:
             body, _ = read_varbytes(message, at)
             self.views.append(json.loads(body))
+        elif kind == 103:
+            body, _ = read_varbytes(message, at)
+            self.writers |= {int(client): owner for client, owner in json.loads(body).items()}
         async with self._news:
             self._news.notify_all()
 

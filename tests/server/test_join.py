@@ -19,7 +19,7 @@ def test_a_link_is_exchanged_for_a_way_into_the_document(server: Server) -> None
     assert joined["sync"]["url"] == "ws://127.0.0.1:8080/v1/sync"
     assert joined["sync"]["room"] == session["id"]
     grant = server.backend.authorize_sync(session["id"], joined["sync"]["token"])
-    assert (grant.role, grant.uri, grant.name) == ("user", ALICE, "alice")
+    assert (grant.person.role, grant.person.uri, grant.person.name) == ("user", ALICE, "alice")
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
@@ -170,7 +170,8 @@ def test_a_reload_gets_a_new_token_with_the_cookie(server: Server) -> None:
     again = json_of(browser.post(f"/v1/sessions/{session['id']}/token", {}))
     assert again["sync"]["token"] != first["sync"]["token"]
     assert server.backend.authorize_sync(session["id"], first["sync"]["token"]).status == 401
-    assert server.backend.authorize_sync(session["id"], again["sync"]["token"]).role == "user"
+    grant = server.backend.authorize_sync(session["id"], again["sync"]["token"])
+    assert grant.person.role == "user"
 
 
 def test_one_browser_may_hold_both_sides(server: Server) -> None:

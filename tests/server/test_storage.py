@@ -15,8 +15,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from collab_server import housekeeping
 from collab_server.db.engine import Database
 from collab_server.db.migrate import migrate
-from collab_server.db.models import Base, Call, CollabSession, DocumentUpdate, IdempotencyKey
-from tests.server.conftest import POSTGRES, WANG, Server, json_of
+from collab_server.db.models import (
+    Base,
+    Call,
+    CollabSession,
+    DocumentUpdate,
+    DocumentWriter,
+    IdempotencyKey,
+)
+from collab_server.realtime.backend import Change, Person
+from tests.server.conftest import ALICE, POSTGRES, WANG, Server, json_of
 
 DAY = 24 * 3600
 
@@ -57,28 +65,46 @@ def test_a_failed_transaction_leaves_nothing_and_tells_nobody(server: Server) ->
         pass  # the next writer gets its turn
 
 
+def written(*updates: bytes) -> list[Change]:
+    return [Change(update) for update in updates]
+
+
 def test_a_document_is_stored_numbered_and_survives_a_restart(
     start: Callable[..., Server],
 ) -> None:
     server = start()
     one, two = server.establish()["id"], server.establish()["id"]
     assert server.backend.load_document(one).upto == 0
-    taken = server.backend.append_updates({one: [b"a", b"\x00b"], two: [b"c"], "gone": [b"x"]})
+    taken = server.backend.append(
+        {one: written(b"a", b"\x00b"), two: written(b"c"), "gone": written(b"x")}
+    )
     assert taken == {one: 2, two: 1}
-    assert server.backend.append_updates({one: [b"d"]}) == {one: 3}
+    assert server.backend.append({one: written(b"d")}) == {one: 3}
     after = start().backend.load_document(one)
     assert (list(after.updates), after.upto) == ([b"a", b"\x00b", b"d"], 3)
 
 
+def test_whose_clients_are_is_stored_with_what_they_write(start: Callable[..., Server]) -> None:
+    server = start()
+    session = server.establish(user_uri=ALICE, agent_uri=WANG)["id"]
+    alice, wang = Person("user", ALICE), Person("agent", WANG)
+    server.backend.append({session: [Change(b"a", {2**53 - 1: alice}), Change(b"", {7: wang})]})
+    server.backend.compact(session, b"A", 1, {7: alice, 8: wang})
+    found = start().backend.load_document(session)
+    assert found.writers == {2**53 - 1: alice, 7: wang, 8: wang}
+    assert {person.name for person in found.writers.values()} == {"alice", "wang"}
+    assert (list(found.updates), found.upto) == ([b"A"], 1)
+
+
 def test_compacting_keeps_later_updates(server: Server) -> None:
     session = server.establish()["id"]
-    server.backend.append_updates({session: [b"a", b"b", b"c"]})
-    server.backend.compact(session, b"AB", 2)
+    server.backend.append({session: written(b"a", b"b", b"c")})
+    server.backend.compact(session, b"AB", 2, {})
     document = server.backend.load_document(session)
     assert (list(document.updates), document.upto) == ([b"AB", b"c"], 3)
-    server.backend.compact(session, b"ABC", 3)
-    assert server.backend.append_updates({session: [b"d"]}) == {session: 4}
-    server.backend.compact("gone", b"x", 1)
+    server.backend.compact(session, b"ABC", 3, {})
+    assert server.backend.append({session: written(b"d")}) == {session: 4}
+    server.backend.compact("gone", b"x", 1, {})
 
 
 def test_what_is_older_than_the_retention_goes_with_all_its_parts(
@@ -87,7 +113,7 @@ def test_what_is_older_than_the_retention_goes_with_all_its_parts(
     server = start(retention=2)
     server.connector.report("1.1", "active", agent_uri=WANG)
     old = server.session_of("1.1")["id"]
-    server.backend.append_updates({old: [b"a"]})
+    server.backend.append({old: [Change(b"a", {1: Person("agent", WANG)})]})
     server.connector.report("1.1", "ended", cause="hangup")
     server.clock.turn(DAY)
     young = server.establish()["id"]
@@ -99,6 +125,7 @@ def test_what_is_older_than_the_retention_goes_with_all_its_parts(
     assert server.api.get(f"/v1/sessions/{young}").status_code == 200
     with server.database.read() as db:
         assert db.scalar(select(func.count()).select_from(DocumentUpdate)) == 0
+        assert db.scalar(select(func.count()).select_from(DocumentWriter)) == 0
 
 
 def test_keys_of_repeated_requests_are_forgotten_after_a_day(server: Server) -> None:
