@@ -265,7 +265,7 @@ class Application:
         call = self._book.at(event.leg)
         if call is None and self.cti.is_agents_leg(event.leg):
             # The user is whom this agent is about to reach, or this agent, as a caller.
-            self._outgoing.marked(event)
+            self._outgoing.marked(event, now)
             self._look((event.leg,), now)
             return
         call = call or self._book.create(event.leg, now)

@@ -34,9 +34,12 @@ class Outgoing:
         self._ringing: dict[str, Call] = {}
         """By an agent's leg: the call it makes, until somebody has answered."""
 
-    def marked(self, mark: model.Marked) -> None:
+    def marked(self, mark: model.Marked, now: float) -> None:
         """Keep the mark on an agent's leg until it shows whose call it is."""
-        self._marks[mark.leg] = mark
+        if (call := self._ringing.get(mark.leg)) is not None:
+            self._book.mark(call, mark, now)  # the dialplan marks before each phone it tries
+        else:
+            self._marks[mark.leg] = mark
 
     def is_user(self, leg_id: str) -> model.Marked | None:
         """A leg has turned out to be the user itself: return its mark, if it waits here."""
@@ -145,6 +148,7 @@ class Outgoing:
 
     def _rings(self, agent: str, call: Call) -> None:
         if not call.served:
+            self.over(call)  # whoever was said to ring it before
             call.reached_by = agent
             self._ringing[agent] = call
 

@@ -108,6 +108,21 @@ def test_an_agents_call_goes_on_over_the_next_trunk_when_the_first_is_busy(world
     assert list(world.latest) == ["1"]
 
 
+def test_a_dialplan_that_marks_before_each_trunk_it_tries_makes_one_call(world: World) -> None:
+    agent_dials(world, "1").down("1").mark("a", "chat").rings("2", "PJSIP/other", by="a")
+    assert [(c.id, c.type) for c in world.app.calls()] == [("1", "chat")]
+    world.down("2", "a")
+    assert not world.app.calls()
+    assert [(c.id, c.cause) for c in world.latest.values()] == [("1", "abandoned")]
+
+
+def test_a_phone_that_two_agents_are_said_to_ring_is_one_call_that_ends_once(world: World) -> None:
+    agent_dials(world, "1")
+    world(LegUp("b", "PJSIP/1002-b", "PJSIP/1002", "1002", LegRole.INBOUND)).mark("b")
+    world(LegDialled("b", "1")).down("1", "b", "a")
+    assert [(c.id, c.cause) for c in world.latest.values()] == [("1", "abandoned")]
+
+
 def test_an_agents_call_that_nobody_took_ends_with_the_agents_leg_once(world: World) -> None:
     agent_dials(world, "1").down("1", "a")
     assert [(c.id, c.state, c.cause) for c in world.latest.values()] == [
