@@ -152,7 +152,7 @@ class Call:
 
     async def transfer_to(self, other: Call) -> None:
         """Attended transfer: REFER with Replaces to the other end of `other`, a call of ours."""
-        theirs = other._known()
+        theirs = await other._known()
         replaces = f"{other.call_id};to-tag={_tag(theirs.remote)};from-tag={_tag(theirs.local)}"
         target = theirs.target.strip("<>")
         start = await self._refer(f"<{target}?Replaces={urllib.parse.quote(replaces, safe='')}>")
@@ -169,6 +169,7 @@ class Call:
 
     async def press(self, digits: str) -> None:
         """Presses keys, sent as RFC 4733 events to where the PBX takes our media."""
+        await self.answered()
         sdp = next(
             m.body
             for m in reversed(self.heard.messages)
@@ -187,10 +188,6 @@ class Call:
         await self._in_dialog("info", "INFO", signal)
         await self.heard.wait(lambda m: m.status >= 200 and is_of(m, "INFO"), "answer", start=start)
 
-    @property
-    def _pbx_port(self) -> int:
-        return int(self._known().target.rsplit(":", 1)[1].strip(">"))
-
     async def _refer(self, target: str) -> int:
         start = len(self.heard.messages)
         await self._in_dialog("refer", "REFER", target)
@@ -201,15 +198,14 @@ class Call:
             raise LabError(f"{self.name}: the REFER was refused: {found.first}")
         return start
 
-    def _known(self) -> _Dialog:
-        """The dialog, read once from the messages that made it."""
+    async def _known(self) -> _Dialog:
+        """The dialog, read once from the messages that made it.
+
+        The PBX may have told of the answer before we have read it in SIPp's trace.
+        """
         if self._dialog is None:
-            invite = next((m for m in self.heard.messages if m.method == "INVITE"), None)
-            answer = next(
-                (m for m in self.heard.messages if m.status == 200 and is_of(m, "INVITE")), None
-            )
-            if invite is None or answer is None:
-                raise LabError(f"{self.name}: the call is not answered yet")
+            answer = await self.answered()
+            invite = next(m for m in self.heard.messages if m.method == "INVITE")
             theirs = answer if invite.sent else invite
             near, far = ("From", "To") if invite.sent else ("To", "From")
             target = theirs.header("Contact").split(";")[0].strip("<>")
@@ -217,7 +213,7 @@ class Call:
         return self._dialog
 
     async def _in_dialog(self, word: str, method: str, argument: str = "-") -> None:
-        dialog = self._known()
+        dialog = await self._known()
         dialog.number += 1
         await self._tell(
             word,
