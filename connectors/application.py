@@ -22,6 +22,7 @@ from connectors.cti import Agent, Cti, Leg, is_phone
 from connectors.marks import shown
 from connectors.model import CallReport, CallState
 from connectors.outgoing import Outgoing
+from connectors.recovery import recover
 
 SETTLE = 0.3
 """Seconds without an agent before a call counts as suspended: transfers swap legs in less."""
@@ -59,7 +60,10 @@ class Application:
         """Take in what the PBX said at `now`; return each call it changed, in order."""
         match event:
             case model.Snapshot():
-                self._snapshot(event, now)
+                recover(event, self._book, self._outgoing, now)
+                self._look([listed.up.leg for listed in event.legs], now)
+                for call in self._book.calls.values():
+                    self._refresh(call, now)
             case model.LinkDown():
                 pass
             case _:
@@ -312,61 +316,6 @@ class Application:
             return
         if is_phone(leg) and self.cti.agent_uri(leg) is None:
             self._book.move(call, new, now)
-
-    # --- resync ------------------------------------------------------------------------
-
-    def _snapshot(self, snapshot: model.Snapshot, now: float) -> None:
-        self.cti.replace(snapshot)
-        for call in list(self._book.calls.values()):
-            if call.user_leg in self.cti.legs or call.reached_by in self.cti.legs:
-                continue
-            alive = [a for a in (call.id, *call.aliases) if a in self.cti.legs]
-            if alive and alive[-1] not in self._book.anchors:
-                self._book.move(call, alive[-1], now)
-            else:
-                why = "the PBX was restarted" if snapshot.restarted else "while out of sight"
-                self._book.end(call, "lost", why, now)
-        self._book.forget_gone()
-        self._outgoing.forget_gone()
-        waiting = {s.up.leg for s in snapshot.legs if s.queue}
-        for call in list(self._book.calls.values()):
-            if call.waiting and call.user_leg not in waiting:
-                self._book.lines.leave(call)
-        internal = model.LegRole.INTERNAL
-        queued = [s for s in snapshot.legs if s.queue]
-        for listed in [s for s in queued if s.up.role is not internal]:
-            self._still_queued(listed, now)
-        marked = [s for s in snapshot.legs if s.mark is not None]
-        # A mark is inherited by the legs a call dials: the user's own comes first.
-        marked.sort(key=lambda s: (s.up.role is internal, self.cti.is_agents_leg(s.up.leg)))
-        for listed in marked:
-            self._recover(listed, now)
-        for listed in [s for s in queued if s.up.role is internal]:
-            self._still_queued(listed, now)  # in the place of a user who is found by now
-        self._look([listed.up.leg for listed in snapshot.legs], now)
-        for call in self._book.calls.values():
-            self._refresh(call, now)
-
-    def _still_queued(self, listed: model.SnapshotLeg, now: float) -> None:
-        call = self._book.at(listed.up.leg)
-        if call is None:
-            call = self._book.create(listed.up.leg, now, recovered=True)
-        if not call.waiting or call.queue != listed.queue:
-            call.trace(now, "queue", f"waits in queue {listed.queue}")
-        self._book.lines.place(call, listed.queue, listed.position)
-        self._book.touch(call)
-
-    def _recover(self, listed: model.SnapshotLeg, now: float) -> None:
-        if listed.mark is None:
-            return
-        call = self._book.at(listed.up.leg)
-        if call is None:
-            if self.cti.is_agents_leg(listed.up.leg):
-                self._outgoing.found(listed.mark, now)
-                return
-            call = self._book.create(listed.up.leg, now, recovered=True)
-        if call.type is None:
-            self._book.mark(call, listed.mark, now)
 
 
 def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:
