@@ -139,7 +139,8 @@ class Call:
 
     async def transfer(self, extension: str) -> None:
         """Blind transfer: REFER of the other side to `extension`."""
-        start = await self._refer(f"<sip:{extension}@127.0.0.1:{self._pbx_port}>")
+        port = (await self._known()).target.rsplit(":", 1)[1].strip(">")
+        start = await self._refer(f"<sip:{extension}@127.0.0.1:{port}>")
         # Telephones wait for the last NOTIFY, which comes when the target answers, but not long.
         with contextlib.suppress(LabError):
             await self.heard.wait(
