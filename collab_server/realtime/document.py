@@ -64,6 +64,8 @@ class Document:
         for one in read:
             self._count(one.update, one.contents)
         self._doc = self._rebuilt()
+        self._have: dict[int, int] = {}
+        """The state vector, read."""
         self._held: list[_Held] = []
         self._sort_out(read)
 
@@ -120,7 +122,7 @@ class Document:
 
         What others wrote a client may send again, as far as the server has it.
         """
-        have = state_vector(self._doc.get_state())
+        have = self._have
         for client, end in contents.writes.items():
             if self._writers.owner(client) not in (None, person) and end > have.get(client, 0):
                 raise ForeignError(f"client {client} is another's")
@@ -171,7 +173,7 @@ class Document:
 
     def _sort_out(self, updates: list[_Held]) -> tuple[bytes, ...]:
         """Hold what lacks an earlier update; give what does not, in order."""
-        have = state_vector(self._doc.get_state())
+        have = self._have = state_vector(self._doc.get_state())
         whole: list[bytes] = []
         held: dict[Person | None, list[_Held]] = {}
         for one in updates:
