@@ -8,6 +8,9 @@ ordinary call, which a feature code may turn into a collaboration call at any ti
 
     REQUESTED --queue--> QUEUED --agent reached--> ACTIVE <--agents gone/back--> SUSPENDED
          every state --the user leg is gone--> ENDED (with its cause)
+
+The parts: `Book` holds the calls, `Serving` concludes who serves each, `Outgoing` knows those that
+agents make, `recover` takes in the list after a connect. Here events find the calls they concern.
 """
 
 from __future__ import annotations
@@ -18,15 +21,12 @@ from dataclasses import dataclass, field
 from connectors import model
 from connectors.book import Book
 from connectors.calls import Call, restored
-from connectors.cti import Agent, Cti, Leg, is_phone
+from connectors.cti import Cti, Leg, is_phone
 from connectors.marks import shown
 from connectors.model import CallReport, CallState
 from connectors.outgoing import Outgoing
 from connectors.recovery import recover
-
-SETTLE = 0.3
-"""Seconds without an agent before a call counts as suspended: transfers swap legs in less."""
-
+from connectors.serving import Serving
 
 _GAVE_UP = {"abandoned": "the caller gave up in", "timeout": "nobody answered in time in"}
 
@@ -53,6 +53,7 @@ class Application:
         self.cti = Cti(settings.domain, settings.agents, settings.agent_endpoints)
         self._book = Book(self.cti, settings.domain, settings.marking, settings.trust_headers)
         self._outgoing = Outgoing(self._book)
+        self._serving = Serving(self._book, self._outgoing)
 
     # --- the interface -----------------------------------------------------------------
 
@@ -63,7 +64,7 @@ class Application:
                 recover(event, self._book, self._outgoing, now)
                 self._look([listed.up.leg for listed in event.legs], now)
                 for call in self._book.calls.values():
-                    self._refresh(call, now)
+                    self._serving.refresh(call, now)
             case model.LinkDown():
                 pass
             case _:
@@ -72,8 +73,7 @@ class Application:
 
     def idle(self, now: float) -> list[CallReport]:
         """Let the timers of the core run; call it about once a second."""
-        for call in [c for c in self._book.settling.values() if (c.settle_at or now) <= now]:
-            self._suspend(call, now)
+        self._serving.settle(now)
         return self._book.due()
 
     def restore(self, calls: Iterable[CallReport]) -> None:
@@ -137,7 +137,7 @@ class Application:
                 self._book.trace(leg, now, "wire", text)
             case model.LegDialled(caller=caller, callee=callee):
                 if (call := self._outgoing.dialled(caller, callee, now)) is not None:
-                    self._refresh(call, now)
+                    self._serving.refresh(call, now)
             case model.LegHeld(leg=leg):
                 for known in self.cti.conversation(leg):
                     if (call := self._book.anchors.get(known.id)) is not None:
@@ -158,7 +158,7 @@ class Application:
             if not calls and len(legs) > 1:
                 calls = self._discover(legs, now)
             for call in calls:
-                self._refresh(call, now)
+                self._serving.refresh(call, now)
 
     def _discover(self, legs: list[Leg], now: float) -> list[Call]:
         """A conversation nobody has anchored: a call when an agent and somebody else are in it."""
@@ -172,66 +172,6 @@ class Application:
             return [self._book.create(users[0].id, now)]
         return []
 
-    def _refresh(self, call: Call, now: float) -> None:
-        """Bring a call up to what the graph says of its user leg."""
-        self._book.touch(call)
-        agents = self.cti.agents_of(call.user_leg)
-        agent = _choose(call.agent, agents)
-        user = self.cti.legs.get(call.user_leg)
-        on_agent = self.cti.legs.get(agent.leg) if agent else None
-        call.held = bool((user and user.held) or (on_agent and on_agent.held))
-        if call.held_unseen and agent == call.agent:
-            call.held = True
-        else:
-            call.held_unseen = False
-        if agent is not None:
-            self._agent_in(call, agent, now)
-        elif call.agent is not None:
-            if call.settle_at is None:
-                call.settle_at = now + SETTLE
-                self._book.settling[call.id] = call
-        elif not call.served:
-            call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
-            self._name_strangers(call, now)
-
-    def _agent_in(self, call: Call, agent: Agent, now: float) -> None:
-        call.settle_at = None
-        self._book.settling.pop(call.id, None)
-        name = self._book.name(agent.leg)
-        if call.agent is None:
-            call.trace(now, "agent", f"{agent.uri} serves the call on {name}")
-        elif call.agent.uri != agent.uri:
-            call.trace(now, "agent", f"{agent.uri} on {name} follows {call.agent.uri}")
-        elif call.agent.leg != agent.leg:
-            call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
-        call.agent, call.served = agent, True
-        self._outgoing.over(call)
-        call.enter(CallState.ACTIVE, now)
-
-    def _suspend(self, call: Call, now: float) -> None:
-        self._book.settling.pop(call.id, None)
-        call.settle_at = None
-        if call.agent is not None:
-            call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
-            call.agent = None
-            call.enter(CallState.SUSPENDED, now)
-        self._book.touch(call)
-
-    def _name_strangers(self, call: Call, now: float) -> None:
-        """Say who answered a marked call without being known as an agent: the usual mistake."""
-        if call.type is None:
-            return
-        for leg in self.cti.conversation(call.user_leg)[1:]:
-            if is_phone(leg):
-                call.answered = True
-                call.trace_once(
-                    now,
-                    "agent",
-                    f"{leg.endpoint or leg.name} is in the call but not known as an agent: neither "
-                    "a queue's member nor matched by agent_endpoints",
-                    stopped=True,
-                )
-
     # --- queues ------------------------------------------------------------------------
 
     def _queued(self, event: model.Queued, now: float) -> None:
@@ -242,7 +182,7 @@ class Application:
         call.gave_up = None
         place = f", place {event.position}" if event.position is not None else ""
         call.trace(now, "queue", f"waits in queue {event.queue}{place}")
-        self._refresh(call, now)
+        self._serving.refresh(call, now)
 
     def _unqueued(self, event: model.Unqueued, now: float) -> None:
         if (call := self._book.at(event.leg)) is None:
@@ -252,7 +192,7 @@ class Application:
                 call.trace(now, "queue", f"{_GAVE_UP[event.outcome]} queue {event.queue}")
             call.gave_up = event.outcome
         self._book.touch(*self._book.lines.leave(call))
-        self._refresh(call, now)
+        self._serving.refresh(call, now)
 
     def _served(self, event: model.Served, now: float) -> None:
         self._book.trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
@@ -274,7 +214,7 @@ class Application:
             return
         call = call or self._book.create(event.leg, now)
         self._book.mark(call, event, now)
-        self._refresh(call, now)
+        self._serving.refresh(call, now)
 
     def _pressed(self, event: model.Marked, now: float) -> None:
         """A code in a standing call, by either side: the call is the one the presser is in."""
@@ -288,7 +228,7 @@ class Application:
         if call.type is None:
             call.initiator = "user" if call.user_leg == event.leg else "agent"
         self._book.mark(call, event, now)
-        self._refresh(call, now)
+        self._serving.refresh(call, now)
 
     # --- births, moves and ends ----------------------------------------------------------
 
@@ -316,17 +256,6 @@ class Application:
             return
         if is_phone(leg) and self.cti.agent_uri(leg) is None:
             self._book.move(call, new, now)
-
-
-def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:
-    """The first agent stays while reachable, on whichever phone; then the nearest follows."""
-    if current is not None:
-        if current in agents:
-            return current
-        for agent in agents:
-            if agent.uri == current.uri:
-                return agent
-    return agents[0] if agents else None
 
 
 def _who(event: model.Offered | model.Served) -> str:

@@ -35,8 +35,6 @@ class Book:
         self.names: dict[str, Call] = {}
         """By id and alias."""
         self.lines = Lines()
-        self.settling: dict[str, Call] = {}
-        """By id: calls whose agent left a moment ago."""
         self.proxies: dict[str, Call] = {}
         """By a pipe's leg that runs through the dialplan in the user's place, the pipe's other
         end being with the user: whoever a queue's ``Local`` member called was transferred."""
@@ -104,7 +102,6 @@ class Book:
         text = f"{cause} ({detail})" if detail else cause
         call.trace(now, "end", text, stopped=not call.served)
         call.end(cause, now)
-        self.settling.pop(call.id, None)
         for leg in [leg for leg, known in self.proxies.items() if known is call]:
             del self.proxies[leg]
         del self.calls[call.id]

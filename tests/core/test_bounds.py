@@ -15,7 +15,10 @@ from connectors import calls, cti, model
 from connectors.model import CallState
 from tests.core.world import World
 
-PURE = ("model", "cti", "application", "book", "calls", "lines", "marks", "outgoing", "recovery")
+PURE = (
+    "model", "cti", "application", "book", "calls", "lines", "marks", "outgoing", "recovery",
+    "serving",
+)  # fmt: skip
 ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib"}
 
 
