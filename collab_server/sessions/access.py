@@ -42,12 +42,6 @@ def check_open(session: CollabSession, guest: Participant, now: float) -> None:
         raise Gone("the session has ended", why="ended")
 
 
-def check_kept(db: Session, guest: Guest) -> None:
-    """Raise Gone when an agent's cookie is worth nothing because the session went to another."""
-    if db.get_one(Participant, guest.participant).revoked is not None:
-        raise Gone("the session went to another agent", why="revoked")
-
-
 def agent_place(db: Session, session: CollabSession, desk: Desk) -> Participant | None:
     """The place that an agent at the desk has, or had, in a session."""
     return db.scalar(
@@ -118,6 +112,29 @@ def reader(db: Session, session: CollabSession, callers: Sequence[Caller]) -> se
     if refused is not None:
         raise refused
     raise Forbidden("this session is not yours")
+
+
+def note_writer(db: Session, session: CollabSession, callers: Sequence[Caller]) -> str:
+    """Who writes the session's note: a client, or its agent of now, who stays the last one after
+    the end, however long ago that was.
+
+    Gives the name for the history. Raises Forbidden and, for the cookie of an agent who lost the
+    session to another, Gone.
+    """
+    first = callers[0]
+    if isinstance(first, Client):
+        return f"API client {first.name}"
+    refused: Forbidden | Gone = Forbidden("the note is its agent's")
+    for caller in callers:
+        place = _place(db, session, caller)
+        if place is None or place.role != "agent":
+            continue
+        if place.uri == session.agent_uri and place.revoked is None:
+            return f"agent {place.uri}"
+        passed_on = f"the session went to {session.agent_uri}, who writes its note now"
+        made = Gone if isinstance(caller, Guest) else Forbidden
+        refused = made(passed_on, why="revoked")
+    raise refused
 
 
 def acting_agent(db: Session, session: CollabSession, callers: Sequence[Caller]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 
 from collab_server.db.models import Call, CallAlias, CollabSession, SessionEvent
 from collab_server.http import auth, bodies
-from collab_server.http.auth import Desk, Guest
+from collab_server.http.auth import Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
@@ -236,16 +236,7 @@ def note(session_id: str) -> Response:
     with tandem.write() as work:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
-        desk = next((caller for caller in callers if isinstance(caller, Desk)), None)
-        by = f"API client {callers[0].name}" if isinstance(callers[0], Client) else None
-        if by is None and desk is not None and access.agent_place(work.db, session, desk):
-            by = f"agent {desk.uri}"
-        guest = next((c for c in callers if isinstance(c, Guest) and c.role == "agent"), None)
-        if by is None and guest is not None:  # who came by a join link wraps up as well
-            access.check_kept(work.db, guest)
-            by = f"agent {guest.uri}"
-        if by is None:
-            raise Forbidden("the note is its agent's")
+        by = access.note_writer(work.db, session, callers)
         session.note, session.outcome = asked.note, asked.outcome
         record(work, session, "note", by, new=asked.outcome or None)
         work.touch(session.id)

@@ -120,6 +120,51 @@ def test_the_wrap_up_is_kept_with_the_session(
     expect(history).to_contain_text("sent the new policy")
 
 
+def test_an_agent_reads_the_note_of_a_session_that_went_to_another(
+    people: People, agent: Agent, new_agent: Callable[..., Agent], call: PhoneCall
+) -> None:
+    second = new_agent("li")
+    call.answer(agent)
+    old, new = people.desk(agent), people.desk(second)
+    old.get_by_label("Note").fill("wants a new policy")
+    old.get_by_role("button", name="Save note").click()
+    expect(old.locator(".wrap-up [role=status]")).to_have_text("Saved")
+    old.get_by_label("Note").fill("wants a new policy, half a sen")
+    call.answer(second)
+    side = old.get_by_role("complementary", name="Details")
+    expect(side).to_contain_text("The agent who has the session now writes its note.")
+    expect(side.locator(".note")).to_have_text("wants a new policy")
+    expect(side.get_by_label("You had not saved")).to_have_value("wants a new policy, half a sen")
+    expect(side.get_by_label("You had not saved")).not_to_be_editable()
+    new.locator("[data-list=current] .call").click()
+    new.get_by_label("Note").fill("policy sent")
+    new.get_by_label("Outcome").select_option("solved")
+    new.get_by_role("button", name="Save note").click()
+    expect(side.locator(".note")).to_have_text("policy sent")
+    expect(side).to_contain_text("Solved")
+    old.reload()
+    old.locator("[data-list=recent] .call").click()
+    expect(old.locator(".strip")).to_contain_text(f"{agent.name} → {second.name}")
+    expect(side.locator(".note")).to_have_text("policy sent")
+    for name in ("Save note", "Save and close", "End session", "Send again"):
+        expect(side.get_by_role("button", name=name, exact=True)).to_have_count(0)
+    call.end()
+    expect(new.get_by_role("button", name="Save and close")).to_be_visible()
+    expect(side.get_by_role("button", name="Save and close")).to_have_count(0)
+
+
+def test_a_session_that_waits_for_an_agent_has_no_note_and_no_end_yet(
+    people: People, agent: Agent, call: PhoneCall
+) -> None:
+    call.wait()
+    desk = people.desk(agent)
+    desk.locator("[data-list=waiting] .call", has_text=call.number).click()
+    side = desk.get_by_role("complementary", name="Details")
+    expect(side).to_contain_text("support")
+    expect(side.get_by_label("Note")).to_have_count(0)
+    expect(side.get_by_role("button")).to_have_count(0)
+
+
 def test_the_dock_is_one_column_of_360_pixels(
     people: People, agent: Agent, call: PhoneCall
 ) -> None:

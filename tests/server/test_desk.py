@@ -350,7 +350,7 @@ def test_the_agent_reads_out_the_users_link_but_never_sees_the_own(server: Serve
     assert browser.post(f"{path}/invitations", {"role": "agent"}).status_code == 403
 
 
-def test_after_a_transfer_the_old_agent_keeps_the_note_and_nothing_else(server: Server) -> None:
+def test_after_a_transfer_the_old_agent_reads_and_does_nothing_else(server: Server) -> None:
     wang, li = server.desk("wang", WANG), server.desk("li", LI)
     server.connector.report("1.1", "active", agent_uri=WANG)
     session = server.session_of("1.1")
@@ -362,11 +362,55 @@ def test_after_a_transfer_the_old_agent_keeps_the_note_and_nothing_else(server: 
     assert (refused.status_code, json_of(refused)["why"]) == (410, "revoked")
     assert wang.post(f"{path}/end", {}).status_code == 410
     assert json_of(wang.get(path))["user"]["join_url"] is None
-    assert wang.post(f"{path}/note", {"note": "wanted Li"}).status_code == 200
+    assert wang.post(f"{path}/invitations", {"role": "user"}).status_code == 410
     assert [view["id"] for view in json_of(wang.get("/v1/desk"))["recent"]] == [session["id"]]
     assert [view["id"] for view in json_of(li.get("/v1/desk"))["current"]] == [session["id"]]
     assert li.post(f"{path}/token", {}).status_code == 200
     assert {uri for uri, _ in server.hub.desks} >= {WANG, LI}
+
+
+def test_the_note_is_of_the_agent_of_now_and_of_the_last_one_after_the_end(server: Server) -> None:
+    wang, li = server.desk("wang", WANG), server.desk("li", LI)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    session = server.session_of("1.1")["id"]
+    path = f"/v1/sessions/{session}/note"
+
+    def shown(browser: Browser) -> dict[str, str]:
+        desk = json_of(browser.get("/v1/desk"))
+        views = {view["id"]: view for view in desk["current"] + desk["recent"]}
+        wrap_up: dict[str, str] = views[session]["wrap_up"]
+        return wrap_up
+
+    first = {"note": "wants Li", "outcome": ""}
+    assert json_of(wang.post(path, first)) == first
+    server.connector.report("1.1", "active", agent_uri=LI)
+    refused = wang.post(path, {"note": "mine again", "outcome": "other"})
+    assert refused.status_code == 403
+    assert (json_of(refused)["type"], json_of(refused)["why"]) == (
+        "urn:tandem:problem:forbidden",
+        "revoked",
+    )
+    assert LI in json_of(refused)["detail"]
+    assert shown(wang) == shown(li) == first, "the one before reads it"
+    second = {"note": "wants Li: policy sent", "outcome": "solved"}
+    assert json_of(li.post(path, second)) == second
+    server.connector.report("1.1", "ended", cause="hangup")
+    server.clock.turn(3600)
+    server.housekeeper.round()
+    assert wang.post(path, {"note": "after all"}).status_code == 403
+    third = second | {"outcome": "follow_up"}
+    assert json_of(li.post(path, third)) == third
+    assert shown(wang) == shown(li) == third
+
+
+def test_who_gets_the_session_back_gets_its_note_back(server: Server) -> None:
+    wang, li = server.desk("wang", WANG), server.desk("li", LI)
+    for agent in (WANG, LI, WANG):
+        server.connector.report("1.1", "active", agent_uri=agent)
+    server.connector.report("1.1", "suspended")
+    path = f"/v1/sessions/{server.session_of('1.1')['id']}/note"
+    assert wang.post(path, {"note": "x"}).status_code == 200
+    assert li.post(path, {"note": "y"}).status_code == 403
 
 
 def test_the_agent_ends_the_session_and_it_moves_to_recent(server: Server) -> None:

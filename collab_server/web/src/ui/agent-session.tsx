@@ -33,7 +33,14 @@ export function AgentSession({ room }: { room: Room }) {
               details={details}
               toggleDetails={() => setDetails(!details)}
             />
-            {details && <Side view={view} gone={room.socket.gone.value} history={null} />}
+            {details && (
+              <Side
+                view={view}
+                gone={room.socket.gone.value}
+                history={null}
+                mine={room.socket.gone.value !== "transferred"}
+              />
+            )}
           </>
         ) : (
           <main class="workspace">

@@ -84,6 +84,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
     showCount(fresh.size + unread, `${t("desk.title")} · ${brand || t("app.name")}`);
   }, [fresh.size, unread]);
 
+  const mine = view?.agent?.uri === agent.uri;
   const history = view
     ? feed.recent.value.filter((item) => item.user.uri === view.user.uri && item.id !== view.id)
     : null;
@@ -100,6 +101,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
             key={view.id}
             view={view}
             room={room}
+            passedOnBy={view.agent && !mine ? personName({ uri: agent.uri }) : null}
             details={details}
             toggleDetails={() => setDetails(!details)}
             back={
@@ -118,6 +120,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
             gone={room?.socket.gone.value ?? null}
             history={history}
             admin={agent.admin}
+            mine={mine}
             done={() => open(null)}
           />
         )}

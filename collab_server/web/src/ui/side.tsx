@@ -7,7 +7,7 @@ import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EndSession } from "./end-session";
 import { InvitationBox } from "./invitation";
-import { WrapUpForm } from "./wrap-up";
+import { WrapUpForm, WrapUpRead } from "./wrap-up";
 
 interface Props {
   view: View;
@@ -18,15 +18,16 @@ interface Props {
   admin?: boolean;
   /** After the wrap-up of an ended session is saved. */
   done?: () => void;
-  /** The server lets this browser write the session's note. */
-  mayNote?: boolean;
+  /** The session is this agent's; else it waits for one, or has gone to another. */
+  mine: boolean;
 }
 
-export function Side({ view, gone, history, admin = false, done, mayNote = true }: Props) {
+export function Side({ view, gone, history, admin = false, done, mine }: Props) {
   const over = view.state === "ended" || gone !== null;
   return (
     <aside class="side" aria-label={t("side.title")}>
-      {over && mayNote && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
+      {over && mine && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
+      {!mine && view.agent && <WrapUpRead key={view.id} view={view} />}
       <section>
         <h2>{t("side.caller")}</h2>
         <dl>
@@ -48,10 +49,10 @@ export function Side({ view, gone, history, admin = false, done, mayNote = true 
           )}
         </dl>
       </section>
-      {!over && view.invitation && <InvitationBox key={view.id} view={view} />}
-      {!over && mayNote && <WrapUpForm key={view.id} view={view} />}
+      {!over && mine && view.invitation && <InvitationBox key={view.id} view={view} />}
+      {!over && mine && <WrapUpForm key={view.id} view={view} />}
       {history && <History items={history} />}
-      {!over && <EndSession view={view} />}
+      {!over && mine && <EndSession view={view} />}
     </aside>
   );
 }

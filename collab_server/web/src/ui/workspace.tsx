@@ -16,21 +16,23 @@ interface Props {
   view: View;
   /** Null while the session has no agent: there is nothing to open yet. */
   room: Room | null;
+  /** Name of the agent who looks, when the session has gone from them to another. */
+  passedOnBy?: string | null;
   details: boolean;
   toggleDetails: () => void;
   /** Way back to the list, where there is no room for both. */
   back?: ComponentChildren;
 }
 
-export function Workspace({ view, room, details, toggleDetails, back }: Props) {
+export function Workspace({ view, room, passedOnBy = null, details, toggleDetails, back }: Props) {
   const before = usePassedOn(view);
-  const gone = room?.socket.gone.value ?? null;
+  const gone = room?.socket.gone.value ?? (passedOnBy ? "transferred" : null);
   const closed = gone !== null;
   const status = statusOf({
     role: "agent",
     view,
     gone,
-    before,
+    before: passedOnBy ?? before,
     link: room ? room.socket.state.value : "online",
     kept: room?.save.value !== "nowhere",
   });

@@ -15,8 +15,31 @@ interface Props {
   done?: () => void;
 }
 
+/** Where words that are not saved yet wait for a reload. */
+const draftOf = (view: View) => `tandem.note.${view.id}`;
+
+/** What an agent reads whose session has gone to another: the note is theirs to write. */
+export function WrapUpRead({ view }: { view: View }) {
+  const { note = "", outcome = "" } = view.wrap_up ?? {};
+  const unsaved = recall(draftOf(view), "session") ?? "";
+  return (
+    <section class="wrap-up">
+      <h2>{t("side.note")}</h2>
+      <p class="muted">{t("side.noteTheirs")}</p>
+      {outcome && <p>{tOr(`side.outcome.${outcome}`, outcome)}</p>}
+      {note && <p class="note">{note}</p>}
+      {unsaved && unsaved !== note && (
+        <label>
+          <span>{t("side.noteUnsaved")}</span>
+          <textarea rows={4} readOnly value={unsaved} />
+        </label>
+      )}
+    </section>
+  );
+}
+
 export function WrapUpForm({ view, done }: Props) {
-  const draft = `tandem.note.${view.id}`;
+  const draft = draftOf(view);
   const [note, setNote] = useState(recall(draft, "session") ?? view.wrap_up?.note ?? "");
   const [outcome, setOutcome] = useState(view.wrap_up?.outcome ?? "");
   const [busy, setBusy] = useState(false);
