@@ -4,6 +4,11 @@ One report is one transaction. Reports hold state, not edges: the latest of a ca
 (epoch, seq), a lower one is ignored, the same one again changes nothing. A snapshot also ends every
 call of its PBX that it does not list. Calls follow reports whatever they say; a session that ended
 stays ended (`collab_server.sessions.states`).
+
+A call whose session has ended may ask again, by a code that somebody presses: that makes a new
+session. A report tells no press, so it is seen by what differs from the call's report before: the
+type, or a higher count of `requests`. A count that appears, or starts anew, tells nothing: the
+connector was replaced, or lost its memory.
 """
 
 from __future__ import annotations
@@ -158,11 +163,14 @@ def _update(
     outcome: Outcome,
 ) -> None:
     state = "active" if reported.state == "inviting" else reported.state
-    news = state != call.state or reported.type != call.type
+    kind = clip(reported.type, 16)
+    news = state != call.state or kind != call.type
+    first = call.epoch is None
+    again = not first and (kind != call.type or 0 < call.requests < reported.requests)
     back = call.state == "ended" and state != "ended"
     call.epoch, call.seq = epoch, reported.seq
     call.state = state
-    call.type = clip(reported.type, 16)
+    call.type, call.requests = kind, reported.requests
     call.initiator = reported.initiator
     call.user_uri = clip(reported.user_uri, URI)
     agent_uri = clip(reported.agent_uri, URI)
@@ -184,7 +192,7 @@ def _update(
         trace(work, call, "server", "the call is back after it was taken for ended")
     if agent_uri and usable is None:
         trace(work, call, "server", f"agent URI not usable: {agent_uri!r}")
-    session = _session(work, call, outcome)
+    session = _session(work, call, outcome, first=first, again=again)
     if session is not None:
         service.follow(services, work, session, call)
     elif state == "ended" and call.stopped_stage is None:
@@ -229,16 +237,24 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
             call.stopped_stage, call.stopped_reason = line.stage, line.text[:MAX_TEXT]
 
 
-def _session(work: Work, call: Call, outcome: Outcome) -> CollabSession | None:
-    """The session of a call, made if it is a collaboration call that has none."""
-    if call.session_id is not None:
-        session = work.db.get(CollabSession, call.session_id)
-        if session is None:
-            return None  # its retention is over
-        work.hold(session)
-        if call.type in service.TYPES and session.state != "ended":
-            service.open_panel(work, session, call.type, "call")
-        return session
+def _session(
+    work: Work, call: Call, outcome: Outcome, *, first: bool, again: bool
+) -> CollabSession | None:
+    """The session of a call, made if it is a collaboration call that has none, or asks again after
+    its session has ended. `first`: nobody had reported the call; `again`: it was asked for since.
+    """
+    former = call.session_id
+    if former is not None:
+        session = work.db.get(CollabSession, former)
+        if session is not None:
+            work.hold(session)
+        if session is not None and session.state != "ended":
+            # What was asked for in an ended session is not asked for in the next.
+            if call.type in service.TYPES and (first or again):
+                service.open_panel(work, session, call.type, "call")
+            return session
+        if not again or call.state == "ended":
+            return session  # None: its retention is over
     if call.type is None:
         return None
     why = None
@@ -257,7 +273,7 @@ def _session(work: Work, call: Call, outcome: Outcome) -> CollabSession | None:
         initiator=call.initiator,
         user_uri=call.user_uri or "",
         call=call,
-        cause=f"PBX {call.pbx} reported the call",
+        cause=f"PBX {call.pbx} reported {'a new request in ' if former else ''}the call",
     )
 
 

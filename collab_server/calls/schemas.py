@@ -61,6 +61,8 @@ class ReportedCall(_Report):
     seq: Counter
     state: Literal["requested", "queued", "inviting", "active", "suspended", "ended"]
     type: Clean | None = None
+    requests: Counter = 0
+    """How often a collaboration was asked for in this call, by mark or code; 0: not counted."""
     initiator: Literal["user", "agent"] = "user"
     user_uri: Clean | None = None
     agent_uri: Clean | None = None

@@ -100,7 +100,10 @@ class Call(Base):
     since: Mapped[float]
     first_seen: Mapped[float] = mapped_column(index=True)
     ended: Mapped[float | None]
+    requests: Mapped[int] = mapped_column(BigInteger, default=0)
+    """How often a collaboration was asked for in it, as last reported; 0: not counted."""
     session_id: Mapped[str | None] = mapped_column(String(ID), index=True)
+    """The session it has, or had last."""
     stopped_stage: Mapped[str | None] = mapped_column(String(16))
     stopped_reason: Mapped[str | None] = mapped_column(Text)
     lines: Mapped[int] = mapped_column(default=0)

@@ -52,7 +52,7 @@ def create(
         initiator=initiator,
         user_uri=user_uri,
         call=call.id if call else None,
-        held=False,
+        held=call.held if call else False,
         both_in=False,
         attributes=attributes or {},
         created=work.now,

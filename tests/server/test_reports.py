@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select
 
 from collab_server.db.models import Command
-from tests.server.conftest import ALICE, LI, WANG, Connector, Server, json_of
+from tests.server.conftest import ALICE, LI, WANG, Connector, Server, json_of, token_of
 
 
 def line(n: int, stage: str, text: str, *, stopped: bool = False) -> dict[str, Any]:
@@ -264,6 +264,140 @@ def test_a_call_that_returns_after_it_was_lost_keeps_its_ended_session(server: S
     assert call["state"] == "active"
 
 
+def sessions_of(server: Server, call: str) -> list[dict[str, Any]]:
+    """All sessions a call has had, the newest first."""
+    items: list[dict[str, Any]] = json_of(server.api.get(f"/v1/sessions?call_id={call}"))["items"]
+    return items
+
+
+def end_session(server: Server, session: dict[str, Any], reason: str = "agent") -> None:
+    """End it, a while before whatever comes next."""
+    path = f"/v1/sessions/{session['id']}/end"
+    assert server.api.post(path, {"reason": reason}).status_code == 200
+    server.clock.turn(60)
+
+
+@pytest.mark.parametrize("reason", ["agent", "user", "expired"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"type": "form", "requests": 1}, {"type": "form", "requests": 2}),
+        ({"type": "form", "requests": 1}, {"type": "chat", "requests": 2}),
+        ({"type": "form"}, {"type": "chat"}),  # a connector that does not count
+    ],
+)
+def test_a_code_pressed_after_the_session_was_ended_makes_a_new_one(
+    server: Server, reason: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    wang = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG, **before)
+    old = server.session_of("1.1")
+    end_session(server, old, reason)
+    server.housekeeper.round()
+    for held in (True, False):  # the same call again: nobody has asked
+        server.connector.report("1.1", "active", agent_uri=WANG, held=held, **before)
+    assert [session["id"] for session in sessions_of(server, "1.1")] == [old["id"]]
+
+    server.connector.report("1.1", "active", agent_uri=WANG, held=True, **after)
+    for _ in range(2):
+        server.connector.report("1.1", "active", agent_uri=WANG, **after)
+    new, kept = sessions_of(server, "1.1")
+    assert (kept["id"], kept["state"], kept["reason"]) == (old["id"], "ended", reason)
+    assert (new["state"], new["type"], new["agent"]["uri"]) == ("inviting", after["type"], WANG)
+    assert server.trace("1.1")["session"] == new["id"]
+    assert [view["id"] for view in json_of(wang.get("/v1/desk"))["current"]] == [new["id"]]
+    assert new["user"]["join_url"] in server.hub.commands[-1]["args"]["text"]
+    assert len(server.hub.commands) == 2, "each session invited its user once"
+    assert (
+        server.browser().post("/v1/join", {"token": token_of(old["user"]["join_url"])}).status_code
+        == 410
+    )
+
+    server.connector.report("1.1", "ended", cause="hangup", **after)
+    assert [s["reason"] for s in sessions_of(server, "1.1")] == ["hangup", reason]
+
+
+def test_every_request_after_an_end_makes_one_more_session(server: Server) -> None:
+    for count in (1, 2, 3):
+        server.connector.report("1.1", "active", agent_uri=WANG, requests=count)
+        newest = sessions_of(server, "1.1")[0]
+        end_session(server, newest)
+    assert len(sessions_of(server, "1.1")) == 3
+
+
+def test_a_code_that_was_pressed_before_the_end_asks_for_nothing_after_it(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=1)
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=2)
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=3, type="chat")
+    session = server.session_of("1.1")
+    end_session(server, session)
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=3, type="chat")
+    assert server.session_of("1.1")["id"] == session["id"]
+
+
+@pytest.mark.parametrize("counts", [(0, 1), (4, 1), (4, 0), (0, 0), (2, 2)])
+def test_a_count_that_appears_or_starts_anew_is_no_request(
+    server: Server, counts: tuple[int, int]
+) -> None:
+    before, after = counts
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=before)
+    session = server.session_of("1.1")
+    end_session(server, session)
+    restarted = Connector(server.connector.keyed, epoch=2)
+    restarted.report("1.1", "active", agent_uri=WANG, requests=after)
+    assert server.session_of("1.1")["id"] == session["id"]
+    if after:  # from there on it counts again
+        restarted.report("1.1", "active", agent_uri=WANG, requests=after + 1)
+        assert len(sessions_of(server, "1.1")) == 2
+
+
+def test_a_call_that_ended_asks_for_nothing(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=1)
+    session = server.session_of("1.1")
+    end_session(server, session)
+    server.connector.report("1.1", "ended", cause="hangup", requests=2, type="chat")
+    assert server.session_of("1.1")["id"] == session["id"]
+
+
+@pytest.mark.parametrize("change", [{"type": None}, {"type": "telepathy"}, {"type": "x" * 99}])
+def test_what_is_no_type_asks_for_no_new_session(server: Server, change: dict[str, Any]) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=1)
+    session = server.session_of("1.1")
+    end_session(server, session)
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=2, **change)
+    assert server.session_of("1.1")["id"] == session["id"]
+
+
+def test_a_call_that_waits_in_a_queue_again_has_its_new_session_there(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG, requests=1)
+    session = server.session_of("1.1")
+    end_session(server, session)
+    server.connector.report("1.1", "queued", queue="support", position=3, requests=2)
+    new = sessions_of(server, "1.1")[0]
+    assert (new["state"], new["agent"]) == ("queued", None)
+
+
+def test_a_client_that_asks_again_gets_a_new_session_which_follows_the_call(
+    server: Server,
+) -> None:
+    ref = {"pbx": "hq", "id": "1.1"}
+    server.connector.report("1.1", "active", agent_uri=WANG, type="chat", held=True, requests=1)
+    old = server.session_of("1.1")
+    end_session(server, old, "user")
+    new = server.establish(type="form", call=ref)
+    assert new["id"] != old["id"]
+    assert server.hub.views[-1][1]["user"]["held"] is True
+    assert server.establish(type="form", call=ref)["id"] == new["id"]
+    server.connector.report("1.1", "active", agent_uri=LI, type="chat", requests=1)
+    shown = server.hub.views[-1][1]["user"]
+    assert (shown["id"], shown["agent"], shown["held"]) == (new["id"], {"uri": LI}, False)
+    assert shown["panels"] == ["form"], "the chat was asked for in the session before"
+    server.connector.report("1.1", "active", agent_uri=LI, type="chat", requests=2)
+    assert server.hub.views[-1][1]["user"]["panels"] == ["form", "chat"]
+    server.connector.report("1.1", "ended", cause="hangup", type="chat", requests=2)
+    assert [s["reason"] for s in sessions_of(server, "1.1")] == ["hangup", "user"]
+
+
 def test_two_reports_of_one_call_at_once_make_one_session(server: Server) -> None:
     count = 8
     barrier = threading.Barrier(count)
@@ -379,6 +513,15 @@ def test_a_call_keeps_a_bounded_number_of_lines(server: Server) -> None:
         ({"calls": {}}, "calls"),
         ({"calls": [{"id": "1.1"}]}, "calls.0.seq"),
         ({"calls": [None]}, "calls.0"),
+        ({"calls": [{"id": "1", "seq": 1, "state": "active", "requests": -1}]}, "calls.0.requests"),
+        (
+            {"calls": [{"id": "1", "seq": 1, "state": "active", "requests": "2"}]},
+            "calls.0.requests",
+        ),
+        (
+            {"calls": [{"id": "1", "seq": 1, "state": "active", "requests": None}]},
+            "calls.0.requests",
+        ),
         ({"snapshot": "perhaps"}, "snapshot"),
         ({"results": [{"id": "x", "status": "maybe"}]}, "results.0.status"),
     ],

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("since", sa.Float(precision=53), nullable=False),
         sa.Column("first_seen", sa.Float(precision=53), nullable=False),
         sa.Column("ended", sa.Float(precision=53), nullable=True),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
         sa.Column("session_id", sa.String(length=40), nullable=True),
         sa.Column("stopped_stage", sa.String(length=16), nullable=True),
         sa.Column("stopped_reason", sa.Text(), nullable=True),
