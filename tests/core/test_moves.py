@@ -61,6 +61,20 @@ def test_a_second_code_opens_another_panel_of_the_same_call(world: World) -> Non
     assert list(world.latest) == ["c"]
 
 
+@pytest.mark.parametrize("presser", ["c", "a"])
+def test_each_press_of_a_code_is_news_even_of_the_type_the_call_has(
+    world: World, presser: str
+) -> None:
+    world.queue_call().press(presser, "chat")
+    for again in ("chat", "form", "form"):
+        before = len(world.reports)
+        world.press(presser, again)
+        (report,) = world.reports[before:]
+        name = "PJSIP/trunk-c" if presser == "c" else "PJSIP/1001-a"
+        assert f"collaboration '{again}' code pressed on {name}" in [i.text for i in report.trace]
+        assert (report.id, report.type, report.state) == ("c", again, CallState.ACTIVE)
+
+
 def test_an_agent_who_dials_out_serves_whom_they_dialled(world: World) -> None:
     world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a")
     assert world.latest == {}
