@@ -165,6 +165,29 @@ def test_a_session_that_waits_for_an_agent_has_no_note_and_no_end_yet(
     expect(side.get_by_role("button")).to_have_count(0)
 
 
+def test_a_code_pressed_after_the_agent_ended_the_session_opens_a_new_one(
+    people: People, agent: Agent, server: Server, call: PhoneCall
+) -> None:
+    call.report(state="active", agent_uri=agent.uri, requests=1)
+    ended = call.session["id"]
+    desk, caller = people.desk(agent), people.caller(call)
+    desk.get_by_role("button", name="End session").click()
+    desk.get_by_role("dialog").get_by_role("button", name="End session").click()
+    expect(caller.get_by_role("heading", name="The session has ended")).to_be_visible()
+    call.report(held=True)
+    call.report(held=False, requests=2)
+    expect(desk.locator("[data-list=current] .call")).to_have_count(1)
+    expect(desk.locator("[data-list=recent] .call")).to_have_count(1)
+    new = server.request("GET", f"/v1/sessions?call_id={call.id}")["items"][0]
+    assert new["id"] != ended
+    caller.goto(new["user"]["join_url"])
+    caller.locator("button.primary").click()
+    caller.locator("#message").fill("here we go again")
+    caller.locator("#message").press("Enter")
+    desk.locator("[data-list=current] .call").click()
+    expect(desk.locator(".line-theirs .line-text")).to_have_text("here we go again")
+
+
 def test_the_dock_is_one_column_of_360_pixels(
     people: People, agent: Agent, call: PhoneCall
 ) -> None:
