@@ -138,6 +138,8 @@ class Application:
             case model.LegDialled(caller=caller, callee=callee):
                 if (call := self._outgoing.dialled(caller, callee, now)) is not None:
                     self._serving.refresh(call, now)
+            case model.Transferred(by=by, leg=leg):
+                self._outgoing.handed_on(by, leg, now)
             case model.LegHeld(leg=leg):
                 for known in self.cti.conversation(leg):
                     if (call := self._book.anchors.get(known.id)) is not None:

@@ -118,8 +118,9 @@ class Book:
         call.moved_to(leg_id)
         self.anchors[leg_id] = self.names[leg_id] = call
         leg = self.cti.legs.get(leg_id)
-        if call.reached_by is not None and leg is not None and not call.named:
-            call.user_uri = number_uri(leg.number, self._domain)  # nobody has answered before
+        unanswered = call.reached_by is not None and not call.served
+        if unanswered and leg is not None and not call.named:
+            call.user_uri = number_uri(leg.number, self._domain)
         call.trace(now, "wire", f"the user goes on, on {self.name(leg_id)}")
         self.touch(call)
 

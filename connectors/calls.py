@@ -29,7 +29,7 @@ class Call:
     named: bool = False
     """A mark has said who the user is; the number does not count."""
     reached_by: str | None = None
-    """The marked agent's leg that dials the user, until somebody has answered."""
+    """The agent's leg that dials the user, until somebody has answered."""
     agent: Agent | None = None
     served: bool = False
     """An agent has served it."""

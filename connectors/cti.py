@@ -141,6 +141,8 @@ class Cti:
                 return tuple(
                     seed for leg in list(gone.legs if gone else ()) for seed in self._leave(leg)
                 )
+            case model.Transferred(by=by):
+                return self._leave(by) if by in self.legs else ()
             case model.MemberKnown(queue=queue, interface=interface):
                 self._add_member(
                     queue,
@@ -211,7 +213,7 @@ class Cti:
             return ()
         leg.dialled_by = caller
         source = self.legs.get(caller) if caller else None
-        if source is not None and source.role is model.LegRole.INTERNAL:
+        if source is not None and source.role is model.LegRole.INTERNAL and not source.near:
             near = self.legs.get(source.pair) if source.pair else None
             leg.member = leg.member or source.member or (near.member if near else None)
         return (callee, caller) if caller else (callee,)

@@ -135,6 +135,17 @@ class BridgeGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Transferred:
+    """`by` has handed `leg`, the other end of its conversation, on to somebody and is out of it.
+
+    The bridges tell who that is; it may take a while, until somebody has answered.
+    """
+
+    by: LegId
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
 class MemberKnown:
     """A queue has a member."""
 
@@ -277,6 +288,7 @@ PbxEvent = (
     | BridgeEntered
     | BridgeLeft
     | BridgeGone
+    | Transferred
     | MemberKnown
     | MemberGone
     | Queued

@@ -1,5 +1,6 @@
-"""Calls an agent makes: a mark on an agent's own leg waits here until it shows who the user is.
+"""Calls whose user is yet to come, and known by the agent's leg alone.
 
+Some are made by an agent: a mark on an agent's own leg waits here until it shows who the user is.
 The dialplan marks whoever runs through it. A caller from outside is the user of the call; an
 agent mostly is not:
 
@@ -8,6 +9,9 @@ agent mostly is not:
         --somebody answers--> a call like any other
         --the agent gives up--> ended
     agent's leg, marked --waits in a queue, or reaches an agent--> a call the marked one is user of
+
+Others lose their user: who transfers the agent to somebody else hangs up, and the agent's leg
+dials on as if it had made the call.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ MAX_PIPES = 8
 
 
 class Outgoing:
-    """The marked legs of agents, and the calls they make as long as those ring."""
+    """The marked legs of agents, and the calls that wait for a user on an agent's leg."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -32,7 +36,7 @@ class Outgoing:
         self._marks: dict[str, model.Marked] = {}
         """By an agent's leg: its mark, until it shows who is on the other side."""
         self._ringing: dict[str, Call] = {}
-        """By an agent's leg: the call it makes, until somebody has answered."""
+        """By an agent's leg: the call whose user it dials, until somebody has answered."""
 
     def marked(self, mark: model.Marked, now: float) -> None:
         """Keep the mark on an agent's leg until it shows whose call it is."""
@@ -57,7 +61,7 @@ class Outgoing:
             call = self._book.anchors.get(callee) or self._book.create(callee, now)
             call.initiator = "agent"
             self._book.mark(call, mark, now)
-            self._rings(agent, call)
+            self._waits_on(agent, call)
         elif call is None or call.user_leg in self._cti.legs or callee in self._book.names:
             return None
         else:
@@ -82,12 +86,26 @@ class Outgoing:
         self._book.mark(call, mark, now)
         return call
 
+    def handed_on(self, by: str, leg_id: str, now: float) -> None:
+        """A leg has transferred another: where it is a user's, the call goes on with the agent."""
+        call = self._book.anchors.get(by)
+        legs = self._cti.conversation(leg_id)
+        agent = next((leg.id for leg in legs if self._cti.is_agents_leg(leg.id)), None)
+        if call is None or agent is None or self._book.among(legs):
+            return
+        if agent in self._ringing or agent in self._marks:
+            return  # it is busy with a call of its own
+        call.trace(now, "wire", f"the user hands {self._book.name(agent)} on to somebody")
+        self._book.touch(call)
+        self._waits_on(agent, call)
+
     def rings_on(self, call: Call, event: model.LegDown, now: float) -> bool:
         """Whether the agent who dials goes on after this phone: on another that rings already
         (several are dialled at once), or perhaps on the next (a busy trunk)."""
         if call.reached_by not in self._cti.legs or event.lost:
             return False
-        call.trace(now, "wire", f"{self._book.name(event.leg)} was not reached ({event.cause})")
+        gone = "has gone" if call.served else "was not reached"
+        call.trace(now, "wire", f"{self._book.name(event.leg)} {gone} ({event.cause})")
         self._book.touch(call)
         for leg in self._cti.legs.values():
             if (
@@ -116,7 +134,7 @@ class Outgoing:
         if (call := self._ringing.get(event.leg)) is not None:
             self.over(call)
             if call.user_leg not in self._cti.legs:
-                self._book.end(call, "abandoned", event.cause, now)
+                self._book.end(call, "hangup" if call.served else "abandoned", event.cause, now)
 
     def found(self, mark: model.Marked, now: float) -> None:
         """A list shows a mark on an agent's leg: a code it pressed in a call, or its own call."""
@@ -134,7 +152,8 @@ class Outgoing:
             if leg.dialled_by == agent and is_phone(leg) and not self._cti.is_agents_leg(leg.id):
                 if (call := self._book.anchors.get(leg.id)) is not None and call.type is not None:
                     del self._marks[agent]  # the mark is that call's already
-                    self._rings(agent, call)
+                    if not call.served:
+                        self._waits_on(agent, call)
                 else:
                     self.dialled(agent, leg.id, now)
                 return
@@ -146,11 +165,10 @@ class Outgoing:
             if call.reached_by not in self._cti.legs:
                 self.over(call)
 
-    def _rings(self, agent: str, call: Call) -> None:
-        if not call.served:
-            self.over(call)  # whoever was said to ring it before
-            call.reached_by = agent
-            self._ringing[agent] = call
+    def _waits_on(self, agent: str, call: Call) -> None:
+        self.over(call)  # whoever was said to dial its user before
+        call.reached_by = agent
+        self._ringing[agent] = call
 
     def _dialler(self, leg_id: str | None) -> str:
         """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""

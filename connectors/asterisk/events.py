@@ -265,16 +265,22 @@ class Decoder:
     # --- what is said about a call
 
     def transferred(self, frame: Frame) -> Decoded:
-        """The legs move by bridge events; this only names the cause in the trace."""
-        if "TransfereeUniqueid" in frame.repeated or "TransfereeUniqueid" not in frame.headers:
+        """The legs move by bridge events. This names the cause in the trace, and says who handed
+        whom on where a BridgeEnter does not (no `SwapUniqueid`)."""
+        blind = frame.event == "BlindTransfer"
+        orig = "Transferer" if blind else "OrigTransferer"
+        by, leg = f"{orig}Uniqueid", "TransfereeUniqueid"
+        if not {by, leg} <= frame.headers.keys() or {by, leg} & frame.repeated.keys():
             return ()
-        if frame.event == "BlindTransfer":
-            by, to = frame.get("TransfererChannel"), frame.get("Extension")
-            text = f"blind transfer by {by} to {shown(to)}"
+        name = frame.get(f"{orig}Channel")
+        if blind:
+            text = f"blind transfer by {name} to {shown(frame.get('Extension'))}"
         else:
-            by, to = frame.get("OrigTransfererChannel"), frame.get("TransferTargetChannel")
-            text = f"attended transfer by {by} to {to}"
-        return (model.Noted(frame.headers["TransfereeUniqueid"], text),)
+            text = f"attended transfer by {name} to {frame.get('TransferTargetChannel')}"
+        noted = model.Noted(frame.headers[leg], text)
+        if last(frame, "Result") != "Success":
+            return (noted,)
+        return (noted, model.Transferred(frame.headers[by], frame.headers[leg]))
 
     def user_event(self, frame: Frame) -> Decoded:
         if first(frame, "UserEvent") != "CollabRequest" and "UserEvent" not in frame.repeated:
@@ -336,10 +342,10 @@ EVENTS: dict[str, Wanted] = {
     "BridgeLeave": _wanted(_D.bridge_leave, "call", f"{_BRIDGE} {_ONE}", "and no longer"),
     "BridgeDestroy": _wanted(_D.bridge_gone, "call", _BRIDGE, "nobody is left in it"),
     "BlindTransfer": _wanted(
-        _D.transferred, "call", "Result TransfererLinkedid Extension", "a line in the call trace"
+        _D.transferred, "call", "Result TransfererLinkedid Extension", "who handed whom on"
     ),
     "AttendedTransfer": _wanted(
-        _D.transferred, "call", "Result OrigTransfererLinkedid DestType", "a line in the trace"
+        _D.transferred, "call", "Result OrigTransfererLinkedid DestType", "the same"
     ),
     "QueueMemberAdded": _wanted(_D.member_added, "agent", _MEMBER, "a dynamic member: an agent"),
     "QueueMemberRemoved": _wanted(_D.member_removed, "agent", _MEMBER, "and no longer"),

@@ -17,9 +17,11 @@ from connectors.model import (
     MemberKnown,
     Noted,
     Offered,
+    PbxEvent,
     Queued,
     Refused,
     Served,
+    Transferred,
     Unqueued,
 )
 from tests.asterisk.captured import FOLDER, channel, decode, event, kinds, stream
@@ -111,6 +113,36 @@ def test_a_blind_transfer_is_noted_on_the_transferred_leg() -> None:
     assert notes == [
         Noted("1795415787.4", "blind transfer by PJSIP/agent1-00000005 to 'agent2'"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "leg"),
+    [
+        ("transfer_blind_refer", "1795415870.16", "1795415870.15"),
+        ("transfer_blind_ami", "1795415787.5", "1795415787.4"),
+        ("transfer_attended_ami", "1795417350.3", "1795417349.2"),
+        ("transfer_attended_refer", "1795415912.25", "1795415911.24"),
+    ],
+)
+def test_a_transfer_says_who_handed_whom_on(name: str, by: str, leg: str) -> None:
+    moves = [e for e in decode(stream(name)) if isinstance(e, Transferred)]
+    assert moves == [Transferred(by, leg)]
+
+
+def transfer(*more: str, result: str = "Success") -> list[PbxEvent]:
+    return decode(event(
+        "BlindTransfer", "call", f"Result: {result}",
+        "TransfererChannel: PJSIP/caller-1", "TransfererUniqueid: 1.1", "TransfererLinkedid: 1.1",
+        "TransfereeChannel: PJSIP/agent1-2", "TransfereeUniqueid: 1.2", "TransfereeLinkedid: 1.1",
+        "Extension: 712", *more,
+    ))  # fmt: skip
+
+
+def test_only_a_transfer_that_was_made_hands_a_leg_on() -> None:
+    note = Noted("1.2", "blind transfer by PJSIP/caller-1 to '712'")
+    assert transfer() == [note, Transferred("1.1", "1.2")]
+    assert transfer(result="Not Permitted") == [note]
+    assert transfer("TransfererUniqueid: 9.9") == transfer("TransfereeUniqueid: 9.9") == []
 
 
 def test_hold_and_unhold() -> None:

@@ -130,6 +130,7 @@ EVENTS = st.one_of(
     st.builds(model.BridgeEntered, BRIDGES, LEGS, st.just(model.BridgeKind.TALK), LEGS),
     st.builds(model.BridgeLeft, BRIDGES, LEGS),
     st.builds(model.BridgeGone, BRIDGES),
+    st.builds(model.Transferred, LEGS, LEGS),
     st.builds(model.Queued, LEGS, QUEUES, st.one_of(st.none(), st.integers(1, 4))),
     st.builds(
         model.Unqueued, LEGS, QUEUES, st.sampled_from(["served", "abandoned", "timeout", "left"])
@@ -166,7 +167,10 @@ def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEven
             on_hold = call.reached_by is not None and call.user_leg not in world.app.cti.legs
             assert on_hold or anchors[call.user_leg] is call, call_id
         assert {call.id for call in anchors.values()} <= standing.keys()
-        assert {call.id for call in world.app._outgoing._ringing.values()} <= standing.keys()
+        ringing = world.app._outgoing._ringing
+        for call in [*ringing.values(), *world.app._book.calls.values()]:
+            assert call.id in standing
+            assert call.reached_by is None or ringing[call.reached_by] is call
     world.wait(5)
     for call in world.app.calls():
         assert (call.agent_uri is not None) == (call.state is CallState.ACTIVE)

@@ -13,6 +13,7 @@ from connectors.model import (
     Noted,
     Queued,
     Served,
+    Transferred,
     Unqueued,
 )
 from tests.core.world import World
@@ -268,6 +269,69 @@ def test_the_users_place_in_the_bridge_taken_over_re_anchors_the_call(world: Wor
     assert (call.id, call.aliases, call.state) == ("c", ("u2",), CallState.ACTIVE)
     world.down("u2")
     assert (world.latest["c"].state, world.latest["c"].cause) == (CallState.ENDED, "hangup")
+
+
+def user_transfers(world: World) -> World:
+    """The user's phone hands the agent on and hangs up (an Asterisk's BlindTransfer)."""
+    world.queue_call()(Transferred("c", "a"))
+    return world.unbridge("b", "c", "a").down("c").wait(1)
+
+
+def test_a_call_that_its_user_transfers_goes_on_with_whom_the_agent_reaches(world: World) -> None:
+    user_transfers(world)
+    assert (world.latest["c"].state, world.latest["c"].cause) == (CallState.SUSPENDED, None)
+    world.rings("d", "PJSIP/mobile", by="a").bridge("b2", "d", "a").wait(1)
+    call = world.latest["c"]
+    assert (call.state, call.agent_leg, call.aliases) == (CallState.ACTIVE, "a", ("d",))
+    assert call.user_uri == "sip:3015550100@pbx.example.org", "it is still theirs"
+    assert list(world.latest) == ["c"]
+    world.down("a").wait(1).down("d")
+    assert (world.latest["c"].cause, world.app.calls()) == ("hangup", [])
+
+
+def test_a_transfer_by_the_user_rings_on_when_the_first_phone_is_busy(world: World) -> None:
+    user_transfers(world).rings("d", "PJSIP/mobile", by="a").down("d")
+    world.rings("e", "PJSIP/desk", by="a").bridge("b2", "e", "a")
+    assert (world.latest["c"].state, world.latest["c"].agent_leg) == (CallState.ACTIVE, "a")
+    assert list(world.latest) == ["c"]
+
+
+def test_a_user_who_hangs_up_once_the_next_phone_rings_has_transferred_as_well(
+    world: World,
+) -> None:
+    world.queue_call()(Transferred("c", "a")).unbridge("b", "c", "a")
+    world.rings("d", "PJSIP/mobile", by="a").down("c").bridge("b2", "d", "a")
+    assert world.latest["c"].aliases == ("d",)
+    assert world.latest["c"].state is CallState.ACTIVE
+
+
+def test_a_transfer_by_the_user_is_known_behind_a_local_member(world: World) -> None:
+    world.members("Local/1001@agents").caller().mark().queue()
+    world.local().offered("l1", "Local/1001@agents").rings("a", "PJSIP/1001", by="l2")
+    world.served("l1", "Local/1001@agents").bridge("one", "l1", "c").bridge("two", "a", "l2")
+    world(Transferred("c", "l1")).unbridge("one", "c", "l1").down("c").wait(1)
+    world.rings("d", "PJSIP/mobile", by="l1").bridge("b2", "d", "l1")
+    assert (world.latest["c"].state, world.latest["c"].aliases) == (CallState.ACTIVE, ("d",))
+    assert list(world.latest) == ["c"]
+
+
+def test_a_transfer_by_the_user_that_nobody_takes_ends_with_the_agent(world: World) -> None:
+    user_transfers(world).down("a")
+    assert (world.latest["c"].state, world.latest["c"].cause) == (CallState.ENDED, "hangup")
+    assert world.app.calls() == []
+
+
+def test_a_user_who_hands_an_agent_to_another_leaves_nobody_to_serve(world: World) -> None:
+    user_transfers(world).rings("a2", "PJSIP/1002", by="a").bridge("b2", "a2", "a").wait(1)
+    assert [c.state for c in world.app.calls()] == [CallState.SUSPENDED]
+    world.down("a2", "a")
+    assert world.app.calls() == []
+
+
+def test_a_user_who_hangs_up_in_another_call_of_the_agent_is_not_waited_for(world: World) -> None:
+    world.queue_call().unbridge("b", "c", "a").caller("d").bridge("b2", "d", "a")
+    world(Transferred("c", "a")).down("c")
+    assert (world.latest["c"].cause, world.latest["d"].state) == ("hangup", CallState.ACTIVE)
 
 
 def test_a_call_between_strangers_is_nobodys_business(world: World) -> None:
