@@ -1,4 +1,4 @@
-"""Calls whose user is yet to come, and known by the agent's leg alone.
+"""Calls whose user is yet to come: till then they hang on the leg of the agent who dials.
 
 Some are made by an agent: a mark on an agent's own leg waits here until it shows who the user is.
 The dialplan marks whoever runs through it. A caller from outside is the user of the call; an
