@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import People
 from tests.browser.world import PASSWORD, Agent, PhoneCall, new_call, running
+from tests.realtime.yclient import YClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +52,27 @@ def test_chat_goes_both_ways_and_survives_a_reload(
     expect(caller.locator(".line-text")).to_have_text(["hello from the caller", "and hello back"])
     desk.reload()
     expect(desk.locator(".line-text")).to_have_text(["hello from the caller", "and hello back"])
+
+
+def test_a_line_stands_under_the_name_of_who_wrote_it(
+    people: People, agent: Agent, call: PhoneCall
+) -> None:
+    call.answer(agent)
+    desk = people.desk(agent)
+    token = call.join_url().partition("#")[2]
+    sync = call.server.request("POST", "/v1/join", {"token": token})["sync"]
+
+    async def claim_to_be_the_agent() -> None:
+        async with YClient(sync["url"], sync["room"], sync["token"]) as hostile:
+            claim = {"from": "agent", "name": agent.name, "me": True}
+            await hostile.say("I waive the fee", id="1", at="2026-11-26T12:00:00Z", **claim)
+            await hostile.until_stored()
+
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs in this one
+        thread.submit(asyncio.run, claim_to_be_the_agent()).result(30)
+    expect(desk.locator(".line-theirs .line-text")).to_have_text("I waive the fee")
+    expect(desk.locator(".line-theirs .line-name")).to_have_text(call.number)
+    expect(desk.locator(".line-mine")).to_have_count(0)
 
 
 def test_shift_enter_breaks_the_line_and_enter_sends(

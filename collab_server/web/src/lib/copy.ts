@@ -1,7 +1,7 @@
 /** The copy of a chat that a person takes along: a text file made in the browser. */
 import { exactTime } from "./clock";
 import type { Line } from "./lines";
-import { personName } from "./people";
+import { authorName } from "./people";
 import type { View } from "./types";
 import { t } from "./words";
 
@@ -9,7 +9,7 @@ export function copyText(lines: readonly Line[], view: View | null): string {
   const head = [view?.brand.name ?? t("app.name"), t("copy.title")];
   if (view) head.push(new Date(view.created).toLocaleString(), t("copy.session", { id: view.id }));
   const body = lines.map((line) => {
-    const name = line.name || personName(view?.[line.from]) || t(`role.${line.from}`);
+    const name = authorName(line.author, view);
     return `[${exactTime(line.at).slice(0, 8)}] ${name}: ${line.text}`;
   });
   return [...head, "", ...(body.length ? body : [t("copy.empty")]), ""].join("\r\n");

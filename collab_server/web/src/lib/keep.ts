@@ -2,28 +2,41 @@
 import { applyUpdate, type Doc, encodeStateAsUpdate } from "yjs";
 import { fromBase64, toBase64 } from "lib0/buffer";
 import { recall, remember } from "./device";
+import { type Authors, readAuthors } from "./lines";
 
 /** Most characters kept for one session; a document over it is kept without its stored part. */
 const MOST = 1_000_000;
 
 const key = (session: string) => `tandem.keep.${session}`;
 
-/** Put what an earlier visit kept into the document. */
-export function restore(session: string, doc: Doc): void {
-  const kept = recall(key(session));
-  if (!kept) return;
+/** Put what an earlier visit kept into the document; gives who wrote it. */
+export function restore(session: string, doc: Doc): Authors {
+  const [update, authors] = recall(key(session))?.split(" ", 2) ?? [];
+  if (!update) return new Map();
   try {
-    applyUpdate(doc, fromBase64(kept), "device");
+    applyUpdate(doc, fromBase64(update), "device");
+    return readAuthors(new TextDecoder().decode(fromBase64(authors ?? "")));
   } catch {
     remember(key(session), null); // not ours, or cut off: of no use to anybody
+    return new Map();
   }
 }
 
-/** Keep the document; `stored` is the state vector the server has. False: the device would not. */
-export function keep(session: string, doc: Doc, stored: Uint8Array | null): boolean {
-  const whole = toBase64(encodeStateAsUpdate(doc));
+/**
+ * Keep the document and who wrote it; `stored` is the state vector the server has. False: the
+ * device would not.
+ */
+export function keep(
+  session: string,
+  doc: Doc,
+  stored: Uint8Array | null,
+  authors: Authors,
+): boolean {
+  const names = JSON.stringify(Object.fromEntries(authors));
+  const tail = " " + toBase64(new TextEncoder().encode(names));
+  const whole = toBase64(encodeStateAsUpdate(doc)) + tail;
   if (whole.length <= MOST && remember(key(session), whole)) return true;
-  const rest = toBase64(encodeStateAsUpdate(doc, stored ?? undefined));
+  const rest = toBase64(encodeStateAsUpdate(doc, stored ?? undefined)) + tail;
   return rest.length <= MOST && remember(key(session), rest);
 }
 

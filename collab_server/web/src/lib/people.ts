@@ -1,5 +1,7 @@
 /** How persons and calls are named on a page. */
-import type { Party } from "./types";
+import type { Author } from "./lines";
+import type { Party, View } from "./types";
+import { t } from "./words";
 
 /** The part of a URI people know: `sip:wang@example.org` -> wang, `tel:+3112` -> +3112. */
 export function uriLabel(uri: string): string {
@@ -15,4 +17,9 @@ export function uriLabel(uri: string): string {
 export function personName(party: Party | null | undefined): string {
   if (!party) return "";
   return party.name?.trim() || uriLabel(party.uri);
+}
+
+/** Who wrote something, as the others know them. */
+export function authorName(author: Author, view: View | null): string {
+  return author.name || personName(view?.[author.role]) || t(`role.${author.role}`);
 }

@@ -3,24 +3,25 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { decodeStateVector, Doc } from "yjs";
 import { serverNow } from "./clock";
 import { forget, keep, restore } from "./keep";
-import { append, type Line, lineId, LONGEST, readLines, type Vector } from "./lines";
+import {
+  append,
+  type Author,
+  type Line,
+  lineId,
+  LONGEST,
+  readAuthors,
+  readLines,
+  type Vector,
+} from "./lines";
 import { SyncLink } from "./sync-link";
 import type { Role, SyncAccess, View } from "./types";
 
 /** How the reader's own lines stand: with the server, on the way, on this device, nowhere. */
 export type SaveState = "saved" | "saving" | "device" | "nowhere";
 
-export interface Peer {
-  role: Role;
-  /** Empty: known by the role alone. */
-  name: string;
-}
-
 export interface RoomOptions {
   session: string;
   role: Role;
-  /** As shown to the other side; empty for a caller, who is named by their role. */
-  name: string;
   access: SyncAccess | null;
   /** Fetches a fresh token; throws Problem. */
   renew: () => Promise<SyncAccess>;
@@ -37,13 +38,13 @@ export class Room {
   readonly view = signal<View | null>(null);
   readonly lines = signal<readonly Line[]>([]);
   /** The others who are typing. */
-  readonly typing = signal<readonly Peer[]>([]);
+  readonly typing = signal<readonly Author[]>([]);
   readonly save: ReadonlySignal<SaveState>;
   readonly socket: SyncLink;
 
   readonly #unsaved = signal(false);
   readonly #kept = signal(true);
-  #name: string;
+  readonly #authors: Map<number, Author>;
   #typing = false;
   #storedBytes: Uint8Array | null = null;
   #stored: Vector = new Map();
@@ -52,12 +53,12 @@ export class Room {
   constructor(options: RoomOptions) {
     this.session = options.session;
     this.role = options.role;
-    this.#name = options.name;
-    restore(options.session, this.doc);
+    this.#authors = new Map(restore(options.session, this.doc));
+    this.#authors.set(this.doc.clientID, { role: options.role, name: "", me: true });
     this.doc.on("update", (_update: Uint8Array, origin: unknown) => this.#read(origin === null));
     this.socket = new SyncLink({
       doc: this.doc,
-      local: { role: options.role, name: options.name, typing: false },
+      local: { typing: false },
       access: options.access,
       renew: options.renew,
       stored: (vector) => {
@@ -69,10 +70,14 @@ export class Room {
         this.view.value = parseView(text) ?? this.view.value;
       },
       peers: (states) => {
-        this.typing.value = states
-          .filter((state) => state["typing"] === true)
-          .slice(0, MOST_TYPING)
-          .map(peerOf);
+        this.typing.value = [...states]
+          .filter(([, state]) => state["typing"] === true)
+          .flatMap(([client]) => this.#authors.get(client) ?? [])
+          .slice(0, MOST_TYPING);
+      },
+      writers: (text) => {
+        readAuthors(text).forEach((author, client) => this.#authors.set(client, author));
+        this.#read();
       },
     });
     this.save = computed(() => {
@@ -83,28 +88,10 @@ export class Room {
     this.#read();
   }
 
-  get name(): string {
-    return this.#name;
-  }
-
-  /** Write under this name from now on. */
-  rename(name: string): void {
-    if (name === this.#name) return;
-    this.#name = name;
-    this.socket.show({ name });
-  }
-
   /** Put a line into the chat; it is kept on the device until the server has stored it. */
   say(text: string): void {
     const at = new Date(serverNow()).toISOString();
-    const line = {
-      id: lineId(),
-      from: this.role,
-      name: this.#name,
-      text: text.slice(0, LONGEST),
-      at,
-    };
-    append(this.doc, line);
+    append(this.doc, { id: lineId(), text: text.slice(0, LONGEST), at });
     this.setTyping(false);
   }
 
@@ -123,22 +110,17 @@ export class Room {
   }
 
   #read(own = false): void {
-    const lines = readLines(this.doc, this.#stored);
+    const lines = readLines(this.doc, this.#stored, this.#authors);
     this.lines.value = lines;
-    const unsaved = lines.some((line) => !line.stored && line.from === this.role);
+    const unsaved = lines.some((line) => !line.stored && line.author.me);
     if (unsaved && (own || !this.#unsaved.value)) {
-      this.#kept.value = keep(this.session, this.doc, this.#storedBytes);
+      this.#kept.value = keep(this.session, this.doc, this.#storedBytes, this.#authors);
     } else if (!unsaved && this.#storedBytes) {
       forget(this.session);
       this.#kept.value = true;
     }
     this.#unsaved.value = unsaved;
   }
-}
-
-function peerOf(state: Record<string, unknown>): Peer {
-  const name = typeof state["name"] === "string" ? state["name"].slice(0, 80) : "";
-  return { role: state["role"] === "agent" ? "agent" : "user", name };
 }
 
 function parseView(text: string): View | null {

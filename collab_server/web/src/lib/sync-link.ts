@@ -12,12 +12,13 @@ import { WebsocketProvider } from "y-websocket";
 import type { Doc } from "yjs";
 import { serverNow } from "./clock";
 import { asProblem, type Problem } from "./http";
-import type { Role, SyncAccess } from "./types";
+import type { SyncAccess } from "./types";
 
 /** Message types: y-websocket's own, and those of this server. */
 const SYNC = 0;
 const STORED = 100;
 const VIEW = 102;
+const WRITERS = 103;
 
 /** Why the connection is over for good. */
 export type Gone = "transferred" | "ended" | "forbidden" | "too-large";
@@ -48,10 +49,8 @@ const ANSWER_MS = 3_000;
 /** A token this close to its end is renewed before it is used. */
 const TOKEN_MARGIN_MS = 5_000;
 
-/** What everybody in the session sees of this page. */
+/** What everybody in the session sees of this page. Whose it is they have from the server. */
 export interface Local {
-  role: Role;
-  name: string;
   typing: boolean;
 }
 
@@ -66,8 +65,10 @@ export interface LinkOptions {
   stored: (vector: Uint8Array) => void;
   /** The session's state, as JSON. */
   view: (text: string) => void;
-  /** What the others show of themselves. Written by their pages: to be checked. */
-  peers: (states: Record<string, unknown>[]) => void;
+  /** Whose the Yjs clients of the document are, as JSON; more of them come later. */
+  writers: (text: string) => void;
+  /** What each other client shows of itself. Written by their pages: to be checked. */
+  peers: (states: ReadonlyMap<number, Record<string, unknown>>) => void;
 }
 
 export class SyncLink {
@@ -178,8 +179,9 @@ export class SyncLink {
     });
     provider.awareness.setLocalState({ ...local });
     provider.awareness.on("change", () => {
-      const states = [...provider.awareness.getStates()];
-      peers(states.filter(([client]) => client !== doc.clientID).map(([, state]) => state));
+      const states = new Map(provider.awareness.getStates());
+      states.delete(doc.clientID);
+      peers(states);
     });
     return provider;
   }
@@ -196,6 +198,9 @@ export class SyncLink {
     };
     provider.messageHandlers[VIEW] = (_encoder, decoder) => {
       this.#options.view(readVarString(decoder));
+    };
+    provider.messageHandlers[WRITERS] = (_encoder, decoder) => {
+      this.#options.writers(readVarString(decoder));
     };
   }
 

@@ -12,9 +12,6 @@ export function AgentSession({ room }: { room: Room }) {
   const view = room.view.value;
   const [details, setDetails] = useState(() => innerWidth >= 1000);
   useEffect(() => {
-    if (view?.agent && room.socket.gone.value === null) room.rename(personName(view.agent));
-  }, [view?.agent?.uri]);
-  useEffect(() => {
     document.title = view ? `${personName(view.user)} · ${t("app.name")}` : t("app.name");
   }, [view?.user.uri]);
   return (

@@ -1,9 +1,9 @@
 /** The chat of a session: plain text with links, both ways. */
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { shortTime } from "../lib/clock";
-import { type Line } from "../lib/lines";
+import type { Line } from "../lib/lines";
 import { pieces } from "../lib/links";
-import { personName } from "../lib/people";
+import { authorName } from "../lib/people";
 import type { Room } from "../lib/room";
 import type { View } from "../lib/types";
 import { type Key, t } from "../lib/words";
@@ -20,16 +20,11 @@ interface Props {
   closed: boolean;
 }
 
-/** Who wrote a line, as the reader knows them. */
-export function writer(line: Pick<Line, "from" | "name">, view: View | null): string {
-  return line.name || personName(view?.[line.from]) || t(`role.${line.from}`);
-}
-
 export function Chat({ room, view, closed }: Props) {
   const [limit, setLimit] = useState(SHOWN);
   const lines = room.lines.value;
   const shown = lines.slice(-limit);
-  const typing = room.typing.value.filter((peer) => peer.role !== room.role);
+  const typing = room.typing.value.filter((author) => author.role !== room.role);
   const { list, below, toEnd } = useStickyEnd(lines.length, typing.length > 0);
   return (
     <div class="chat">
@@ -59,7 +54,7 @@ export function Chat({ room, view, closed }: Props) {
         {typing.length > 0 && !closed && (
           <p class="chat-typing">
             {t("chat.typing", {
-              name: writer({ from: typing[0]!.role, name: typing[0]!.name }, view),
+              name: authorName(typing[0]!, view),
             })}
           </p>
         )}
@@ -78,7 +73,9 @@ export function Chat({ room, view, closed }: Props) {
 
 /** Lines of one person within two minutes stand together under one name. */
 function follows(before: Line | undefined, line: Line): boolean {
-  if (!before || before.from !== line.from || before.name !== line.name) return false;
+  if (before?.author.role !== line.author.role || before.author.name !== line.author.name) {
+    return false;
+  }
   return Date.parse(line.at) - Date.parse(before.at) < 120_000;
 }
 
@@ -88,13 +85,13 @@ interface LineProps extends Props {
 }
 
 function ChatLine({ line, room, view, closed, follows: joined }: LineProps) {
-  const mine = line.from === room.role;
-  const own = mine && (line.name === "" || line.name === room.name);
+  const mine = line.author.role === room.role;
+  const own = line.author.me;
   return (
     <li class={`line ${mine ? "line-mine" : "line-theirs"} ${joined ? "line-joined" : ""}`}>
       {!joined && (
         <p class="line-head">
-          <span class="line-name">{own ? t("chat.you") : writer(line, view)}</span>{" "}
+          <span class="line-name">{own ? t("chat.you") : authorName(line.author, view)}</span>{" "}
           <time dateTime={line.at}>{shortTime(line.at)}</time>
         </p>
       )}
@@ -145,12 +142,12 @@ function Arrivals({ room, view }: { room: Room; view: View | null }) {
     const before = known.current;
     known.current = new Set(lines.map((line) => line.id));
     if (!before) return;
-    const fresh = lines.filter((line) => !before.has(line.id) && line.from !== room.role);
+    const fresh = lines.filter((line) => !before.has(line.id) && line.author.role !== room.role);
     if (!fresh.length) return;
     setWords(
       fresh
         .slice(-3)
-        .map((line) => t("chat.arrived", { name: writer(line, view), text: line.text }))
+        .map((line) => t("chat.arrived", { name: authorName(line.author, view), text: line.text }))
         .join("\n"),
     );
   }, [lines, synced]);

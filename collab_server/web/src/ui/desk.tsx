@@ -143,7 +143,7 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
       setRoom(null);
       return;
     }
-    const made = deskRoom(wanted, personName(agent));
+    const made = deskRoom(wanted);
     setRoom(made);
     return () => made.close();
   }, [wanted, turn]);

@@ -31,7 +31,7 @@ export function usePassedOn(view: View | null): string | null {
 export function useUnread(room: Room | null): number {
   const [count, setCount] = useState(0);
   const known = useRef(0);
-  const theirs = room?.lines.value.filter((line) => line.from !== room.role).length ?? 0;
+  const theirs = room?.lines.value.filter((line) => line.author.role !== room.role).length ?? 0;
   const synced = room?.socket.synced.value ?? false;
   useEffect(() => {
     const seen = () => {
