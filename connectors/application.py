@@ -227,9 +227,10 @@ class Application:
         if call is None:
             callers = [leg.id for leg in legs if leg.role is model.LegRole.INBOUND]
             call = self._book.create(callers[0] if callers else event.leg, now)
-        if call.type is None:
-            call.initiator = "user" if call.user_leg == event.leg else "agent"
+        before = call.requests
         self._book.mark(call, event, now)
+        if call.requests > before:
+            call.initiator = "user" if call.user_leg == event.leg else "agent"
         self._serving.refresh(call, now)
 
     # --- births, moves and ends ----------------------------------------------------------

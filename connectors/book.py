@@ -87,6 +87,8 @@ class Book:
             call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
         elif call.type != mark.type:
             call.trace(now, "mark", f"{mark.type} is wanted besides {call.type}")
+        if call.type is None or event.feature:
+            call.requests += 1  # a dialplan may repeat its mark, for each trunk it tries
         call.type = mark.type
 
     def end(self, call: Call, cause: str, detail: str, now: float) -> None:

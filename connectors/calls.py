@@ -26,6 +26,8 @@ class Call:
     since: float
     type: str | None = None
     initiator: Literal["user", "agent"] = "user"
+    requests: int = 0
+    """See `CallReport.requests`."""
     named: bool = False
     """A mark has said who the user is; the number does not count."""
     reached_by: str | None = None
@@ -107,6 +109,7 @@ class Call:
             cause=self.cause,
             since=self.since,
             aliases=tuple(self.aliases),
+            requests=self.requests,
         )
 
     def changed(self) -> CallReport | None:
@@ -133,6 +136,7 @@ def restored(report: CallReport) -> Call:
         since=report.since,
         type=report.type,
         initiator=report.initiator,
+        requests=report.requests,
         agent=agent,
         served=report.state in (CallState.ACTIVE, CallState.SUSPENDED),
         waiting=report.state is CallState.QUEUED,

@@ -342,6 +342,7 @@ class CallReport:
     type: str | None
     """The collaboration type; None: an ordinary call."""
     initiator: Literal["user", "agent"]
+    """Who asked for the collaboration last."""
     user_uri: str
     agent_uri: str | None
     agent_leg: str | None
@@ -354,6 +355,8 @@ class CallReport:
     """When it reached `state`."""
     aliases: tuple[str, ...] = ()
     """Other leg ids that mean this call: the user legs it moved to, the present one last."""
+    requests: int = 0
+    """How often a collaboration was asked for: the mark that made it one, and codes since."""
     trace: tuple[TraceItem, ...] = ()
     """New lines since the last report of this call."""
 

@@ -38,6 +38,7 @@ def call_body(report: CallReport) -> dict[str, Any]:
         "state": report.state.value,
         "type": report.type,
         "initiator": report.initiator,
+        "requests": report.requests,
         "user_uri": report.user_uri,
         "agent_uri": report.agent_uri,
         "agent_leg": report.agent_leg,
@@ -86,6 +87,7 @@ def call_of(body: Mapping[str, Any], trace: Iterable[Mapping[str, Any]] = ()) ->
         cause=body["cause"],
         since=seconds_of(body["since"]),
         aliases=tuple(body["aliases"]),
+        requests=body.get("requests", 0),  # an outbox of an earlier version has none
         trace=tuple(
             TraceItem(
                 n=item["n"],

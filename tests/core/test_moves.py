@@ -58,7 +58,7 @@ def test_a_code_by_either_side_makes_a_standing_call_a_collaboration(
 def test_a_second_code_opens_another_panel_of_the_same_call(world: World) -> None:
     world.queue_call().press("a", "chat")
     call = world.latest["c"]
-    assert (call.type, call.initiator) == ("chat", "user")
+    assert (call.type, call.initiator) == ("chat", "agent")
     assert list(world.latest) == ["c"]
 
 
@@ -74,6 +74,15 @@ def test_each_press_of_a_code_is_news_even_of_the_type_the_call_has(
         name = "PJSIP/trunk-c" if presser == "c" else "PJSIP/1001-a"
         assert f"collaboration '{again}' code pressed on {name}" in [i.text for i in report.trace]
         assert (report.id, report.type, report.state) == ("c", again, CallState.ACTIVE)
+
+
+def test_requests_count_what_made_it_a_collaboration_and_every_code_since(world: World) -> None:
+    world.caller().mark().mark().queue()  # a dialplan may say it twice
+    assert world.latest["c"].requests == 1
+    world.served("a", "PJSIP/1001").bridge("b", "a", "c").press("a").press("c", "nonsense")
+    assert (world.latest["c"].requests, world.latest["c"].initiator) == (2, "agent")
+    world.press("c", "chat")
+    assert (world.latest["c"].requests, world.latest["c"].initiator) == (3, "user")
 
 
 def test_an_agent_who_dials_out_serves_whom_they_dialled(world: World) -> None:

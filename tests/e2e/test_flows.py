@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.world import arrived, uri
+from tests.e2e.world import arrived, until, uri
 
 if TYPE_CHECKING:
     from connectors.demo.phones import Phones
@@ -236,6 +236,31 @@ async def test_a_second_code_opens_a_panel_and_no_second_session(
     await at_work.told(call.id, "server: panel chat opened")
     await call.phone.hangup()
     await at_work.ended(call.id, "hangup", CALLER, [uri("agent1")])
+
+
+async def test_a_code_after_the_session_was_ended_makes_a_new_one_of_the_same_call(
+    at_work: Tandem, watcher: Watcher, phones: Phones
+) -> None:
+    caller = await phones.listen("caller")
+    agent = await phones.listen("agent1", answer=ANSWER)
+    call = await watcher.place(phones, "caller", "form-support")
+    first = await at_work.session(call.id, agent=uri("agent1"))
+    await arrived(caller, first)
+    async with at_work.http.post(f"/v1/sessions/{first['id']}/end", json={}) as answer:
+        assert answer.status == 200
+
+    await (await agent.incoming()).press_info("*22")
+
+    async def two() -> tuple[bool, Any]:
+        found = await at_work.sessions(call.id)
+        return len(found) == 2 and found[1]["agent"] is not None, found
+
+    old, new = await until(two, "a second session")
+    assert (old["id"], old["state"], old["reason"]) == (first["id"], "ended", "agent")
+    assert (new["type"], new["initiator"], new["agent"]["uri"]) == ("form", "agent", uri("agent1"))
+    assert await arrived(caller, new) == new["user"]["join_url"]
+    await call.phone.hangup()
+    assert (await at_work.call(call.id, state="ended"))["session"] == new["id"]
 
 
 async def test_a_blind_transfer_by_refer(at_work: Tandem, watcher: Watcher, phones: Phones) -> None:
