@@ -105,9 +105,8 @@ async def _load(
     simulator: Simulator, chosen: list[tuple[float, Maker]], calls: int, rate: float, at_once: int
 ) -> None:
     outcome = await simulator.run_many(chosen, calls=calls, rate=rate, at_once=at_once)
-    events = sum(simulator.pbx.bus.emitted.values())
     click.echo(
-        f"{outcome.finished} calls finished, {outcome.failed} failed, {events} events, "
+        f"{outcome.finished} calls finished, {outcome.failed} failed, {simulator.events} events, "
         f"at most {outcome.most_at_once} calls at once"
     )
     for error in outcome.errors:

@@ -78,10 +78,10 @@ class Switchboard:
             case BlindTransfer(by, to, via):
                 refer_to = f"sip:{to}@{pbx.world.host}" if via == "phone" else ""
                 context = pbx.dialplan.entry_context
-                transfer.blind(pbx, self._leg(call, by), context, to, refer_to=refer_to)
+                transfer.blind(pbx, call.standing(by), context, to, refer_to=refer_to)
             case Consult(by, to, "control"):
                 context = pbx.dialplan.entry_context
-                consult.consult_by_switch(pbx, self._leg(call, by), context, to)
+                consult.consult_by_switch(pbx, call.standing(by), context, to)
             case Consult(by, to):
                 known = pbx.phones[by].spec.caller_id
                 second = self._dial(by, to, pbx.phones[by].display if known else UNKNOWN, {})
@@ -91,15 +91,15 @@ class Switchboard:
                 self._complete(call, by)
             case MoveCaller(to):
                 context = pbx.dialplan.entry_context
-                transfer.redirect(pbx, self._leg(call, CALLER), context, to, 1)
+                transfer.redirect(pbx, call.standing(CALLER), context, to, 1)
             case Press(phone, digits, how):
-                feature.press(pbx, self._leg(call, phone), digits, rtp=how == "rtp")
+                feature.press(pbx, call.standing(phone), digits, rtp=how == "rtp")
             case Hold(phone, on):
-                feature.hold(pbx, self._leg(call, phone), on=on)
+                feature.hold(pbx, call.standing(phone), on=on)
 
     def answer(self, call: PlacedCall, phone: str) -> None:
         """Pick up a telephone that rings for this call."""
-        pick_up(self.pbx, self._leg(call, phone))
+        pick_up(self.pbx, call.standing(phone))
 
     def hang_up(self, call: PlacedCall, phone: str = CALLER) -> None:
         """Hang up, give up or turn down; nothing when the telephone has no leg any more."""
@@ -115,9 +115,3 @@ class Switchboard:
             transfer.attended(self.pbx, legs[0], legs[-1])
         else:
             raise LookupError(f"{by} has no leg in this call")
-
-    def _leg(self, call: PlacedCall, phone: str) -> Channel:
-        leg = call.leg(phone)
-        if leg is None:
-            raise LookupError(f"{phone} has no leg in this call")
-        return leg

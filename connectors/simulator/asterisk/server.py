@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterable
 
 from .bus import EventBus
-from .faults import Faults
+from .faults import AsteriskFaults
 from .pbx import Pbx
 from .session import Session
 from .users import ManagerUser
@@ -31,7 +31,7 @@ class AmiServer:
         self.users = {user.name: user for user in users}
         self.auth_timeout = auth_timeout
         self.refusal_delay = refusal_delay
-        self.faults = Faults(self)
+        self.faults = AsteriskFaults(self)
         self.sessions: set[Session] = set()
         self.actions: dict[str, int] = {}
         """How often each action was carried out, by lower-case name."""
