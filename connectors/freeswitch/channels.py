@@ -1,0 +1,178 @@
+"""Header values to values of the domain: legs, endpoints, agents' contacts, encoded text.
+
+An event about a channel and the answer to ``uuid_dump`` have the same headers, so both are read
+here, as plain mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from connectors.model import LegRole, LegUp
+
+Headers = Mapping[str, str]
+
+TOOLS = frozenset({"null"})
+"""Technologies of channels behind which there never is a person."""
+
+LOOPBACK = "loopback"
+
+_UNKNOWN = frozenset({"_undef_", "unknown", "(null)", "0000000000"})
+"""What stands where nothing is known; the zeros are FreeSWITCH's own number as a caller."""
+
+_BRACKETS = {"{": "}", "[": "]", "<": ">"}
+
+
+class Agent(NamedTuple):
+    """A mod_callcenter agent: where it is rung, and for which queues."""
+
+    interface: str
+    queues: tuple[str, ...] = ()
+
+
+def leg_up(headers: Headers) -> LegUp:
+    """A leg from a channel's own headers."""
+    outgoing = headers.get("Call-Direction") == "outbound"
+    dialled = headers.get("Caller-Destination-Number", "")
+    caller = headers.get("Caller-Caller-ID-Number", "")
+    return LegUp(
+        leg=headers.get("Unique-ID", ""),
+        name=headers.get("Channel-Name", ""),
+        endpoint=endpoint_of(headers, outgoing=outgoing),
+        # Of a leg that was dialled the caller's number is who called it.
+        number=known(user_part(dialled) if outgoing else caller),
+        role=role_of(headers.get("Channel-Name", ""), outgoing=outgoing),
+        context=f"{headers.get('Caller-Context', '')}/{dialled}",
+    )
+
+
+def other_leg(headers: Headers) -> Headers:
+    """What an event says of the channel's other leg, as that channel's own headers."""
+    prefix = "Other-Leg-"
+    other = {
+        f"Caller-{name.removeprefix(prefix)}": value
+        for name, value in headers.items()
+        if name.startswith(prefix)
+    }
+    other["Unique-ID"] = headers.get("Other-Leg-Unique-ID", "")
+    other["Channel-Name"] = headers.get("Other-Leg-Channel-Name", "")
+    other["Call-Direction"] = headers.get("Other-Leg-Direction", "")
+    return other
+
+
+def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
+    """Technology and peer: ``user/1001``, ``internal/+491234567``, ``gateway/carrier``.
+
+    `dialed_user` counts on a dialled leg only: on a caller's it names whom that one called last.
+    `sip_gateway` of an incoming call does not count: anybody can claim it, with ``gw+carrier`` or
+    ``;gw=carrier`` in the request URI (sofia.c); its profile says over which door it came.
+    """
+    technology, _, rest = headers.get("Channel-Name", "").partition("/")
+    if technology == LOOPBACK:
+        return f"{LOOPBACK}/{_without_half(rest)}"
+    user = headers.get("variable_dialed_user" if outgoing else "variable_user_name", "")
+    if user:
+        return f"user/{user}"
+    gateway = headers.get("variable_sip_gateway_name", "") if outgoing else ""
+    if gateway:
+        return f"gateway/{gateway}"
+    if technology == "sofia":
+        profile, _, far_end = rest.partition("/")
+        return f"{profile}/{user_part(far_end)}"
+    return f"{technology}/{user_part(rest)}"
+
+
+def role_of(channel: str, *, outgoing: bool) -> LegRole:
+    """Why a channel exists. `outgoing`: FreeSWITCH made it to call somebody."""
+    technology = channel.partition("/")[0]
+    if technology in TOOLS:
+        return LegRole.TOOL
+    if technology == LOOPBACK:
+        return LegRole.INTERNAL
+    return LegRole.OUTBOUND if outgoing else LegRole.INBOUND
+
+
+def is_near(channel: str) -> bool:
+    """Whether it is the half of a loopback pair that was dialled (``loopback/9100-a``)."""
+    return channel.endswith("-a")
+
+
+def _without_half(name: str) -> str:
+    return name[:-2] if name.endswith(("-a", "-b")) else name
+
+
+def user_part(address: str) -> str:
+    """``1001`` of ``sip:1001@127.0.0.1:5071;transport=tcp``, of ``1001@host`` and of ``1001``."""
+    for scheme in ("sip:", "sips:"):
+        address = address.removeprefix(scheme)
+    return address.partition("@")[0].partition(";")[0]
+
+
+def interface_of(contact: str) -> str:
+    """How a queue names its agent, from the agent's contact: ``[leg_timeout=6]user/1001@default``
+    is ``user/1001``.
+
+    It equals the endpoint of the leg this makes, save for a gateway: many people are behind one,
+    so its number stays (``gateway/carrier/+4930123``).
+    """
+    rest = contact.strip()
+    while rest[:1] in _BRACKETS:
+        rest = rest[_closing(rest) + 1 :].lstrip()
+    rest = rest.partition(",")[0].partition("|")[0]
+    technology, _, peer = rest.partition("/")
+    technology = technology.lower()
+    if technology == "sofia":
+        profile, _, far_end = peer.partition("/")
+        if profile == "gateway":
+            gateway, _, number = far_end.partition("/")
+            return f"gateway/{gateway}/{user_part(number)}"
+        return f"{profile}/{user_part(far_end).partition('%')[0]}"
+    if technology == LOOPBACK:
+        return f"{LOOPBACK}/{peer.partition('/')[0]}"
+    return f"{technology}/{user_part(peer)}"
+
+
+def _closing(text: str) -> int:
+    """Where the bracket that `text` opens with is closed; its end if nowhere."""
+    opening, closing, depth = text[0], _BRACKETS[text[0]], 0
+    for at, character in enumerate(text):
+        depth += (character == opening) - (character == closing)
+        if depth == 0:
+            return at
+    return len(text)
+
+
+def agent_name(agent: str) -> str:
+    """An agent's name without the domain that FreeSWITCH's samples give it (``1003@default``)."""
+    return agent.partition("@")[0]
+
+
+def bridge_of(one: str, two: str) -> str:
+    """FreeSWITCH has no bridges, only legs bridged in pairs: a name that both give their bridge."""
+    return "~".join(sorted((one, two)))
+
+
+def dialler_of(headers: Headers) -> str:
+    """Whose dialling made a leg; '' for the PBX itself."""
+    if headers.get("Call-Direction") != "outbound":
+        return ""
+    if headers.get("Other-Type") == "originator":
+        return headers.get("Other-Leg-Unique-ID", "")
+    return headers.get("variable_originating_leg_uuid", "")
+
+
+def hung_up(headers: Headers) -> bool:
+    """Whether a channel is on its way out; it says things even then."""
+    return headers.get("Answer-State") == "hangup" or headers.get("Channel-Call-State") == "HANGUP"
+
+
+def known(value: str) -> str:
+    """'' for what FreeSWITCH writes when it knows nothing."""
+    return "" if value in _UNKNOWN else value
+
+
+def decoded(value: str) -> str:
+    """URI-decoded, once: the dialplan encodes once. Invalid UTF-8 becomes U+FFFD."""
+    return unquote(value, errors="replace")

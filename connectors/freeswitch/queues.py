@@ -1,0 +1,177 @@
+"""What mod_callcenter and mod_fifo say, as domain events: who waits, who is rung, who serves.
+
+Both modules ring an agent's leg with variables that name the waiting caller, so an agent is known
+from the moment the leg is made. mod_callcenter then says ``bridge-agent-start``, ahead of the
+bridge. mod_fifo has been read in its source only (mod_fifo.c of 1.11); no stream of it is
+recorded. Its consumer says whom it takes with ``consumer_pop`` and starts with
+``bridge-consumer-start``, and a fifo member's calls outside the fifo appear under the name
+``manual_calls``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from connectors import model
+from connectors.freeswitch.channels import Agent, Headers, agent_name, hung_up, interface_of
+from connectors.freeswitch.wire import Event
+from connectors.model import PbxEvent
+
+AGENTS_LIMIT = 20_000
+WAITING_LIMIT = 20_000
+NO_FIFO = "manual_calls"
+
+Outcome = Literal["served", "abandoned", "timeout", "left"]
+
+_CANCELLED: dict[str, Outcome] = {
+    "BREAK_OUT": "abandoned",
+    "TIMEOUT": "timeout",
+    "NO_AGENT_TIMEOUT": "timeout",
+    "EXIT_WITH_KEY": "left",
+}
+
+
+class Queues:
+    """Agents by name, and who waits where. Its events name legs; whether they stand is not known
+    here."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, Agent] = {}
+        self._waiting: dict[str, str] = {}
+        """Leg to queue, in the order they came."""
+        self._unsure: set[str] = set()
+        """Queues in which somebody waits with a score of their own: places are not told."""
+        self._popped: dict[str, str] = {}
+        """A fifo's consumer to the caller it takes."""
+
+    def adopt(self, waiting: Mapping[str, str], agents: Mapping[str, Agent]) -> None:
+        """Replace what is known by what stands: legs with their queues, agents by full name."""
+        self._agents = dict(agents)
+        self._waiting = dict(waiting)
+        self._unsure.clear()
+        self._popped.clear()
+
+    def forget(self, leg: str) -> None:
+        """A leg is gone."""
+        self._leave(leg)
+        self._popped.pop(leg, None)
+
+    # --- the agent's leg
+
+    def rung(self, headers: Headers, endpoint: str) -> Iterable[PbxEvent]:
+        """What a new leg says about itself when a queue made it."""
+        leg = headers.get("Unique-ID", "")
+        if headers.get("variable_cc_side") == "agent":
+            member = headers.get("variable_cc_member_session_uuid", "")
+            if member and member != leg:
+                agent = headers.get("variable_cc_agent", "")
+                queue = headers.get("variable_cc_queue", "")
+                interface = self._interface(agent) or endpoint
+                return (model.Offered(member, leg, queue, interface, agent_name(agent)),)
+        caller = headers.get("variable_fifo_bridge_uuid", "")
+        if caller and caller != leg:
+            queue = headers.get("variable_fifo_name") or self._waiting.get(caller, "")
+            return (model.Offered(caller, leg, queue, endpoint),)
+        return ()
+
+    def _interface(self, agent: str) -> str:
+        known = self._agents.get(agent)
+        return known.interface if known else ""
+
+    # --- mod_callcenter
+
+    def callcenter(self, event: Event, endpoint: str) -> Iterable[PbxEvent]:
+        """A ``callcenter::info``; `endpoint` is that of its agent's leg, '' if not known."""
+        queue, member = event.get("CC-Queue"), event.get("CC-Member-Session-UUID")
+        match event.get("CC-Action"):
+            case "member-queue-start" | "member-queue-resume" if member:
+                scored = event.get("variable_cc_base_score") not in ("", "0")
+                return (self._joined(member, queue, scored=scored),)
+            case "member-queue-end" if member:
+                self._leave(member)
+                return (model.Unqueued(member, queue, _outcome(event)),)
+            case "bridge-agent-start" if member and event.get("CC-Agent-UUID"):
+                self._leave(member)
+                agent, leg = event.get("CC-Agent"), event.get("CC-Agent-UUID")
+                interface = self._interface(agent) or endpoint
+                return (model.Served(member, leg, queue, interface, agent_name(agent)),)
+            case "bridge-agent-fail" if member:
+                agent, why = event.get("CC-Agent"), event.get("CC-Hangup-Cause")
+                interface = self._interface(agent) or agent
+                return (model.Refused(member, queue, interface, why),)
+            case "agent-contact-change":
+                return self._moved(event.get("CC-Agent"), event.get("CC-Agent-Contact"))
+        return ()
+
+    def _joined(self, leg: str, queue: str, *, scored: bool) -> model.Queued:
+        self._leave(leg)
+        if len(self._waiting) >= WAITING_LIMIT:
+            self._leave(next(iter(self._waiting)))
+        self._waiting[leg] = queue
+        if scored:
+            self._unsure.add(queue)
+        place = sum(name == queue for name in self._waiting.values())
+        return model.Queued(leg, queue, None if queue in self._unsure else place)
+
+    def _leave(self, leg: str) -> None:
+        queue = self._waiting.pop(leg, None)
+        if queue in self._unsure and queue not in self._waiting.values():
+            self._unsure.discard(queue)
+
+    def _moved(self, name: str, contact: str) -> Iterable[PbxEvent]:
+        """An agent is rung elsewhere from now on."""
+        old = self._agents.get(name)
+        if old is None and len(self._agents) >= AGENTS_LIMIT:
+            return ()
+        new = Agent(interface_of(contact), old.queues if old else ())
+        self._agents[name] = new
+        gone = [model.MemberGone(queue, old.interface) for queue in new.queues] if old else []
+        return (*gone, *members(name, new))
+
+    # --- mod_fifo
+
+    def fifo(self, event: Event, endpoint: str) -> Iterable[PbxEvent]:
+        """A ``fifo::info``; `endpoint` is that of the leg it is about, '' if not known."""
+        leg, queue = event.get("Unique-ID"), event.get("FIFO-Name")
+        if not leg or queue == NO_FIFO:
+            return ()
+        match event.get("FIFO-Action"):
+            case "push":
+                scored = event.get("variable_fifo_vip") == "true"
+                scored = scored or event.get("variable_fifo_priority") != ""
+                return (self._joined(leg, queue, scored=scored),)
+            case "abort":
+                self._leave(leg)
+                return (model.Unqueued(leg, queue, "abandoned" if _gone(event) else "left"),)
+            case "timeout":
+                self._leave(leg)
+                return (model.Unqueued(leg, queue, "timeout"),)
+            case "consumer_pop" if event.get("FIFO-Caller-UUID"):
+                if len(self._popped) >= WAITING_LIMIT:
+                    self._popped.clear()
+                self._popped[leg] = event.get("FIFO-Caller-UUID")
+            case "bridge-consumer-start" if leg in self._popped:
+                caller = self._popped.pop(leg)
+                self._leave(caller)
+                return (model.Served(caller, leg, queue, endpoint),)
+        return ()
+
+
+def members(name: str, agent: Agent) -> Iterable[model.MemberKnown]:
+    """An agent as a member of each of its queues."""
+    for queue in agent.queues:
+        yield model.MemberKnown(queue, agent.interface, agent_name(name))
+
+
+def _outcome(event: Event) -> Outcome:
+    """Why a caller is out of line. Who is transferred out of it ends with BREAK_OUT as well."""
+    if event.get("CC-Cause") == "Terminated":
+        return "served"
+    outcome = _CANCELLED.get(event.get("CC-Cancel-Reason"), "left")
+    return "left" if outcome == "abandoned" and not _gone(event) else outcome
+
+
+def _gone(event: Event) -> bool:
+    """Whether the caller hung up, and not FreeSWITCH, which ends all calls when it stops."""
+    return hung_up(event.headers) and event.get("Hangup-Cause") != "SYSTEM_SHUTDOWN"

@@ -1,0 +1,56 @@
+"""Which event to believe, when the dialplan lets a caller's text into one.
+
+The wire itself is safe: FreeSWITCH escapes values, so a display name, a SIP header or a chat body
+cannot put a header next to itself (connectors.freeswitch.wire keeps bodies apart). The way in is
+the dialplan's ``event`` application. It splits its argument at commas and takes any name, even
+``Event-Name`` and ``Unique-ID``: where an administrator writes ``${sip_h_X-Something}`` into it,
+a caller can add headers, and make the event one of another kind. The same goes for scripts.
+
+What follows from it:
+
+- Source. FreeSWITCH stamps each event with the file that made it, before any header of the
+  dialplan's. The core's events come from ``switch_….c``, those of the queues from their modules;
+  ``event`` is in mod_dptools.c. Anything else is refused.
+- Once. Behind the dialplan's headers follow all of the channel's own, so a forged one makes two:
+  an event in which a header that is read here occurs twice is refused.
+- A mark may come from anywhere, that is what it is for; its channel cannot be forged.
+"""
+
+from __future__ import annotations
+
+import re
+
+from connectors.freeswitch.wire import Event
+
+CORE = re.compile(r"switch_\w+\.c")
+CALLCENTER = re.compile(r"mod_callcenter\.c")
+FIFO = re.compile(r"mod_fifo\.c")
+ANYWHERE = re.compile(r".*")
+
+_SOURCE = "Event-Calling-File"
+_FREE = frozenset({"Hangup-Cause", "Content-Length", "Content-Type"})
+"""FreeSWITCH repeats these itself."""
+_READ = re.compile(
+    r"Event-(?:Name|Subclass|Calling-File|Sequence)|Unique-ID|Channel-.*|Call-Direction"
+    r"|Answer-State|Caller-.*|Other-.*|Bridge-.*|CC-.*|FIFO-.*|Collab-.*"
+    r"|variable_(?:cc_.*|fifo_.*|collab_.*|dialed_user|user_name|sip_gateway_name|signal_bond"
+    r"|other_loopback_leg_uuid|originating_leg_uuid|transfer_to|endpoint_disposition"
+    r"|(?:soft_)?holding_uuid|sip_hangup_disposition)"
+)
+"""Not every variable: a caller who sends a header twice must not get the channel's end refused."""
+
+
+class ForgedError(Exception):
+    """The event cannot be what FreeSWITCH made; the message says what gave it away."""
+
+
+def check(event: Event, source: re.Pattern[str], needs: frozenset[str]) -> None:
+    """Raise `ForgedError` unless it came from `source`, has all it `needs`, and each but once."""
+    for name in event.repeated:
+        if name not in _FREE and _READ.fullmatch(name):
+            raise ForgedError(f"{name} occurs twice")
+    made_by = event.get(_SOURCE).rpartition("/")[2]
+    if source.fullmatch(made_by) is None:
+        raise ForgedError(f"it was made by {made_by[:40]!r}")
+    if not needs <= event.headers.keys():
+        raise ForgedError(f"it has no {min(needs - event.headers.keys())}")
