@@ -87,6 +87,16 @@ def plain_interface(interface: str) -> str:
     return head if slash and "@" in head and "@" not in options else interface
 
 
+def _behind(trunk: str, interface: str) -> bool:
+    """Whether an interface is a number behind a trunk, whose name says nothing of who it is:
+    ``PJSIP/+4930123@carrier`` behind ``PJSIP/carrier``, ``gateway/carrier/+4930123`` behind
+    ``gateway/carrier``."""
+    technology, _, peer = trunk.partition("/")
+    if not peer or not interface.startswith(f"{technology}/"):
+        return False
+    return interface.startswith(f"{trunk}/") or interface.endswith(f"@{peer}")
+
+
 def uri_for(name: str, domain: str) -> str:
     """``sip:<name>@<domain>``, `name` escaped as a SIP user part (RFC 3261, 25.1)."""
     return f"sip:{quote(name, safe=_USER_UNRESERVED, errors='replace')}@{domain}"
@@ -332,6 +342,8 @@ class Cti:
             if (uri := self._agents.get(key)) is not None:
                 return uri
         name = leg.endpoint.partition("/")[2] or (member.name if member else "")
+        if member is not None and member.name and _behind(leg.endpoint, member.interface):
+            name = member.name
         return uri_for(name, self._domain) if name else None
 
     def is_agents_leg(self, leg_id: str) -> bool:

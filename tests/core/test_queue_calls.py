@@ -150,6 +150,23 @@ def test_a_member_on_an_outside_line_is_known_by_its_interface(world: World) -> 
     assert world.latest["c"].agent_leg == "a"
 
 
+@pytest.mark.parametrize(
+    ("trunk", "one", "two"),
+    [
+        ("PJSIP/carrier", "PJSIP/0301111@carrier", "PJSIP/0302222@carrier"),
+        ("gateway/carrier", "gateway/carrier/0301111", "gateway/carrier/0302222"),
+    ],
+)
+def test_agents_behind_one_trunk_are_told_apart_by_their_names(
+    world: World, trunk: str, one: str, two: str
+) -> None:
+    world.caller("c").queue("c").rings("a", trunk, by="c").served("a", one, "c", "wang")
+    world.caller("d").queue("d").rings("b", trunk, by="d").served("b", two, "d", "li")
+    world.bridge("x", "a", "c").bridge("y", "b", "d")
+    assert world.latest["c"].agent_uri == "sip:wang@pbx.example.org"
+    assert world.latest["d"].agent_uri == "sip:li@pbx.example.org"
+
+
 def test_one_agent_on_two_phones_is_one_agent(world: World) -> None:
     world.members("PJSIP/1009", "PJSIP/1019").caller().mark().queue()
     world.rings("a", "PJSIP/1009").served("a", "PJSIP/1009").bridge("b", "a", "c")
