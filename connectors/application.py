@@ -210,6 +210,13 @@ class Application:
             return
         call = self._book.at(event.leg)
         if call is None and self.cti.is_agents_leg(event.leg):
+            calls = self._book.among(self.cti.conversation(event.leg))
+            if len(calls) == 1:
+                # It talks already: a code that the dialplan did not say was one.
+                calls[0].initiator = "agent"
+                self._book.mark(calls[0], event, now)
+                self._serving.refresh(calls[0], now)
+                return
             # The user is whom this agent is about to reach, or this agent, as a caller.
             self._outgoing.marked(event, now)
             self._look((event.leg,), now)

@@ -79,6 +79,15 @@ def test_a_code_pressed_in_a_call_names_no_user() -> None:
     assert world.latest["c"].user_uri == "sip:3015550100@pbx.example.org"
 
 
+def test_a_mark_on_an_agent_who_talks_to_a_user_is_their_calls() -> None:
+    world = World().caller().rings("a", "PJSIP/1001").bridge("b", "a", "c")
+    world(Marked("a", "chat", "sip:alice@example.org"))
+    call = world.latest["c"]
+    assert (call.type, call.user_uri) == ("chat", "sip:alice@example.org")
+    assert (call.initiator, call.requests) == ("agent", 1)
+    assert list(world.latest) == ["c"]
+
+
 @pytest.mark.parametrize("number", ["", "<unknown>", "anonymous", "a b", "x\r\ny", "1" * 65])
 def test_a_caller_without_a_usable_number_is_anonymous(number: str) -> None:
     assert number_uri(number, "pbx.example.org") == ANONYMOUS
