@@ -1,0 +1,113 @@
+"""gevent's hub in the one thread that ever touches it, and the way from there to asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+import gevent
+
+Item = TypeVar("Item")
+
+SLICE = 0.02
+"""Seconds of the loop's time that one hand-over takes before others have their turn."""
+
+
+class HubThread:
+    """A thread that runs gevent's hub for ever. Nothing is monkey-patched."""
+
+    def __init__(self) -> None:
+        self._loop: Any = None
+        self._running = threading.Event()
+        threading.Thread(target=self._run, name="gevent hub", daemon=True).start()
+        self._running.wait()
+
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Run `function` in the hub's thread, soon. It must not block; order is kept."""
+        self._loop.run_callback_threadsafe(function, *arguments)
+
+    def _run(self) -> None:
+        hub = gevent.get_hub()
+        self._loop = hub.loop
+        # Keeps the hub running while there is no connection.
+        alive = hub.loop.async_()
+        alive.start(lambda: None)
+        hub.loop.run_callback(self._running.set)
+        hub.join()
+
+
+_hub: HubThread | None = None
+_starting = threading.Lock()
+
+
+def the_hub() -> HubThread:
+    """The process's hub thread, started when it is first asked for."""
+    global _hub
+    with _starting:
+        if _hub is None:
+            _hub = HubThread()
+        return _hub
+
+
+class Handover(Generic[Item]):
+    """Items on their way from the hub's thread to the event loop, in order.
+
+    The hub's thread never waits for the loop, however long that stands still: `put` takes what
+    it is given, up to `limit` bytes that wait, and says when that is passed. The loop is called
+    once for all that has come since it last looked.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[Item], None], limit: int
+    ) -> None:
+        self._loop = loop
+        self._take = take
+        self._limit = limit
+        self._items: deque[tuple[Item, int]] = deque()
+        # Each is written by one thread only, so neither needs a lock.
+        self._put_bytes = 0
+        self._taken_bytes = 0
+        self._called = False
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait."""
+        return self._put_bytes - self._taken_bytes
+
+    def put(self, items: Iterable[tuple[Item, int]]) -> bool:
+        """Hand items over, each with its size in bytes. False if more wait than may."""
+        for item in items:
+            self._items.append(item)
+            self._put_bytes += item[1]
+        if not self._called and self._items:
+            self._called = True
+            try:
+                self._loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:  # the loop is closed; nobody waits for any of it
+                self._items.clear()
+                return False
+        return self.waiting <= self._limit
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._items.clear()
+
+    def _drain(self) -> None:
+        # First, so that what is put from here on calls again.
+        self._called = False
+        until = time.monotonic() + SLICE
+        while True:
+            try:
+                item, size = self._items.popleft()
+            except IndexError:
+                return
+            self._taken_bytes += size
+            self._take(item)
+            if time.monotonic() > until:
+                self._called = True
+                self._loop.call_soon(self._drain)
+                return
