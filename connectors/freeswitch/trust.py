@@ -46,11 +46,18 @@ class ForgedError(Exception):
 
 def check(event: Event, source: re.Pattern[str], needs: frozenset[str]) -> None:
     """Raise `ForgedError` unless it came from `source`, has all it `needs`, and each but once."""
-    for name in event.repeated:
-        if name not in _FREE and _READ.fullmatch(name):
-            raise ForgedError(f"{name} occurs twice")
+    if (name := twice(event)) is not None:
+        raise ForgedError(f"{name} occurs twice")
     made_by = event.get(_SOURCE).rpartition("/")[2]
     if source.fullmatch(made_by) is None:
         raise ForgedError(f"it was made by {made_by[:40]!r}")
     if not needs <= event.headers.keys():
         raise ForgedError(f"it has no {min(needs - event.headers.keys())}")
+
+
+def twice(event: Event) -> str | None:
+    """A header that is read here and occurs twice."""
+    for name in event.repeated:
+        if name not in _FREE and _READ.fullmatch(name):
+            return name
+    return None
