@@ -37,13 +37,14 @@ def leg_up(headers: Headers) -> LegUp:
     outgoing = headers.get("Call-Direction") == "outbound"
     dialled = headers.get("Caller-Destination-Number", "")
     caller = headers.get("Caller-Caller-ID-Number", "")
+    name = name_of(headers)
     return LegUp(
         leg=headers.get("Unique-ID", ""),
-        name=headers.get("Channel-Name", ""),
+        name=name,
         endpoint=endpoint_of(headers, outgoing=outgoing),
         # Of a leg that was dialled the caller's number is who called it.
         number=known(user_part(dialled) if outgoing else caller),
-        role=role_of(headers.get("Channel-Name", ""), outgoing=outgoing),
+        role=role_of(name, outgoing=outgoing),
         context=f"{headers.get('Caller-Context', '')}/{dialled}",
     )
 
@@ -62,6 +63,24 @@ def other_leg(headers: Headers) -> Headers:
     return other
 
 
+def name_of(headers: Headers) -> str:
+    """A channel's name as FreeSWITCH gave it.
+
+    ``X-FS-Channel-Name`` in an INVITE replaces `Channel-Name` by whatever the caller likes, such as
+    ``user/1001`` or ``loopback/1-a`` (sofia.c; attacks/channel_name_*.esl). The profile a call came
+    in by is FreeSWITCH's own word, and so is the name in the caller's profile.
+    """
+    name = headers.get("Channel-Name", "")
+    profile = headers.get("variable_sofia_profile_name", "")
+    genuine = f"sofia/{profile}/"
+    if not profile or name.startswith(genuine):
+        return name
+    first = headers.get("Caller-Channel-Name", "")
+    if first.startswith(genuine):
+        return first
+    return genuine + headers.get("variable_sip_from_user", "")
+
+
 def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
     """Technology and peer: ``user/1001``, ``internal/+491234567``, ``gateway/carrier``.
 
@@ -69,7 +88,7 @@ def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
     `sip_gateway` of an incoming call does not count: anybody can claim it, with ``gw+carrier`` or
     ``;gw=carrier`` in the request URI (sofia.c); its profile says over which door it came.
     """
-    technology, _, rest = headers.get("Channel-Name", "").partition("/")
+    technology, _, rest = name_of(headers).partition("/")
     if technology == LOOPBACK:
         return f"{LOOPBACK}/{_without_half(rest)}"
     user = headers.get("variable_dialed_user" if outgoing else "variable_user_name", "")
