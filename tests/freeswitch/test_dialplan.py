@@ -1,0 +1,237 @@
+"""The dialplan for FreeSWITCH: what it says, and what it made of hostile calls on a real one.
+
+The streams in ``captures/freeswitch-1.11/attacks`` were recorded with this very dialplan; each
+``.txt`` says what the caller sent.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from connectors import marks, model
+from connectors.freeswitch.events import Decoder
+from connectors.model import COLLAB_TYPES, LegDown, LegRole, LegUp, Marked, PbxEvent
+from tests.freeswitch.captured import FOLDER, decode, events, stream
+
+DIALPLAN = Path(__file__).parent.parent.parent / "dialplan" / "freeswitch"
+ATTACKS = sorted(path.stem for path in (FOLDER / "attacks").glob("*.esl"))
+WORD = re.compile(r"[A-Za-z0-9_-]{0,32}")
+ENCODED = re.compile(r"(?:[A-Za-z0-9._~!*()/-]|%[2-689A-F][0-9A-F]|%7[0-9A-E]){0,300}")
+COLLAB = {
+    "Collab-Feature": re.compile("0"),
+    "Collab-Type": WORD,
+    "Collab-User-URI": ENCODED,
+    "Collab-Header-Type": WORD,
+    "Collab-Header-User-URI": ENCODED,
+}
+"""Every header a mark may have, and what may stand in it."""
+
+UNMARKED = {"type_context_switch"}
+"""The administrator's own mistake, which collab.xml warns of, led past the context collab."""
+
+
+def context() -> ElementTree.Element:
+    root = ElementTree.parse(DIALPLAN / "collab.xml").getroot()  # noqa: S314 - our own file
+    (only,) = root.findall("context")
+    assert only.get("name") == "collab"
+    return only
+
+
+def conditions(extension: str) -> list[ElementTree.Element]:
+    return context().findall(f"extension[@name='{extension}']/condition")
+
+
+def announcements() -> list[str]:
+    return [action.get("data", "") for action in context().iter("action")
+            if action.get("application") == "event"]  # fmt: skip
+
+
+def attack(name: str) -> list[PbxEvent]:
+    return decode(stream(f"attacks/{name}"))
+
+
+# --- what it says
+
+
+@pytest.mark.parametrize("name", ["collab.xml", "callcenter.conf.xml", "event_socket.conf.xml"])
+def test_it_is_xml_that_freeswitch_reads_as_well(name: str) -> None:
+    """FreeSWITCH drops a line with <include> on it whole, and expands $${} in comments too."""
+    text = (DIALPLAN / name).read_text()
+    ElementTree.fromstring(text)  # noqa: S314 - our own file
+    assert not re.search(r"<include>[^\n]|[^\n ]</include>|X-PRE-PROCESS", text)
+    assert not any("$${" in comment for comment in re.findall(r"<!--.*?-->", text, re.DOTALL))
+
+
+@pytest.mark.parametrize("kind", COLLAB_TYPES)
+def test_each_type_has_its_extension(kind: str) -> None:
+    first, _any, named, *_ = conditions("collab_request")
+    assert re.search(first.get("expression", ""), f"collab_request_{kind}")
+    found = re.search(named.get("expression", ""), f"collab_request_{kind}")
+    assert found is not None
+    assert found.group(1) == kind
+
+
+@pytest.mark.parametrize("junk", ["form;x", "form,x", "form'", "a b", "${x}", "x" * 33, "", "é"])
+def test_a_type_that_is_no_word_is_unreadable(junk: str) -> None:
+    first, some, named, *_ = conditions("collab_request")
+    assert re.search(first.get("expression", ""), f"collab_request_{junk}")
+    assert re.search(some.get("expression", ""), f"collab_request_{junk}")
+    assert not re.search(named.get("expression", ""), f"collab_request_{junk}")
+    assert 'set" data="collab_type=unreadable"' in ElementTree.tostring(some, "unicode")
+
+
+def test_only_values_that_matched_reach_the_event() -> None:
+    """`event` splits its argument at commas and takes quotes and backslashes for its own."""
+    checked = {"collab_type"}
+    for condition in conditions("collab_request"):
+        expression = condition.get("expression", "")
+        for action in condition:
+            name, _, value = action.get("data", "").partition("=")
+            if value != "$1":
+                continue
+            checked.add(name)
+            tried = {c: re.search(expression, c) for c in map(chr, range(256))}
+            allowed = {c for c, found in tried.items() if found and found.group(1) == c}
+            if name != "collab_type":
+                assert allowed >= set("abcXYZ019-_")
+            assert not allowed & set(",'\"\\${}=;:|^\r\n\0 ")
+    used = {name for data in announcements() for name in re.findall(r"\$\{([^}]*)\}", data)}
+    assert used == checked
+    assert used == {"collab_type", "collab_user_uri", "collab_header_type",
+                    "collab_header_user_uri"}  # fmt: skip
+
+
+@pytest.mark.parametrize("uri", ["sip%3Aalice%40example.org", "tel%3A%2B4930%281%29", "a.b~c!*()/"])
+def test_an_encoded_uri_passes(uri: str) -> None:
+    for condition in conditions("collab_request"):
+        if "url_encode" in condition.get("field", ""):
+            assert re.search(condition.get("expression", ""), uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["a,b", "a'b", "$1", "a%0Ab", "a%0D%0Ab", "%00", "%7F", "%4", "%zz"]
+)
+def test_what_url_encode_leaves_dangerous_does_not_pass(uri: str) -> None:
+    for condition in conditions("collab_request"):
+        if "url_encode" in condition.get("field", ""):
+            assert not re.search(condition.get("expression", ""), uri)
+
+
+def test_it_runs_nothing_that_answers_delays_or_ends_a_call() -> None:
+    applications = {action.get("application") for action in context().iter("action")}
+    applications |= {action.get("application") for action in context().iter("anti-action")}
+    assert applications == {"set", "event", "execute_extension", "bind_digit_action"}
+
+
+def test_each_code_is_heard_from_either_side_and_announces_who_pressed_it() -> None:
+    bound = [action.get("data", "").split(",") for condition in conditions("collab_features")
+             for action in condition]  # fmt: skip
+    kinds = {"*22": "form", "*23": "cobrowse", "*24": "chat"}
+    assert sorted(bound) == sorted(
+        ["collab", digits, "exec[H]:execute_extension", f"collab_feature_{kind} XML collab", s, s]
+        for digits, kind in kinds.items()
+        for s in ("self", "peer")
+    )
+    (feature,) = conditions("collab_feature")
+    for kind in kinds.values():
+        assert re.search(feature.get("expression", ""), f"collab_feature_{kind}")
+
+
+def test_the_samples_have_no_secret_and_stay_on_loopback() -> None:
+    root = ElementTree.parse(DIALPLAN / "event_socket.conf.xml").getroot()  # noqa: S314
+    params = {param.get("name"): param.get("value") for param in root.iter("param")}
+    assert params["password"] == ""
+    assert params["listen-ip"] == "127.0.0.1"
+    assert params["apply-inbound-acl"] == "loopback.auto"
+
+
+# --- what it made of hostile calls
+
+
+def test_the_honest_call_is_what_it_was_marked() -> None:
+    for name in ("honest", "honest_plain"):
+        up, marked, down = attack(name)
+        assert isinstance(up, LegUp)
+        assert isinstance(marked, Marked)
+        assert isinstance(down, LegDown)
+        assert marked == Marked(up.leg, "chat", "", False, "form", "sip:bob@example.org")
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_caller_adds_a_header_or_an_event(name: str) -> None:
+    found = [event for event in events(stream(f"attacks/{name}")) if event.name == "CUSTOM"
+             and event.subclass == "collab::request"]  # fmt: skip
+    assert len(found) == (0 if name in UNMARKED else 1)
+    honest = set(events(stream("attacks/honest"))[1].headers)
+    for event in found:
+        said = {header: value for header, value in event.headers.items() if "ollab-" in header
+                and not header.startswith("variable_")}  # fmt: skip
+        assert said.keys() <= COLLAB.keys()
+        if not name.endswith("_plain"):  # where FreeSWITCH leaves a second decoding to the client
+            assert all(COLLAB[header].fullmatch(value) for header, value in said.items())
+        assert said["Collab-Feature"] == "0"
+        own = {header for header in event.headers if not header.startswith("variable_")}
+        assert own - honest <= COLLAB.keys()
+        assert not [header for header in event.repeated if not header.startswith("variable_")]
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_no_caller_chooses_another_call_type_or_endpoint(name: str) -> None:
+    decoder = Decoder()
+    decoded = decode(stream(f"attacks/{name}"), decoder)
+    assert not decoder.refused
+    caller = next(event for event in decoded if isinstance(event, LegUp))
+    assert (caller.endpoint, caller.role) == ("external/4915", LegRole.INBOUND)
+    assert caller.name == "sofia/external/4915@127.0.0.1"
+    for event in decoded:
+        if not isinstance(event, Marked):
+            continue
+        mark = marks.read(event, caller.endpoint, trusted=False)
+        assert event.leg == caller.leg
+        if name.startswith("type_"):
+            assert mark.type is None
+            assert mark.why
+        else:
+            assert mark.type == ("form" if name in ("digits", "member_name") else "chat")
+        # What could be no more than a label anyway is no URI either.
+        assert mark.user_uri is None
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_every_call_ends_as_it_would_have_ended(name: str) -> None:
+    """By the dialplan's own hang-up 0.7 s after it answered, or by the caller's BYE."""
+    decoded = attack(name)
+    caller = next(event for event in decoded if isinstance(event, LegUp))
+    (down,) = [event for event in decoded if isinstance(event, LegDown) and event.leg == caller.leg]
+    assert down.cause == "NORMAL_CLEARING"
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_nothing_a_caller_sent_was_expanded(name: str) -> None:
+    assert b"GLOBAL-CANARY" not in stream(f"attacks/{name}")
+
+
+def test_a_header_that_holds_an_expansion_is_gone_and_a_name_is_defused() -> None:
+    (marked,) = [event for event in attack("header_api_system") if isinstance(event, Marked)]
+    assert (marked.header_type, marked.header_user_uri) == ("", "")
+    (marked,) = [event for event in attack("name_api_system") if isinstance(event, Marked)]
+    assert marked.user_uri.startswith("sip:%{system(touch")
+
+
+def test_a_type_outside_the_list_or_none_says_why() -> None:
+    why = {}
+    for name in ("type_nonsense", "type_none", "type_comma_event"):
+        (marked,) = [event for event in attack(name) if isinstance(event, Marked)]
+        why[name] = marks.read(marked, "external/4915", trusted=False).why
+    assert why["type_none"] == "no collaboration type was given"
+    assert why["type_nonsense"].startswith("'nonsense' is not a collaboration type")
+    assert why["type_comma_event"].startswith("'unreadable' is not a collaboration type")
+
+
+def test_a_half_code_or_a_hostile_digit_presses_no_code() -> None:
+    assert not [event for event in attack("digits") if isinstance(event, Marked) and event.feature]
+    assert model.Marked in {type(event) for event in attack("digits")}
