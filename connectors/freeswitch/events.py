@@ -209,19 +209,14 @@ class Decoder:
         """A leg that ends has transferred the other: by REFER, or by hanging up in a consultation
         (``att_xfer``). What the far end says for a cause in its BYE does not count."""
         leg = event.get("Unique-ID")
-        other = (
-            event.get("variable_holding_uuid")
-            or event.get("variable_soft_holding_uuid")
-            or self._partners.get(leg)
-            or self._before.get(leg, "")
-        )
-        if other not in self._legs:
+        held = event.get("variable_holding_uuid") or event.get("variable_soft_holding_uuid")
+        other = held or self._partners.get(leg) or self._before.get(leg, "")
+        if other not in self._legs or other == leg:
             return []
         how, _, to = event.get("variable_transfer_to").partition(":")
         words = {event.get("variable_endpoint_disposition")}
         if event.get("variable_sip_hangup_disposition") != "recv_bye":
             words.add(event.get("Hangup-Cause"))
-        held = event.get("variable_holding_uuid") or event.get("variable_soft_holding_uuid")
         if not (held or how or words & _HANDED_ON):
             return []
         blind = how == "blind" or "BLIND_TRANSFER" in words

@@ -108,7 +108,8 @@ async def resync(esl: Api, window: Window, *, restarted: bool) -> Resynced:
         await _or_nothing(esl, "callcenter_config tier list"),
     )
     named = uuids_of(listed)
-    for looks in range(1, LOOKS + 1):
+    for look in range(LOOKS):
+        looks = look + 1
         asked |= named
         dumps |= await _dumps(esl, sorted(named))
         fenced = await _fence(esl)

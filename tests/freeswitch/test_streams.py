@@ -6,12 +6,15 @@ The lab's caller is +491234567, its agents are the directory users 1001, 1002 an
 
 from __future__ import annotations
 
+import random
+import re
 from dataclasses import dataclass
 
 import pytest
 
 from connectors.application import CoreSettings
-from connectors.freeswitch.events import Decoder
+from connectors.freeswitch.events import EVENTS, Decoder
+from connectors.freeswitch.wire import Event, FrameReader, event_of
 from connectors.model import (
     CallReport,
     CallState,
@@ -197,9 +200,6 @@ def test_a_stream_without_a_call_with_an_agent_makes_none(name: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 7, 4096])
 def test_a_stream_cut_anywhere_comes_to_the_same(size: int) -> None:
-    from connectors.freeswitch.events import EVENTS
-    from connectors.freeswitch.wire import FrameReader, event_of
-
     data = stream("12-ringall-queue")
     reader, decoder = FrameReader(EVENTS), Decoder()
     got: list[PbxEvent] = []
@@ -306,3 +306,46 @@ def test_plain_json_and_xml_say_the_same() -> None:
 def test_recorded_answers_are_no_events() -> None:
     assert answers(stream("08-api-queries"))
     assert events(stream("08-api-queries")) == []
+
+
+# --- many at once
+
+
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def copies(name: str, n: int) -> list[list[Event]]:
+    """A stream `n` times over, each with channels of its own."""
+    data = stream(name).decode()
+    found = sorted(set(UUID.findall(data)))
+    made = []
+    for number in range(n):
+        text = data
+        for uuid in found:
+            text = text.replace(uuid, f"{number:04x}{uuid[4:]}")
+        made.append(events(text.encode()))
+    return made
+
+
+def test_calls_that_are_up_at_once_do_not_cross() -> None:
+    names = ("12-ringall-queue", "05b-queue-call-transfer", "05c-attended-transfer",
+             "03-agent-reject-then-second-answers", "04-direct-dtmf-rfc2833",
+             "02b-queue-abandoned-while-ringing")  # fmt: skip
+    expected = {e.stream: e for e in CALLS}
+    calls = [(name, one) for name in names for one in copies(name, 15)]
+    chance = random.Random(7)
+    world = World(CoreSettings(domain="lab.example", agent_endpoints=AGENTS))
+    decoder = Decoder()
+    under_way = [list(reversed(one)) for _, one in calls]
+    while under_way:
+        one = chance.choice(under_way)
+        world(*decoder.decode(one.pop()))
+        if not one:
+            under_way.remove(one)
+    assert len(world.latest) == len(calls)
+    for name, one in calls:
+        user = next(event.get("Unique-ID") for event in one if event.get("Unique-ID"))
+        call, wanted = world.latest[user], expected[name]
+        assert (call.type, call.user_uri, call.cause) == (wanted.type, wanted.user, wanted.cause)
+        assert tuple(agents(world, user)) == wanted.agents
+    assert not decoder.refused
