@@ -9,9 +9,13 @@ from collections.abc import Iterable
 import aiohttp
 
 from connectors.asterisk.check import check_asterisk
+from connectors.freeswitch.check import check_freeswitch
 from connectors.runtime.driver import Finding
 from connectors.runtime.http import why
 from connectors.settings import PbxSettings
+
+CHECKS = {"asterisk": check_asterisk, "freeswitch": check_freeswitch}
+"""By the kind of the PBX."""
 
 SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 
@@ -36,7 +40,9 @@ def run(settings: PbxSettings, listen: float = 0.0) -> int:
 
 async def check_pbx_and_server(settings: PbxSettings, listen: float = 0.0) -> list[Finding]:
     """What is well and what is wrong, the PBX first."""
-    pbx, server = await asyncio.gather(check_asterisk(settings, listen), check_server(settings))
+    pbx, server = await asyncio.gather(
+        CHECKS[settings.kind](settings, listen), check_server(settings)
+    )
     return [*pbx, *server]
 
 
