@@ -69,6 +69,9 @@ class QueueSpec:
     tells: bool = True
     """Sets variables about itself, the member and the caller's wait on both channels
     (``setqueuevar``, ``setinterfacevar``, ``setqueueentryvar``)."""
+    max_wait: float = 0.0
+    """Seconds a caller waits at most, 0: for ever (FreeSWITCH's ``max-wait-time``; on Asterisk the
+    dialplan says it)."""
 
 
 @dataclass(frozen=True, slots=True)

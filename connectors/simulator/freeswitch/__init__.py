@@ -1,0 +1,1 @@
+"""A small FreeSWITCH, with an event socket in front."""

@@ -1,0 +1,180 @@
+"""Commands that make, change and end calls."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .. import wire
+from ..channel import EXECUTE, ROUTING, Channel
+from ..dialplan import Action
+from ..digits import press
+from ..originate import Leg, target
+from .command import NO_CHANNEL, OK, Command, Request
+
+if TYPE_CHECKING:
+    from ..pbx import FreeSwitch
+
+USAGE = "-USAGE: {}\n"
+
+
+async def _exists(request: Request) -> str:
+    return "true" if request.channel(request.text) is not None else "false"
+
+
+async def _dump(request: Request) -> str:
+    uuid, *form = request.words or [""]
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    headers = [*request.pbx.bus.heading("CHANNEL_DATA"), *channel.headers()]
+    if form == ["json"]:
+        return wire.as_json(headers).decode("utf-8", "surrogateescape")
+    if form == ["xml"]:
+        return wire.xml(headers).decode("utf-8", "surrogateescape")
+    return wire.dump(headers)
+
+
+async def _getvar(request: Request) -> str:
+    uuid, *names = request.words or [""]
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    value = channel.variables.get(names[0]) if names else None
+    return "_undef_" if value is None else wire.array(value)
+
+
+async def _setvar(request: Request) -> str:
+    uuid, _, rest = request.text.partition(" ")
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    name, _, value = rest.strip().partition(" ")
+    channel.set(name, value)
+    return OK
+
+
+async def _setvar_multi(request: Request) -> str:
+    uuid, _, rest = request.text.partition(" ")
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    for pair in rest.split(";"):
+        name, _, value = pair.partition("=")
+        channel.set(name.strip(), value)
+    return OK
+
+
+async def _kill(request: Request) -> str:
+    uuid, *cause = request.words or [""]
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    request.pbx.hangup(channel, cause[0] if cause else "NORMAL_CLEARING")
+    return OK
+
+
+async def _transfer(request: Request) -> str:
+    words = request.words
+    channel = request.channel(words[0]) if words else None
+    if channel is None:
+        return NO_CHANNEL
+    rest = [word for word in words[1:] if word not in ("-bleg", "-both")]
+    if "-bleg" in words and channel.partner is not None:
+        channel = channel.partner
+    if not rest:
+        return USAGE.format("<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]")
+    context = rest[2] if len(rest) > 2 else channel.profile.context
+    request.pbx.transfer(channel, rest[0], context)
+    return OK
+
+
+async def _bridge(request: Request) -> str:
+    words = request.words
+    if len(words) != 2:
+        return USAGE.format("<uuid> <other_uuid>")
+    one, two = request.channel(words[0]), request.channel(words[1])
+    if one is None or two is None or not (one.up and two.up):
+        return "-ERR Invalid uuid\n"
+    request.pbx.join(one, two)
+    return f"+OK {two.uuid}\n"
+
+
+async def _recv_dtmf(request: Request) -> str:
+    uuid, *keys = request.words or [""]
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    press(request.pbx, channel, keys[0].partition("@")[0] if keys else "", info=False)
+    return OK
+
+
+async def _broadcast(request: Request) -> str:
+    channel = request.channel(request.words[0] if request.words else "")
+    return NO_CHANNEL if channel is None else "+OK Message sent\n"
+
+
+async def _originate(request: Request) -> str:
+    """``originate {…}user/1002@default &park()`` or ``… <extension> XML <context>``."""
+    pbx = request.pbx
+    match = re.fullmatch(r"((?:\{[^}]*\}|\[[^\]]*\]|<[^>]*>)*\S+)\s+(.+)", request.text)
+    if match is None:
+        return USAGE.format("<call url> <exten>|&<application_name>(<app_args>)")
+    wanted = target(match[1])
+    values = wanted.values
+    number = values.get("origination_caller_id_number", "0000000000")
+    caller = (values.get("origination_caller_id_name", ""), number)
+    identity = values.get("origination_uuid", "")
+    if identity in pbx.channels:
+        identity = ""  # it gets another one, and says so in its answer
+    if wanted.kind != "user":
+        return "-ERR CHAN_NOT_IMPLEMENTED\n"
+    leg = Leg(pbx, wanted, caller=caller, call=request.call, identity=identity)
+    channel = leg.channel
+    if channel is None or not (await leg.ring() and await leg.answered()):
+        return f"-ERR {leg.cause or 'NORMAL_CLEARING'}\n"
+    leg.settle()
+    _flip(pbx, channel)
+    _go_on(pbx, channel, match[2].strip())
+    return f"+OK {channel.uuid}\n"
+
+
+def _flip(pbx: FreeSwitch, channel: Channel) -> None:
+    """The leg that was called is the caller of what follows."""
+    profile = channel.profile
+    channel.set("pre_transfer_caller_id_name", profile.name)
+    channel.set("pre_transfer_caller_id_number", profile.number)
+    channel.set("channel_cid_flipped", "yes")
+    profile.name, profile.callee_name = profile.callee_name, profile.name
+    profile.number, profile.callee_number = profile.callee_number, profile.number
+    channel.hit_dialplan = True
+    pbx.say("CALL_UPDATE", channel, before=[("Direction", "RECV")], at="flip-cid")
+
+
+def _go_on(pbx: FreeSwitch, channel: Channel, goal: str) -> None:
+    application = re.fullmatch(r"&(\w+)(?:\((.*)\))?", goal)
+    if application is not None:
+        channel.actions.clear()
+        channel.actions.append(Action(application[1], application[2] or ""))
+        pbx.move(channel, EXECUTE)
+        return
+    exten, *rest = goal.split()
+    channel.profile.destination = exten
+    channel.profile.dialplan = "XML"
+    channel.profile.context = rest[1] if len(rest) > 1 else "default"
+    pbx.move(channel, ROUTING)
+
+
+COMMANDS: dict[str, Command] = {
+    "originate": _originate,
+    "uuid_bridge": _bridge,
+    "uuid_broadcast": _broadcast,
+    "uuid_dump": _dump,
+    "uuid_exists": _exists,
+    "uuid_getvar": _getvar,
+    "uuid_kill": _kill,
+    "uuid_recv_dtmf": _recv_dtmf,
+    "uuid_setvar": _setvar,
+    "uuid_setvar_multi": _setvar_multi,
+    "uuid_transfer": _transfer,
+}

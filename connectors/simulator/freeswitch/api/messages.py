@@ -1,0 +1,55 @@
+"""Text messages to telephones: ``chat`` and ``uuid_send_message``."""
+
+from __future__ import annotations
+
+import re
+
+from ...world import Phone, TextMessage
+from ..pbx import FreeSwitch
+from .command import NO_CHANNEL, Command, Request
+
+SENT = "Sent"
+NOT_SENT = "-ERR Not Sent!\n"
+
+
+def user_of(address: str) -> str:
+    """The user part of ``internal/sip:1001@host``, ``sip:+49…@host`` or ``1001@host``."""
+    plain = re.sub(r"^(?:[\w.-]+/)?(?:sips?:)?", "", address.strip())
+    return plain.partition("@")[0]
+
+
+def deliver(pbx: FreeSwitch, user: str, sender: str, body: str, kind: str) -> bool:
+    """SIP MESSAGE to a telephone; False when it cannot be reached."""
+    phone: Phone | None = pbx.phones.get(user)
+    if phone is None or not phone.registered:
+        return False
+    phone.deliver(TextMessage(user, sender, body, kind or "text/plain"))
+    return True
+
+
+async def _chat(request: Request) -> str:
+    """``chat <proto>|<from>|<to>|<message>|<content-type>``."""
+    parts = request.text.split("|")
+    if len(parts) < 4:
+        return "-USAGE: <proto>|<from>|<to>|<message>|[<content-type>]\n"
+    proto, sender, to, body, *kind = parts
+    if proto != "sip" or not deliver(
+        request.pbx, user_of(to), sender, body, kind[0] if kind else ""
+    ):
+        return NOT_SENT
+    return SENT
+
+
+async def _uuid_send_message(request: Request) -> str:
+    """``uuid_send_message <uuid> <message>``: to the leg's own telephone."""
+    uuid, _, body = request.text.partition(" ")
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    if channel.phone is not None:
+        sender = channel.profile.destination
+        channel.phone.deliver(TextMessage(channel.phone.name, sender, body))
+    return "+OK\n"
+
+
+COMMANDS: dict[str, Command] = {"chat": _chat, "uuid_send_message": _uuid_send_message}

@@ -1,0 +1,226 @@
+"""The dialplan's applications."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from . import digits
+from .bridging import NO_ANSWER, bridge
+from .channel import HANGUP, Channel
+from .dialplan import expand
+
+if TYPE_CHECKING:
+    from .pbx import FreeSwitch
+    from .wire import Headers
+
+_LOG = logging.getLogger(__name__)
+Application = Callable[["FreeSwitch", Channel, str], Awaitable[str]]
+MAX_DEPTH = 20
+"""execute_extension inside execute_extension, so many deep at most."""
+
+
+async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth: int = 0) -> None:
+    """Run one application: CHANNEL_EXECUTE before it, CHANNEL_EXECUTE_COMPLETE after it."""
+    data = expand(channel, data)
+    channel.application = channel.shown = (app, data)
+    channel.set("current_application_data", data)
+    channel.set("current_application", app)
+    ran: Headers = [("Application", app)]
+    if data:
+        ran.append(("Application-Data", data))
+    number = pbx.new_uuid()
+    pbx.say("CHANNEL_EXECUTE", channel, after=[*ran, ("Application-UUID", number)])
+    application = APPLICATIONS.get(app)
+    if app == "execute_extension":
+        response = await _execute_extension(pbx, channel, data, depth)
+    elif application is None:
+        _LOG.warning("application %r is not simulated", app)
+        pbx.hangup(channel, "DESTINATION_OUT_OF_ORDER")
+        response = NO_ANSWER
+    else:
+        response = await application(pbx, channel, data)
+    after: Headers = [*ran, ("Application-Response", response), ("Application-UUID", number)]
+    pbx.say("CHANNEL_EXECUTE_COMPLETE", channel, after=after)
+
+
+async def _execute_extension(pbx: FreeSwitch, channel: Channel, data: str, depth: int) -> str:
+    exten, _, rest = data.partition(" ")
+    context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
+    destination = channel.profile.destination
+    actions = []
+    channel.profile.destination = exten
+    try:
+        for action in pbx.dialplan.hunt(channel, context):
+            if action.inline:
+                await execute(pbx, channel, action.app, action.data, depth + 1)
+            else:
+                actions.append(action)
+    finally:
+        channel.profile.destination = destination
+    state = channel.state
+    for action in actions if depth < MAX_DEPTH else []:
+        if channel.state != state:
+            break
+        await execute(pbx, channel, action.app, action.data, depth + 1)
+    return NO_ANSWER
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """``name=value`` of set and export; quotes around the value go."""
+    name, _, value = text.partition("=")
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        value = value[1:-1]
+    return name.strip(), value
+
+
+async def _set(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    channel.set(*assignment(data))
+    return NO_ANSWER
+
+
+async def _export(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    name, value = assignment(data.removeprefix("nolocal:"))
+    channel.set(name, value)
+    known = channel.get("export_vars")
+    channel.set("export_vars", f"{known},{name}" if known else name)
+    return NO_ANSWER
+
+
+async def _unset(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    channel.unset(data)
+    return NO_ANSWER
+
+
+async def _answer(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
+    pbx.answer(channel)
+    return NO_ANSWER
+
+
+async def event(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    """An event of the dialplan's own; its name and subclass may stand anywhere among the pairs."""
+    name, subclass = "CHANNEL_APPLICATION", ""
+    after: Headers = []
+    for pair in split(data):
+        key, _, value = pair.partition("=")
+        key = key.strip()
+        if key == "Event-Name":
+            name = value
+        elif key == "Event-Subclass":
+            subclass = value
+        elif key:
+            after.append((key, value))
+    pbx.say(name, channel, after=after, subclass=subclass, at="event-app")
+    return NO_ANSWER
+
+
+def split(text: str, delimiter: str = ",") -> list[str]:
+    """Split arguments; ``^^;`` in front names another delimiter."""
+    match = re.match(r"\^\^(.)", text)
+    if match is not None:
+        delimiter, text = match[1], text[3:]
+    return text.split(delimiter)
+
+
+async def _hangup(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    pbx.hangup(channel, data or "NORMAL_CLEARING")
+    return NO_ANSWER
+
+
+async def _wait(pbx: FreeSwitch, channel: Channel, seconds: float | None) -> None:
+    """Stay until the time is over or the channel is to be elsewhere."""
+    state = channel.state
+    ends = None if seconds is None else pbx.clock() + seconds
+    while channel.state == state:
+        left = None if ends is None else pbx.clock.real(ends - pbx.clock())
+        if left is not None and left <= 0:
+            return
+        await channel.changed(left)
+
+
+async def _sleep(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    await _wait(pbx, channel, float(data) / 1000 if data.isdigit() else 0.0)
+    return NO_ANSWER
+
+
+async def _echo(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
+    pbx.answer(channel)
+    await _wait(pbx, channel, None)
+    return NO_ANSWER
+
+
+async def _playback(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    kind, _, _rest = data.partition("://")
+    headers: Headers = [("Playback-File-Type", kind), ("Playback-File-Path", data)]
+    pbx.say("PLAYBACK_START", channel, after=headers)
+    await _wait(pbx, channel, None if data.endswith("loops=-1") else 2.0)
+    status = "done" if channel.state < HANGUP else "break"
+    pbx.say("PLAYBACK_STOP", channel, after=[*headers, ("Playback-Status", status)])
+    return "FILE PLAYED"
+
+
+async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
+    pbx.say("CHANNEL_PARK", channel)
+    await _wait(pbx, channel, None)
+    pbx.say("CHANNEL_UNPARK", channel)
+    return NO_ANSWER
+
+
+async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    exten, _, rest = data.partition(" ")
+    context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
+    pbx.transfer(channel, exten, context)
+    return NO_ANSWER
+
+
+async def _callcenter(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    await pbx.callcenter.wait(channel, data)
+    return NO_ANSWER
+
+
+async def _bind_meta_app(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    channel.bindings.append(digits.meta(data))
+    return NO_ANSWER
+
+
+async def _bind_digit_action(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    channel.bindings.append(digits.action(split(data)))
+    return NO_ANSWER
+
+
+async def _digit_action_set_realm(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+    channel.realm = split(data)[0]
+    return NO_ANSWER
+
+
+async def _nothing(_pbx: FreeSwitch, _channel: Channel, _data: str) -> str:
+    await asyncio.sleep(0)
+    return NO_ANSWER
+
+
+APPLICATIONS: dict[str, Application] = {
+    "answer": _answer,
+    "bind_digit_action": _bind_digit_action,
+    "bind_meta_app": _bind_meta_app,
+    "bridge": bridge,
+    "callcenter": _callcenter,
+    "digit_action_set_realm": _digit_action_set_realm,
+    "echo": _echo,
+    "event": event,
+    "export": _export,
+    "hangup": _hangup,
+    "info": _nothing,
+    "log": _nothing,
+    "park": _park,
+    "playback": _playback,
+    "pre_answer": _nothing,
+    "ring_ready": _nothing,
+    "set": _set,
+    "sleep": _sleep,
+    "transfer": _transfer,
+    "unset": _unset,
+}

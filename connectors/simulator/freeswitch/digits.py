@@ -1,0 +1,191 @@
+"""Keys pressed in a call, and what ``bind_meta_app`` and ``bind_digit_action`` make of them.
+
+Digits that a binding took make no DTMF event.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .pbx import FreeSwitch
+    from .wire import Headers
+
+HOLD_MUSIC = "tone_stream://%(400,3600,425);loops=-1"
+
+
+@dataclass(frozen=True, slots=True)
+class DigitBinding:
+    """Digits, and the application they run."""
+
+    realm: str
+    """Empty: a meta application, heard in every realm."""
+    digits: str
+    app: str
+    data: str
+    listens: tuple[str, ...] = ("self",)
+    """Whose keys count: the channel's own (``self``), its partner's (``peer``)."""
+    runs_on: str = "self"
+    """Where it runs: the channel, its partner (``peer``), or who ``pressed``."""
+    holds: bool = True
+    """Music to the other side meanwhile."""
+
+
+def meta(text: str) -> DigitBinding:
+    """Read ``<key> <a|b|ab> <flags> <app>::<data>``. Raises ValueError."""
+    key, legs, flags, command = text.split(" ", 3)
+    app, _, data = command.partition("::")
+    listens = tuple(who for letter, who in (("a", "self"), ("b", "peer")) if letter in legs)
+    runs_on = {"a": "self", "b": "peer"}.get(flags[:1], "pressed")
+    return DigitBinding("", f"*{key}", app, data, listens, runs_on)
+
+
+def action(parts: list[str]) -> DigitBinding:
+    """Read the arguments of ``bind_digit_action``. Raises ValueError."""
+    realm, pressed, command, data, *legs = (*parts, "", "")[:6]
+    match = re.fullmatch(r"exec(?:\[(\w*)\])?:(.+)", command)
+    if match is None:
+        raise ValueError(f"bind_digit_action: only exec is simulated, not {command!r}")
+    hears = legs[0] or "self"
+    listens = ("self", "peer") if hears == "both" else (hears,)
+    return DigitBinding(
+        realm, pressed, match[2], data, listens, legs[1] or "self", "H" not in (match[1] or "")
+    )
+
+
+def press(pbx: FreeSwitch, channel: Channel, keys: str, *, info: bool) -> None:
+    """A telephone sends digits: by SIP INFO, which says so itself, or in the media."""
+    if info:
+        for key in keys:
+            _received(pbx, channel, key)
+    found = _bound(channel, keys)
+    if found is None:
+        for key in keys:
+            headers: Headers = [
+                ("DTMF-Digit", key),
+                ("DTMF-Duration", "1280" if info else "2000"),
+                ("DTMF-Source", "ENDPOINT" if info else "RTP"),
+            ]
+            pbx.say("DTMF", channel, after=headers)
+        return
+    binding, owner = found
+    if binding.realm:
+        owner.set("last_matching_digits", keys)
+    target = {"self": owner, "pressed": channel}.get(binding.runs_on, owner.partner)
+    if target is not None:
+        pbx.spawn(_run(pbx, target, binding), f"{binding.app} on {target.name}")
+
+
+def _bound(channel: Channel, keys: str) -> tuple[DigitBinding, Channel] | None:
+    for owner, who in ((channel, "self"), (channel.partner, "peer")):
+        if owner is None:
+            continue
+        realm = owner.realm or next((each.realm for each in owner.bindings if each.realm), "")
+        for binding in owner.bindings:
+            if who not in binding.listens or binding.realm not in ("", realm):
+                continue
+            pattern = binding.digits
+            if pattern[:1] == "~":
+                if re.search(pattern[1:], keys):
+                    return binding, owner
+            elif pattern == keys:
+                return binding, owner
+    return None
+
+
+def _received(pbx: FreeSwitch, channel: Channel, key: str) -> None:
+    headers: Headers = [
+        ("SIP-Content-Type", "application/dtmf-relay"),
+        ("SIP-From-User", channel.profile.number),
+        ("SIP-From-Host", "127.0.0.1"),
+        ("SIP-To-User", channel.profile.destination),
+        ("SIP-To-Host", "127.0.0.1"),
+    ]
+    body = f"Signal={key}\r\nDuration=160\r\n"
+    pbx.say("RECV_INFO", channel, before=headers, body=body, variables=False)
+
+
+async def _run(pbx: FreeSwitch, channel: Channel, binding: DigitBinding) -> None:
+    from .apps import execute
+
+    other = channel.partner
+    music: Headers = [
+        ("Playback-File-Type", "tone_stream"),
+        ("Playback-File-Path", HOLD_MUSIC),
+    ]
+    ran: Headers = [("Application", "playback"), ("Application-Data", HOLD_MUSIC)]
+    number = pbx.new_uuid()
+    holding = other if binding.holds else None
+    if holding is not None:
+        holding.application = ("playback", HOLD_MUSIC)
+        holding.update({"current_loop": "1", "total_loops": "-1"})
+        holding.set("current_application", "playback")
+        holding.set("current_application_data", HOLD_MUSIC)
+        after = [*ran, ("Application-UUID", number)]
+        pbx.say("CHANNEL_EXECUTE", holding, after=after)
+        pbx.say("PLAYBACK_START", holding, after=music)
+    application = channel.application
+    channel.update({"current_loop": "1", "total_loops": "1"})
+    await execute(pbx, channel, binding.app, binding.data)
+    channel.unset("current_loop", "total_loops")
+    last = channel.application
+    if holding is not None:
+        holding.update(
+            {
+                "playback_last_offset_pos": "160",
+                "playback_seconds": "2",
+                "playback_ms": "2048",
+                "playback_samples": "16384",
+            }
+        )
+        pbx.say("PLAYBACK_STOP", holding, after=[*music, ("Playback-Status", "break")])
+        holding.set("current_application_response", "FILE PLAYED")
+        after = [
+            *ran, ("Application-Response", "FILE PLAYED"), ("Application-UUID", number),
+        ]  # fmt: skip
+        pbx.say("CHANNEL_EXECUTE_COMPLETE", holding, after=after)
+        holding.unset("current_loop", "total_loops")
+        _command(pbx, holding, ("playback", HOLD_MUSIC), ("loops", "-1"))
+    held = [("hold-bleg", "true")] if holding is not None else []
+    _command(pbx, channel, (binding.app, binding.data), *held)
+    channel.application = last if channel.up else application
+
+
+def _command(
+    pbx: FreeSwitch, channel: Channel, ran: tuple[str, str], *more: tuple[str, str]
+) -> None:
+    """PRIVATE_COMMAND: what a channel was told to run comes back as an event."""
+    first: Headers = [
+        *pbx.bus.heading("PRIVATE_COMMAND"),
+        ("call-command", "execute"),
+        ("execute-app-name", ran[0]),
+        ("execute-app-arg", ran[1]),
+        ("event-lock", "true"),
+        ("lead-frames", "5"),
+        *more,
+    ]
+    pbx.bus.emit("PRIVATE_COMMAND", lambda: channel.headers(variables=False), first=first)
+
+
+def hold(pbx: FreeSwitch, channel: Channel, *, on: bool) -> None:
+    """A telephone holds the other party by re-INVITE, or takes it back.
+
+    No recording has it: CHANNEL_HOLD and CHANNEL_UNHOLD with the call states before them are as
+    ``switch_channel_mark_hold`` says them.
+    """
+    if channel.held == on or not channel.up:
+        return
+    channel.held = on
+    now = pbx.now()
+    if on:
+        channel.times.last_hold = now
+        pbx.set_callstate(channel, "HELD")
+    else:
+        channel.times.hold_accum += now - channel.times.last_hold
+        pbx.set_callstate(channel, "UNHELD")
+    pbx.say("CHANNEL_HOLD" if on else "CHANNEL_UNHOLD", channel)
+    if not on:
+        pbx.set_callstate(channel, "ACTIVE")

@@ -1,0 +1,137 @@
+"""The switch the simulator plays when nobody gives it another: agents, callers, queues, dialplan.
+
+The numbers are those of `connectors.simulator.asterisk.lab`, so that one script runs on both:
+
+======================  ===================================================================
+``600``                 marked ``form``, then queue ``support``
+``601``                 marked ``chat``, then queue ``nobody``, which gives up after 15 s
+``602``                 an ordinary call to ``support``
+``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
+``<phone>``             rings it, feature codes armed
+``<type>-<phone>``      rings it, marked
+======================  ===================================================================
+
+Agents are the directory users ``1001`` to ``1010``; ``caller``, ``caller2`` and ``caller3`` call
+from outside. Not here: members that are ``Local`` or ``loopback`` channels, ``login``, ``logout``.
+"""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+from ..world import MemberSpec, PhoneSpec, QueueSpec, Rings, WorldSpec
+from .dialplan import Dialplan
+
+COLLAB = r"""
+<include>
+  <context name="collab">
+
+    <extension name="collab_request">
+      <condition field="destination_number" expression="(?s)^collab_request(_.*)?$">
+        <action application="set" data="collab_type=" inline="true"/>
+      </condition>
+      <condition field="destination_number" expression="^collab_request_" break="never">
+        <action application="set" data="collab_type=unreadable" inline="true"/>
+      </condition>
+      <condition field="destination_number" expression="^collab_request_([A-Za-z0-9_-]{1,32})$" break="never">
+        <action application="set" data="collab_type=$1" inline="true"/>
+      </condition>
+      <condition field="${url_encode(${collab_user_uri})}" expression="^((?:[A-Za-z0-9._~!*()/-]|%[2-689A-F][0-9A-F]|%7[0-9A-E]){0,300})$" break="never">
+        <action application="set" data="collab_user_uri=$1" inline="true"/>
+        <anti-action application="set" data="collab_user_uri=unreadable" inline="true"/>
+      </condition>
+      <condition field="${sip_h_X-Collab-Type}" expression="^([A-Za-z0-9_-]{0,32})$" break="never">
+        <action application="set" data="collab_header_type=$1" inline="true"/>
+        <anti-action application="set" data="collab_header_type=unreadable" inline="true"/>
+      </condition>
+      <condition field="${url_encode(${sip_h_X-Collab-User})}" expression="^((?:[A-Za-z0-9._~!*()/-]|%[2-689A-F][0-9A-F]|%7[0-9A-E]){0,300})$" break="never">
+        <action application="set" data="collab_header_user_uri=$1" inline="true"/>
+        <anti-action application="set" data="collab_header_user_uri=unreadable" inline="true"/>
+      </condition>
+      <condition>
+        <action application="event" data="Event-Name=CUSTOM,Event-Subclass=collab::request,Collab-Feature=0,Collab-Header-Type=${collab_header_type},Collab-Header-User-URI=${collab_header_user_uri},Collab-Type=${collab_type},Collab-User-URI=${collab_user_uri}"/>
+        <action application="execute_extension" data="collab_features XML collab"/>
+      </condition>
+    </extension>
+    <extension name="collab_features">
+      <condition field="destination_number" expression="^collab_features$">
+        <action application="bind_digit_action" data="collab,*22,exec[H]:execute_extension,collab_feature_form XML collab,self,self"/>
+        <action application="bind_digit_action" data="collab,*22,exec[H]:execute_extension,collab_feature_form XML collab,peer,peer"/>
+        <action application="bind_digit_action" data="collab,*23,exec[H]:execute_extension,collab_feature_cobrowse XML collab,self,self"/>
+        <action application="bind_digit_action" data="collab,*23,exec[H]:execute_extension,collab_feature_cobrowse XML collab,peer,peer"/>
+        <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,self,self"/>
+        <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,peer,peer"/>
+      </condition>
+    </extension>
+    <extension name="collab_feature">
+      <condition field="destination_number" expression="^collab_feature_(form|cobrowse|chat)$">
+        <action application="set" data="collab_type=$1"/>
+        <action application="event" data="Event-Name=CUSTOM,Event-Subclass=collab::request,Collab-Feature=1,Collab-Type=$1,Collab-User-URI="/>
+      </condition>
+    </extension>
+
+  </context>
+</include>
+"""  # noqa: E501  # dialplan/freeswitch/collab.xml without its comments; a test compares them
+TYPES = ("form", "cobrowse", "chat")
+CALLERS = ("caller", "caller2", "caller3")
+RING = "[leg_timeout=30]user/{}@default"
+
+
+def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B008  # frozen
+    """Telephones and queues; the first half of the agents serve ``support``."""
+    names = [str(1001 + n) for n in range(agents)]
+    half = names[: (agents + 1) // 2]
+    phones = [PhoneSpec(name) for name in CALLERS]
+    phones += [
+        PhoneSpec(name, display=f"Agent {name}", one_line=True, rings=rings) for name in names
+    ]
+    some = tuple(MemberSpec(f"user/{name}", name) for name in half)
+    every = tuple(MemberSpec(f"user/{name}", name) for name in names)
+    queues = (
+        QueueSpec("support", some, strategy="rrmemory"),
+        QueueSpec("team", every, strategy="rrmemory"),
+        QueueSpec("all", some, strategy="ringall"),
+        QueueSpec("nobody", max_wait=15.0),
+        QueueSpec("dynamic"),
+    )
+    return WorldSpec(tuple(phones), queues)
+
+
+def dialplan(spec: WorldSpec) -> Dialplan:
+    """The table above, for these telephones and queues."""
+    extensions = []
+    for queue in spec.queues:
+        wait = ("callcenter", f"{queue.name}@default")
+        extensions.append(_extension(f"q-{queue.name}", wait))
+        extensions += [_extension(f"{mark}-{queue.name}", _mark(mark), wait) for mark in TYPES]
+    for number, mark, name in (
+        ("600", "form", "support"), ("601", "chat", "nobody"), ("602", "", "support"),
+    ):  # fmt: skip
+        wait = ("callcenter", f"{name}@default")
+        extensions.append(_extension(number, *([_mark(mark)] if mark else []), wait))
+    hang = ("set", "hangup_after_bridge=true")
+    for phone in spec.phones:
+        ring = ("bridge", RING.format(phone.name))
+        armed = ("execute_extension", "collab_features XML collab")
+        extensions.append(_extension(phone.name, armed, hang, ring))
+        extensions += [
+            _extension(f"{mark}-{phone.name}", _mark(mark), hang, ring) for mark in TYPES
+        ]
+    text = f'<include><context name="default">{"".join(extensions)}</context></include>'
+    return Dialplan().read(COLLAB).read(text)
+
+
+def _mark(kind: str) -> tuple[str, str]:
+    return ("execute_extension", f"collab_request_{kind} XML collab")
+
+
+def _extension(number: str, *actions: tuple[str, str]) -> str:
+    expression = "^(" + number.replace("+", r"\+") + ")$"
+    lines = "".join(
+        f"<action application={quoteattr(app)} data={quoteattr(data)}/>" for app, data in actions
+    )
+    return (
+        f'<extension name={quoteattr(number)}><condition field="destination_number" '
+        f"expression={quoteattr(expression)}>{lines}</condition></extension>"
+    )

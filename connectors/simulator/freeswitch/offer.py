@@ -1,0 +1,270 @@
+"""Offering callers to agents: who is rung for whom, and an agent's call from offer to end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .channel import EXCHANGE_MEDIA, Channel
+from .originate import Leg, target
+
+if TYPE_CHECKING:
+    from .callcenter import Agent, CallCenter, Member, Queue, Tier
+    from .pbx import FreeSwitch
+    from .wire import Headers
+
+PAUSE = 0.05
+"""Seconds until the thread that watches the queues looks again."""
+
+
+class Dispatcher:
+    """Looks for agents whenever something changed."""
+
+    def __init__(self, pbx: FreeSwitch, callcenter: CallCenter) -> None:
+        self._pbx = pbx
+        self._callcenter = callcenter
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wake(self, within: float = PAUSE) -> None:
+        """Look soon; an earlier look that is due already stays."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._pbx.clock.real(within)
+        if self._timer is not None and not self._timer.cancelled():
+            if loop.time() < self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._pbx.callcenter is not self._callcenter:
+            return  # the switch was restarted meanwhile
+        for queue in self._callcenter.queues.values():
+            for member in list(queue.members):
+                if member.state == "Waiting" and member.channel.up:
+                    self._offer(queue, member)
+        later = [
+            agent.ready - self._pbx.clock()
+            for agent in self._callcenter.agents.values()
+            if agent.ready > self._pbx.clock()
+        ]
+        if later and any(
+            member.state == "Waiting"
+            for queue in self._callcenter.queues.values()
+            for member in queue.members
+        ):
+            self.wake(max(min(later), PAUSE))
+
+    def _offer(self, queue: Queue, member: Member) -> None:
+        tiers = self._free(queue)
+        if not tiers:
+            return
+        chosen = tiers if queue.strategy == "ring-all" else tiers[:1]
+        member.state = "Trying"
+        race = Race(self._pbx, self._callcenter, member)
+        agents = [self._callcenter.agents[tier.agent] for tier in chosen]
+        for agent in agents:
+            agent.last_offered = int(self._pbx.clock())
+            self._callcenter.set_state(agent, "Receiving")
+        for agent, tier in zip(agents, chosen, strict=True):
+            race.enter(agent, tier)
+
+    def _free(self, queue: Queue) -> list[Tier]:
+        """Tiers whose agents can be offered a call, in the order of the strategy."""
+        now, agents = self._pbx.clock(), self._callcenter.agents
+        tiers = [
+            tier
+            for tier in self._callcenter.tiers
+            if tier.queue == queue.name
+            and agents[tier.agent].status in ("Available", "Available (On Demand)")
+            and agents[tier.agent].state == "Waiting"
+            and agents[tier.agent].ready <= now
+        ]
+        tiers.sort(key=lambda tier: (tier.level, tier.position))
+        if queue.strategy == "round-robin" and tiers:
+            after = [tier for tier in tiers if tier.position > queue.turn]
+            tiers = after + [tier for tier in tiers if tier not in after]
+            queue.turn = tiers[0].position
+        elif queue.strategy == "longest-idle-agent":
+            tiers.sort(key=lambda tier: agents[tier.agent].last_end)
+        return tiers
+
+
+class Race:
+    """One caller offered to one agent, or to all at once: who answers first, serves."""
+
+    def __init__(self, pbx: FreeSwitch, callcenter: CallCenter, member: Member) -> None:
+        self._pbx = pbx
+        self._callcenter = callcenter
+        self._member = member
+        self._legs: list[Channel] = []
+        self._running = 0
+        self._won = False
+        self._watch = pbx.spawn(self._cancel(), f"offer of {member.uuid}")
+
+    def enter(self, agent: Agent, tier: Tier) -> None:
+        """An agent is rung too."""
+        self._running += 1
+        self._pbx.spawn(self._run(agent, tier), f"agent {agent.name}")
+
+    async def _cancel(self) -> None:
+        """A caller who leaves the line ends the ringing."""
+        channel, member = self._member.channel, self._member
+        state = channel.state
+        while channel.state == state and member.state == "Trying":
+            await channel.changed()
+        if member.state != "Answered":
+            for leg in self._legs:
+                self._pbx.hangup(leg, "ORIGINATOR_CANCEL")
+
+    async def _run(self, agent: Agent, tier: Tier) -> None:
+        """The agent's thread."""
+        pbx, callcenter, member = self._pbx, self._callcenter, self._member
+        called = int(pbx.clock())
+        queue = member.queue
+        offered: Headers = [
+            ("CC-Queue", queue.name), ("CC-Action", "agent-offering"), ("CC-Agent", agent.name),
+            ("CC-Agent-Type", agent.kind), ("CC-Agent-System", "single_box"), *member.headers(),
+        ]  # fmt: skip
+        callcenter.say("agent-offering", offered)
+        await asyncio.sleep(0)
+        leg = self._leg(agent)
+        channel = leg.channel
+        try:
+            if channel is not None:
+                channel.locks += 1
+                self._legs.append(channel)
+                if not member.channel.up:
+                    pbx.hangup(channel, "ORIGINATOR_CANCEL")
+            if channel is not None and await leg.ring() and await leg.answered() and not self._won:
+                self._won = True
+                for other in self._legs:
+                    if other is not channel:
+                        pbx.hangup(other, "LOSE_RACE")
+                await self._serve(agent, tier, leg, channel, called)
+            else:
+                if channel is not None:
+                    while not channel.reported:
+                        await channel.changed()
+                self._failed(agent, leg.cause, called)
+        finally:
+            self._running -= 1
+            if channel is not None:
+                channel.locks -= 1
+                channel.poke()
+            if not self._running and member.state == "Trying":
+                member.state = "Waiting"
+                member.channel.poke()
+            callcenter.wake()
+
+    def _leg(self, agent: Agent) -> Leg:
+        pbx, member = self._pbx, self._member
+        # FreeSWITCH passes an event's headers on as variables, its own among them.
+        parameters = {
+            name: str(value)
+            for name, value in pbx.bus.heading("REQUEST_PARAMS")
+        } | {
+            "Event-Calling-File": "mod_callcenter.c",
+            "Event-Calling-Function": "outbound_agent_thread_run",
+            "Event-Calling-Line-Number": "1755",
+            "cc_queue": member.queue.name,
+            "cc_queue_joined_epoch": str(member.joined),
+            "cc_member_uuid": member.uuid,
+            "cc_member_session_uuid": member.channel.uuid,
+            "cc_member_pre_answer_uuid": member.uuid,
+            "cc_agent": agent.name,
+            "cc_agent_type": agent.kind,
+            "cc_side": "agent",
+            "loopback_bowout": "false",
+            "loopback_bowout_on_execute": "false",
+            "ignore_early_media": "true",
+            "origination_caller_id_name": member.name,
+            "origination_caller_id_number": member.number,
+        }  # fmt: skip
+        return Leg(
+            pbx,
+            target(agent.contact),
+            caller=(member.name, member.number),
+            extra=parameters,
+            call=member.channel.call,
+        )
+
+    def _failed(self, agent: Agent, cause: str, called: int) -> None:
+        now, member = int(self._pbx.clock()), self._member
+        failed: Headers = [
+            ("CC-Queue", member.queue.name),
+            ("CC-Action", "bridge-agent-fail"),
+            ("CC-Hangup-Cause", cause or "NORMAL_CLEARING"),
+            ("CC-Agent", agent.name),
+            ("CC-Agent-System", "single_box"),
+            ("CC-Agent-Called-Time", str(called)),
+            ("CC-Agent-Aborted-Time", str(now)),
+            *member.headers(),
+            ("CC-Member-Joined-Time", str(member.joined)),
+        ]
+        self._callcenter.say("bridge-agent-fail", failed)
+        if cause not in ("LOSE_RACE", "ORIGINATOR_CANCEL"):
+            agent.no_answers += cause == "NO_ANSWER"
+            agent.ready = self._pbx.clock() + agent.delay
+        self._callcenter.set_state(agent, "Waiting")
+
+    async def _serve(
+        self, agent: Agent, tier: Tier, leg: Leg, channel: Channel, called: int
+    ) -> None:
+        pbx, callcenter, member = self._pbx, self._callcenter, self._member
+        caller, queue = member.channel, member.queue
+        answered = int(pbx.clock())
+        leg.settle()
+        caller.locks += 1
+        member.state, member.agent, member.bridged = "Answered", agent.name, answered
+        tier.state = "Active Inbound"
+        agent.uuid, agent.last_start = channel.uuid, answered
+        queue.answered += 1
+        agent.answered += 1
+        who: Headers = [("CC-Agent", agent.name), ("CC-Agent-System", "single_box")]
+        times: Headers = [
+            ("CC-Agent-Called-Time", str(called)),
+            ("CC-Agent-Answered-Time", str(answered)),
+        ]
+        joined: Headers = [("CC-Member-Joined-Time", str(member.joined))]
+        begun: Headers = [
+            ("CC-Queue", queue.name), ("CC-Action", "bridge-agent-start"), *who,
+            ("CC-Agent-UUID", channel.uuid), *times, *joined, *member.headers(),
+        ]  # fmt: skip
+        callcenter.say("bridge-agent-start", begun, channel)
+        caller.set("cc_agent_found", "true")
+        caller.set("cc_agent_uuid", channel.uuid)
+        pbx.join(caller, channel)
+        while channel.up and channel.running != EXCHANGE_MEDIA:
+            await channel.changed()
+        caller.set("cc_agent", agent.name)
+        caller.set("cc_queue_answered_epoch", str(answered))
+        if channel.up:
+            callcenter.set_state(agent, "In a queue call")
+        while not channel.reported:
+            await channel.changed()
+        while caller.partner is channel or (not caller.up and not caller.reported):
+            await caller.changed()
+        ended = int(pbx.clock())
+        over: Headers = [
+            ("CC-Queue", queue.name), ("CC-Action", "bridge-agent-end"),
+            ("CC-Hangup-Cause", "SUCCESS"), *who, ("CC-Agent-UUID", channel.uuid),
+            ("CC-Agent-Bridged", "true"), *times, *joined,
+            ("CC-Bridge-Terminated-Time", str(ended)), *member.headers(),
+        ]  # fmt: skip
+        callcenter.say("bridge-agent-end", over, channel)
+        caller.set("cc_queue_terminated_epoch", str(ended))
+        left: Headers = [
+            ("CC-Queue", queue.name), ("CC-Action", "member-queue-end"),
+            ("CC-Hangup-Cause", "SUCCESS"), ("CC-Cause", "Terminated"), *who,
+            ("CC-Agent-UUID", channel.uuid), *times, ("CC-Member-Leaving-Time", str(ended)),
+            *joined, *member.headers(),
+        ]  # fmt: skip
+        callcenter.say("member-queue-end", left, caller)
+        queue.members.remove(member)
+        tier.state = "Ready"
+        agent.uuid, agent.last_end = "", ended
+        agent.talked += ended - answered
+        callcenter.set_state(agent, "Waiting")
+        caller.locks -= 1
+        pbx.poke(caller)

@@ -1,0 +1,219 @@
+"""Legs to telephones: making one, ringing it, and what it does then."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import variables
+from .channel import CONSUME_MEDIA, INIT, NONE, Channel, Profile, Times
+
+if TYPE_CHECKING:
+    from ..world import Rings
+    from .calls import PlacedCall
+    from .pbx import FreeSwitch
+
+_LEADING = re.compile(r"^\s*(\{[^}]*\}|\[[^\]]*\]|<[^>]*>)")
+RING_TIMEOUT = 60.0
+"""Seconds a leg rings without ``leg_timeout``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a dial string asks for: ``[leg_timeout=6]user/1001@default``."""
+
+    kind: str
+    name: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def timeout(self) -> float:
+        """Seconds it rings."""
+        for name in ("leg_timeout", "call_timeout", "originate_timeout"):
+            text = self.values.get(name, "")
+            if text.replace(".", "", 1).isdigit():
+                return float(text)
+        return RING_TIMEOUT
+
+
+def target(text: str) -> Target:
+    """Read a dial string of one destination."""
+    values: dict[str, str] = {}
+    while (match := _LEADING.match(text)) is not None:
+        for pair in match[1][1:-1].split(","):
+            name, _, value = pair.partition("=")
+            if name.strip():
+                values[name.strip()] = value.strip("'")
+        text = text[match.end() :]
+    kind, _, rest = text.strip().partition("/")
+    return Target(kind, rest.partition("@")[0] if kind == "user" else rest, values)
+
+
+class Leg:
+    """An attempt to reach a directory user."""
+
+    def __init__(
+        self,
+        pbx: FreeSwitch,
+        wanted: Target,
+        *,
+        caller: tuple[str, str],
+        originator: Channel | None = None,
+        extra: dict[str, str] | None = None,
+        call: PlacedCall | None = None,
+        identity: str = "",
+    ) -> None:
+        """`caller`: name and number it shows. `extra`: variables that stand before the dial
+        string's. `identity`: the UUID it gets."""
+        self._pbx = pbx
+        self.wanted = wanted
+        self.call = call
+        user = wanted.name
+        pbx.api_said("user_data", f"{user}@{pbx.domain} var sipp_port")
+        phone = pbx.phones.get(user)
+        self.channel: Channel | None = None
+        if wanted.kind != "user" or phone is None or not phone.registered:
+            return
+        pbx.sessions += 1
+        port = self._port = pbx.ports[user]
+        now = pbx.now()
+        name, number = caller
+        source = "mod_sofia" if originator is not None else "src/switch_ivr_originate.c"
+        profile = Profile(
+            "outbound", number, name, user, callee_name="Outbound Call", callee_number=user,
+            source=source, created=now, orig=(name, number),
+        )  # fmt: skip
+        channel = self.channel = Channel(
+            identity or pbx.new_uuid(),
+            f"sofia/internal/{user}@{variables.HOST}:{port}",
+            "outbound",
+            profile,
+            pbx.sessions,
+            phone,
+        )
+        channel.running, channel.state, channel.profiled = NONE, INIT, True
+        channel.times = Times(created=now)
+        self.local = pbx.random.randrange(16384, 32768, 2)
+        channel.update(variables.outgoing(channel, user=user, port=port))
+        if originator is not None:
+            self._inherit(channel, originator)
+        channel.update(extra or {})
+        channel.update(wanted.values)
+        channel.update(variables.dialled(user=user, domain=pbx.domain))
+        channel.set("originate_early_media", "false" if extra else "true")
+        if originator is not None:
+            channel.set("originating_leg_uuid", originator.uuid)
+        invited = variables.invited(
+            channel, user=user, port=port, local=self.local, domain=pbx.domain
+        )
+        channel.update(invited)
+        if originator is not None:
+            channel.set("video_media_flow", "sendrecv")
+        if call is not None:
+            channel.call = call
+            call.legs.append(channel)
+        pbx.say("CHANNEL_OUTGOING", channel, variables=False)
+        channel.presence_id = f"{user}@{pbx.domain}"
+        if originator is not None:
+            channel.call_uuid = originator.uuid
+        pbx.start(channel)
+
+    def _inherit(self, channel: Channel, originator: Channel) -> None:
+        """What a bridged-to leg has of the leg that bridges."""
+        mine, theirs = channel.profile, originator.profile
+        mine.username, mine.dialplan = theirs.username, theirs.dialplan
+        mine.network, mine.ani, mine.rdnis = theirs.network, theirs.ani, theirs.rdnis
+        channel.other = ("originator", originator)
+        channel.unset("call_uuid", "video_media_flow")
+        for name, value in originator.variables.items():
+            if name.startswith("sip_h_X-"):
+                channel.set(name, value)
+        channel.set("max_forwards", str(int(originator.get("max_forwards") or 70) - 1))
+        codec = "PCMA@8000h@20i" if originator.codec else variables.CODEC
+        channel.set("originator_codec", codec)
+        channel.set("originator", originator.uuid)
+        channel.set("signal_bond", originator.uuid)
+        channel.set("switch_m_sdp", originator.get("switch_r_sdp"))
+        channel.set("call_uuid", originator.uuid)
+
+    @property
+    def cause(self) -> str:
+        """Why nobody answered; empty while it rings or when somebody did."""
+        return "SUBSCRIBER_ABSENT" if self.channel is None else self.channel.cause
+
+    def _behaviour(self, channel: Channel) -> Rings:
+        assert channel.phone is not None  # noqa: S101  # a leg to a telephone
+        return self.call.rings(channel.phone) if self.call is not None else channel.phone.rings
+
+    async def ring(self) -> bool:
+        """``180 Ringing``: CHANNEL_PROGRESS. False when it was hung up before."""
+        pbx, channel = self._pbx, self.channel
+        if channel is None:
+            return False
+        while channel.up and channel.running != CONSUME_MEDIA:
+            await channel.changed()
+        if not channel.up:
+            return False
+        channel.profile.network = variables.HOST
+        channel.times.progress = pbx.now()
+        rings = variables.rings(
+            channel, user=self.wanted.name, port=self._port, tag=pbx.token(), domain=pbx.domain
+        )
+        channel.update(rings)
+        pbx.say("CHANNEL_PROGRESS", channel)
+        pbx.set_callstate(channel, "RINGING")
+        return True
+
+    async def answered(self) -> bool:
+        """Ring on until the telephone answers, refuses, or the time is over."""
+        pbx, channel = self._pbx, self.channel
+        if channel is None or not channel.up:
+            return False
+        behaviour = self._behaviour(channel)
+        assert channel.phone is not None  # noqa: S101  # a leg to a telephone
+        taken = channel.phone.spec.one_line and len(pbx.phone_channels(channel.phone.name)) > 1
+        if behaviour.busy or taken:
+            pbx.far_end_gone(channel)
+            return False
+        ends = pbx.clock() + self.wanted.timeout
+        answers = None
+        if behaviour.answer_after is not None:
+            answers = pbx.clock() + behaviour.answer_after
+        while channel.up and not channel.picked_up:
+            now = pbx.clock()
+            if answers is not None and now >= answers:
+                break
+            if now >= ends:
+                pbx.hangup(channel, "NO_ANSWER")
+                break
+            until = ends if answers is None else min(ends, answers)
+            await channel.changed(pbx.clock.real(until - now))
+        if not channel.up:
+            return False
+        self._answer(channel)
+        return True
+
+    def _answer(self, channel: Channel) -> None:
+        pbx = self._pbx
+        pbx.codecs(channel)
+        channel.answer = "answered"
+        channel.times.answered = pbx.now()
+        channel.update(variables.accepted(self._port))
+        media = variables.media(channel, local=self.local, remote=self._port + 1049)
+        channel.update(media)
+        pbx.say("CHANNEL_ANSWER", channel)
+        pbx.presence(channel, "answered", "active")
+        pbx.set_callstate(channel, "ACTIVE")
+
+    def settle(self) -> None:
+        """Whoever dialled takes it: the second CHANNEL_OUTGOING, and what the directory says."""
+        pbx, channel = self._pbx, self.channel
+        assert channel is not None and channel.phone is not None  # noqa: S101, PT018  # it answered
+        pbx.say("CHANNEL_OUTGOING", channel, variables=False)
+        channel.set("endpoint_disposition", "ANSWER")
+        channel.set("sipp_port", str(self._port))
+        spec = channel.phone.spec
+        channel.update({**variables.directory(spec.name, spec.display), **spec.variables})
+        channel.set("originate_endpoint", "user")
+        channel.unset("cc_member_pre_answer_uuid")

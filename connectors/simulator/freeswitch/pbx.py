@@ -1,0 +1,399 @@
+"""The simulated FreeSWITCH itself: its channels, their states, and what it says about them.
+
+It is a small switch, not a replay. Each channel has a thread (`thread.run`), as a session of
+FreeSWITCH has, and every event is said where the thing happens, in the order and with the headers
+the recordings of FreeSWITCH 1.11 show (``tests/captures/freeswitch-1.11``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Mapping
+
+from ..clock import Clock
+from ..world import Phone, WorldSpec
+from . import variables
+from .bus import EventBus
+from .callcenter import CallCenter
+from .channel import (
+    CALLSTATES,
+    EXECUTE,
+    HANGUP,
+    HIBERNATE,
+    NONE,
+    RESET,
+    ROUTING,
+    STATES,
+    Channel,
+    Profile,
+    Times,
+)
+from .dialplan import Dialplan
+from .heart import Heart
+from .thread import run
+from .wire import Headers
+
+FIRST_PORT = 5061
+"""SIP port of the first telephone; the others follow."""
+
+
+class FreeSwitch:
+    """State of the switch. All methods run in the event loop's thread."""
+
+    def __init__(
+        self,
+        world: WorldSpec,
+        dialplan: Dialplan,
+        *,
+        clock: Clock | None = None,
+        seed: int = 0,
+        domain: str = "default",
+        hostname: str = "pbx1",
+        heartbeat: float = 20.0,
+        max_channels: int = 2000,
+    ) -> None:
+        self.world = world
+        self.dialplan = dialplan
+        self.clock = clock or Clock()
+        self.domain = domain
+        self.random = random.Random(seed)  # noqa: S311  # ids of a simulation
+        self.max_channels = max_channels
+        self.phones = {spec.name: Phone(spec) for spec in world.phones}
+        self.ports = {name: FIRST_PORT + number for number, name in enumerate(self.phones)}
+        self.bus = EventBus(self.clock, self.new_uuid(), hostname)
+        self.heart = Heart(self, heartbeat)
+        self.boot()
+
+    def boot(self) -> None:
+        """Start with nothing standing: another core, counters anew, telephones as they are."""
+        self.started = self.clock()
+        self.bus.core_uuid = self.new_uuid()
+        self.bus.sequence = 450
+        self.channels: dict[str, Channel] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.sessions = 0
+        self.peak = 0
+        self.callcenter = CallCenter(self)
+
+    # --- ids, time, tasks ----------------------------------------------------------------
+
+    def new_uuid(self) -> str:
+        """A random UUID, the same for the same seed."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def token(self) -> str:
+        """A word as SIP tags and branches have."""
+        return f"{self.random.getrandbits(48):012x}p"
+
+    def now(self) -> int:
+        """Microseconds since the epoch."""
+        return int(self.clock() * 1e6)
+
+    def spawn(self, work: object, name: str) -> asyncio.Task[None]:
+        """A thread of the switch; `halt` ends it."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    async def halt(self) -> None:
+        """Every thread ends where it stands."""
+        tasks = list(self.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- channels ------------------------------------------------------------------------
+
+    def incoming(
+        self, phone: Phone, number: str, display: str, headers: Mapping[str, str]
+    ) -> Channel:
+        """A telephone dials: a new inbound channel, whose thread starts."""
+        self.sessions += 1
+        user, port = phone.name, self.ports[phone.name]
+        name = f"sofia/internal/{user}@{variables.HOST}:{port}"
+        shown = phone.spec.display or display or phone.display
+        now = self.now()
+        profile = Profile(
+            "inbound", user, shown, number, username=user, dialplan="XML",
+            network=variables.HOST, created=now, orig=(shown, user),
+        )  # fmt: skip
+        channel = Channel(self.new_uuid(), name, "inbound", profile, self.sessions, phone)
+        channel.hit_dialplan = True
+        channel.times = Times(created=now)
+        tag = self.token()
+        channel.update(variables.incoming(channel, port=port, dialled=number, user=user, tag=tag))
+        if phone.spec.display:
+            channel.presence_id = f"{user}@{self.domain}"
+            channel.update(variables.registered(user, phone.spec.display, self.domain))
+            channel.update(dict(phone.spec.variables))
+        for header, value in headers.items():
+            channel.set("sip_subject" if header == "Subject" else f"sip_h_{header}", value)
+        channel.update(variables.offered(port))
+        self.start(channel)
+        return channel
+
+    def start(self, channel: Channel) -> None:
+        """Its thread begins."""
+        channel.first_destination = channel.profile.destination
+        self.channels[channel.uuid] = channel
+        self.peak = max(self.peak, len(self.channels))
+        channel.task = self.spawn(run(self, channel), channel.name)
+
+    def poke(self, channel: Channel) -> None:
+        """A channel changed: its thread, who talks to it and who scripts it look again."""
+        channel.poke()
+        for other in (channel.partner, channel.bridge_to):
+            if other is not None:
+                other.poke()
+        if channel.call is not None:
+            channel.call.touch()
+
+    def phone_channels(self, name: str) -> list[Channel]:
+        """Standing channels of a telephone."""
+        return [
+            each
+            for each in self.channels.values()
+            if each.phone is not None and each.phone.name == name and each.up
+        ]
+
+    # --- saying --------------------------------------------------------------------------
+
+    def say(
+        self,
+        name: str,
+        channel: Channel | None = None,
+        *,
+        before: Headers | None = None,
+        after: Headers | None = None,
+        subclass: str = "",
+        at: str = "",
+        body: str = "",
+        variables: bool = True,
+    ) -> None:
+        """An event; `before` and `after` stand around what is said of the channel."""
+
+        def headers() -> Headers:
+            of_channel = channel.headers(variables=variables) if channel is not None else []
+            return [*(before or []), *of_channel, *(after or [])]
+
+        self.bus.emit(name, headers, subclass=subclass, at=at, body=body)
+
+    def enter(self, channel: Channel, state: int) -> None:
+        """The thread takes up a state: CHANNEL_STATE, and the call state that goes with it."""
+        channel.running = state
+        if state == ROUTING and channel.direction == "inbound":
+            self.set_callstate(channel, "RINGING")
+        elif state == EXECUTE and channel.answer == "answered":
+            self.set_callstate(channel, "ACTIVE")
+        self.say("CHANNEL_STATE", channel, variables=False)
+        if state == HANGUP:
+            channel.times.hungup = self.now()
+            self.set_callstate(channel, "HANGUP")
+        self.poke(channel)
+
+    def set_callstate(self, channel: Channel, name: str) -> None:
+        """CHANNEL_CALLSTATE, if it is another one."""
+        number = CALLSTATES.index(name)
+        if channel.callstate == number:
+            return
+        old, channel.callstate = CALLSTATES[channel.callstate], number
+        self.say(
+            "CHANNEL_CALLSTATE",
+            channel,
+            before=[
+                ("Original-Channel-Call-State", old),
+                ("Channel-Call-State-Number", str(number)),
+            ],
+            variables=False,
+        )
+        self.poke(channel)
+
+    def move(self, channel: Channel, state: int) -> None:
+        """A channel shall go to a state; its thread follows. Never back from a hang-up."""
+        if channel.up or state > channel.state:
+            channel.state = state
+            self.poke(channel)
+
+    def presence(self, channel: Channel, status: str, info: str) -> None:
+        """PRESENCE_IN of a directory user's leg."""
+        if not channel.presence_id:
+            return
+        file, function, line = (
+            ("switch_channel", "switch_channel_perform_mark_answered", 3906)
+            if status == "answered"
+            else ("switch_core_state_machine", "check_presence", 521)
+        )
+        before: Headers = [
+            ("proto", "any"),
+            ("login", "src/switch_channel.c"),
+            ("from", channel.presence_id),
+            ("rpid", "unknown"),
+            ("status", status),
+            ("event_type", "presence"),
+            ("alt_event_type", "dialog"),
+            ("presence-call-info-state", info),
+            ("presence-call-direction", channel.direction),
+            ("event_count", str(channel.presences)),
+            ("Presence-Calling-File", f"src/{file}.c"),
+            ("Presence-Calling-Function", function),
+            ("Presence-Calling-Line", str(line)),
+        ]
+        channel.presences += 1
+        self.say("PRESENCE_IN", channel, after=before, variables=False)
+
+    def api_said(self, command: str, argument: str) -> None:
+        """API: a command was carried out."""
+        after: Headers = [("API-Command", command)]
+        if argument:
+            after.append(("API-Command-Argument", argument))
+        self.say("API", after=after)
+
+    # --- answering and ending ------------------------------------------------------------
+
+    def codecs(self, channel: Channel) -> None:
+        """CODEC, for reading and for writing."""
+        channel.codec = True
+        read: Headers = [
+            ("channel-read-codec-name", "PCMA"),
+            ("channel-read-codec-rate", "8000"),
+            ("channel-read-codec-bit-rate", "64000"),
+        ]
+        write: Headers = [
+            ("Channel-Write-Codec-Name", "PCMA"),
+            ("Channel-Write-Codec-Rate", "8000"),
+            ("Channel-Write-codec-bit-rate", "64000"),
+        ]
+        self.say("CODEC", channel, after=read, at="codec-read", variables=False)
+        self.say("CODEC", channel, after=write, at="codec-write", variables=False)
+
+    def answer(self, channel: Channel) -> None:
+        """FreeSWITCH answers who called in; nothing when it did."""
+        if channel.answer == "answered" or not channel.up or channel.phone is None:
+            return
+        port = self.ports[channel.phone.name]
+        local = self.random.randrange(16384, 32768, 2)
+        self.codecs(channel)
+        channel.answer = "early"
+        channel.times.progress_media = self.now()
+        channel.update(variables.media(channel, local=local, remote=port + 939))
+        channel.set("endpoint_disposition", "EARLY MEDIA")
+        self.say("CHANNEL_PROGRESS_MEDIA", channel)
+        self.set_callstate(channel, "EARLY")
+        channel.update(variables.own_sdp(channel, local))
+        channel.answer = "answered"
+        channel.times.answered = self.now()
+        self.say("CHANNEL_ANSWER", channel)
+        self.set_callstate(channel, "ACTIVE")
+        channel.set("endpoint_disposition", "ANSWER")
+        tag = self.token()
+        delay = self.clock.real(0.01)
+        asyncio.get_running_loop().call_later(
+            delay, lambda: channel.update(variables.acknowledged(channel, tag))
+        )
+
+    def hangup(self, channel: Channel, cause: str) -> None:
+        """A channel is hung up: CHANNEL_HANGUP, and its thread winds it up. Once."""
+        if not channel.up:
+            return
+        channel.state = HANGUP
+        channel.answer = "hangup"
+        channel.cause = cause
+        channel.actions.clear()
+        self.say("CHANNEL_HANGUP", channel)
+        self.poke(channel)
+
+    def far_end_gone(self, channel: Channel) -> None:
+        """A telephone hangs up: BYE, or CANCEL before an answer, or a refusal of what rings."""
+        if not channel.up:
+            return
+        if channel.answer != "answered":
+            if channel.direction == "outbound":
+                channel.update(_refused("486", "17"))
+                self.hangup(channel, "USER_BUSY")
+            else:
+                self.hangup(channel, "ORIGINATOR_CANCEL")
+            return
+        channel.update(
+            {
+                "sip_term_status": "200",
+                "proto_specific_hangup_cause": "sip:200",
+                "sip_term_cause": "16",
+            }
+        )
+        if channel.partner is not None:
+            originates = channel.partner.other == ("originator", channel)
+            channel.set("last_bridge_role", "originator" if originates else "originatee")
+        self.hangup(channel, "NORMAL_CLEARING")
+        channel.set("sip_hangup_disposition", "recv_bye")
+
+    def clone_profile(self, channel: Channel, source: str) -> None:
+        """A transfer or ``uuid_bridge`` begins a new caller profile."""
+        profile = channel.profile
+        profile.index += 1
+        profile.created = self.now()
+        profile.transfer_source = source
+        channel.push("transfer_history", source)
+        channel.set("transfer_source", source)
+
+    def transfer(self, channel: Channel, exten: str, context: str = "default") -> None:
+        """Send a channel to an extension (``uuid_transfer``); who it talked to is hung up."""
+        partner = channel.partner
+        now, profile = self.now(), channel.profile
+        forwards = channel.get("max_forwards") or "70"
+        source = f"{now // 1_000_000}:{self.new_uuid()}:bl_xfer:{exten}/{context}/XML"
+        channel.unset("bridge_to", "signal_bond")
+        self.clone_profile(channel, source)
+        profile.rdnis, profile.destination, profile.context = profile.destination, exten, context
+        profile.dialplan = "XML"
+        channel.set("max_forwards", str(int(forwards) - 1))
+        channel.times.bridged = 0
+        channel.other = None
+        channel.actions.clear()
+        if partner is not None:
+            partner.unset("bridge_to", "signal_bond")
+        self.move(channel, ROUTING)
+        if partner is not None:
+            self.hangup(partner, "NORMAL_CLEARING")
+
+    def join(self, one: Channel, two: Channel) -> None:
+        """Join two channels (``uuid_bridge``); the thread of `one` runs the bridge."""
+        now = self.now() // 1_000_000
+        for leg, other in ((one, two), (two, one)):
+            profile = leg.profile
+            if leg is one:
+                leg.set("uuid_bridge", two.uuid)
+            leg.set("bridge_channel", other.name)
+            leg.set("bridge_uuid", other.uuid)
+            leg.set("signal_bond", other.uuid)
+            leg.set("original_destination_number", profile.destination)
+            leg.set("original_caller_id_name", profile.name)
+            leg.set("original_caller_id_number", profile.number)
+            self.clone_profile(leg, f"{now}:{self.new_uuid()}:uuid_br:{other.uuid}")
+            leg.bridge_to = other
+            leg.times.bridged = 0
+            leg.actions.clear()
+        one.profile.callee_name = two.profile.callee_name
+        one.profile.callee_number = two.profile.callee_number
+        two.profile.name, two.profile.number = one.profile.name, one.profile.number
+        two.hit_dialplan = False
+        one.originates, two.originates = True, False
+        one.other, two.other = ("originatee", two), ("originator", one)
+        for leg in (one, two):
+            self.move(leg, RESET if leg.partner is not None else HIBERNATE)
+
+    def describe(self, channel: Channel) -> str:
+        """A state's name, ``CS_EXECUTE``."""
+        return STATES[channel.running if channel.running != NONE else 0]
+
+
+def _refused(status: str, cause: str) -> dict[str, str]:
+    return {
+        "sip_invite_failure_status": status,
+        "sip_invite_failure_phrase": "Busy Here",
+        "sip_term_status": status,
+        "proto_specific_hangup_cause": f"sip:{status}",
+        "sip_term_cause": cause,
+    }

@@ -1,0 +1,134 @@
+"""Which events a session asked for, and the filters it set."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .bus import Happened
+
+_KNOWN = """
+    ADD_SCHEDULE ALL API BACKGROUND_JOB CALL_DETAIL CALL_SECURE CALL_SETUP_REQ CALL_SETUP_RESULT
+    CALL_UPDATE CHANNEL_ANSWER CHANNEL_APPLICATION CHANNEL_BRIDGE CHANNEL_CALLSTATE CHANNEL_CREATE
+    CHANNEL_DATA CHANNEL_DESTROY CHANNEL_EXECUTE CHANNEL_EXECUTE_COMPLETE CHANNEL_GLOBAL
+    CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE CHANNEL_HOLD CHANNEL_ORIGINATE CHANNEL_OUTGOING
+    CHANNEL_PARK CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_STATE CHANNEL_UNBRIDGE
+    CHANNEL_UNHOLD CHANNEL_UNPARK CHANNEL_UUID CLONE CODEC COMMAND CONFERENCE_DATA
+    CONFERENCE_DATA_QUERY CUSTOM DEL_SCHEDULE DETECTED_SPEECH DETECTED_TONE DEVICE_STATE DTMF
+    EXE_SCHEDULE FAILURE GENERAL HEARTBEAT INBOUND_CHAN LOG MEDIA_BUG_START MEDIA_BUG_STOP MESSAGE
+    MESSAGE_QUERY MESSAGE_WAITING MODULE_LOAD MODULE_UNLOAD NAT NOTALK NOTIFY NOTIFY_IN
+    OUTBOUND_CHAN PHONE_FEATURE PHONE_FEATURE_SUBSCRIBE PLAYBACK_START PLAYBACK_STOP PRESENCE_IN
+    PRESENCE_OUT PRESENCE_PROBE PRIVATE_COMMAND PUBLISH QUEUE_LEN RECORD_START RECORD_STOP
+    RECV_INFO RECV_MESSAGE RECV_RTCP_MESSAGE RELOADXML REQUEST_PARAMS RE_SCHEDULE ROSTER
+    SEND_INFO SEND_MESSAGE SESSION_CRASH SESSION_HEARTBEAT SHUTDOWN SHUTDOWN_REQUESTED SOCKET_DATA
+    SPEECH STARTUP SUBCLASS_ANY TALK TEXT TRANSFEROR_CALL UNPUBLISH UNSCHEDULE
+"""
+EVENTS = frozenset(_KNOWN.split())
+"""Names that ``event`` knows; others count for nothing."""
+MINE = (
+    "CALL_UPDATE", "CHANNEL_ANSWER", "CHANNEL_APPLICATION", "CHANNEL_BRIDGE", "CHANNEL_CREATE",
+    "CHANNEL_DATA", "CHANNEL_DESTROY", "CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE",
+    "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_ORIGINATE", "CHANNEL_OUTGOING",
+    "CHANNEL_PARK", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_STATE",
+    "CHANNEL_UNBRIDGE", "CHANNEL_UNPARK", "CHANNEL_CALLSTATE", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
+    "CODEC", "DTMF", "MESSAGE", "PLAYBACK_START", "PLAYBACK_STOP", "RECV_INFO",
+)  # fmt: skip
+"""What ``myevents`` brings."""
+
+
+class Subscription:
+    """What one session hears."""
+
+    def __init__(self) -> None:
+        self.clear()
+        self.filters: list[tuple[str, str]] = []
+
+    def clear(self) -> None:
+        """``noevents``."""
+        self.names: set[str] = set()
+        self.subclasses: set[str] = set()
+        self.everything = False
+        self.only = ""
+        """UUID whose events alone are wanted (``myevents`` of a channel that stands)."""
+
+    def add(self, words: list[str]) -> bool:
+        """``event``: whether any word was a name; what follows CUSTOM are subclasses."""
+        known = custom = False
+        for word in words:
+            name = word.upper()
+            if custom:
+                self.subclasses.add(word)
+            elif name in EVENTS:
+                known = True
+                if name == "ALL":
+                    self.everything = True
+                elif name == "CUSTOM":
+                    custom = True
+                self.names.add(name)
+        return known
+
+    def remove(self, words: list[str]) -> bool:
+        """``nixevent``: the same words, taken back."""
+        known = custom = False
+        for word in words:
+            name = word.upper()
+            if custom:
+                self.subclasses.discard(word)
+            elif name in EVENTS:
+                known = True
+                if name == "ALL":
+                    self.clear()
+                elif name == "CUSTOM":
+                    custom = True
+                else:
+                    if self.everything:
+                        self.names |= EVENTS
+                        self.names.discard("ALL")
+                    self.names.discard(name)
+                    self.everything = False
+        return known
+
+    def wants(self, name: str, subclass: str) -> bool:
+        """Whether events of this name may be for it."""
+        if self.everything:
+            return True
+        if name not in self.names:
+            return False
+        return not subclass or "ALL" in self.names or subclass in self.subclasses
+
+    def mine(self, uuid: str) -> None:
+        """``myevents``."""
+        self.names |= set(MINE)
+        self.only = uuid
+
+    def accepts(self, event: Happened) -> bool:
+        """Whether the filters let it through: any that fits does, one with ``-`` keeps it out."""
+        if self.only and event.get("Unique-ID") != self.only:
+            return False
+        if not self.filters:
+            return True
+        passes = False
+        for name, value in self.filters:
+            have = event.get(name)
+            signs = re.match(r"[-+ ]*", value)
+            sign = signs[0].strip()[-1:] if signs else ""
+            wanted = value[signs.end() :] if signs else value
+            if not have or (passes and sign != "-"):
+                continue
+            if wanted[:1] == "/":
+                fits = _search(wanted.strip("/"), have)
+            else:
+                fits = have.lower() == wanted.lower()
+            if fits:
+                if sign == "-":
+                    return False
+                passes = True
+        return passes
+
+
+def _search(expression: str, text: str) -> bool:
+    try:
+        return re.search(expression, text) is not None
+    except re.error:
+        return False
