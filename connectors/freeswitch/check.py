@@ -6,10 +6,10 @@ import asyncio
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address
-from xml.etree import ElementTree
 
 from connectors.freeswitch.agents import queues_and_agents
 from connectors.freeswitch.connection import Esl
+from connectors.freeswitch.dialplan import DENIED, dialplan, located, refusal
 from connectors.freeswitch.watch import judge, watch
 from connectors.freeswitch.wire import Event
 from connectors.runtime.driver import (
@@ -25,7 +25,6 @@ from connectors.settings import PbxSettings
 OLDEST = (1, 10)
 ANSWER_WAIT = 5.0
 EVENT_WAIT = 5.0
-LIST_TIMEOUT = 15.0
 SEEN_LIMIT = 10_000
 """Events kept of a call that is watched."""
 
@@ -40,14 +39,17 @@ _COMMANDS = {
     "uuid_dump 00000000-0000-0000-0000-000000000000 json": "the marks of standing calls are lost",
     "uuid_exists 00000000-0000-0000-0000-000000000000": "a dead link is not noticed",
     "chat": "invitations cannot be sent to telephones",
+    "uuid_send_message": "invitations cannot be sent to telephones of strangers",
+    "callcenter_config queue list": "queues and their agents cannot be read",
 }
 """API commands a connector sends, in a form that changes nothing, and what fails without."""
 
-_EXTENSIONS = ("collab_request", "collab_features", "collab_feature")
+_TOO_MUCH = "eval nothing"
+"""Whoever may `eval` may run everything; a connector never does. This does nothing."""
+
 _LOAD = 'autoload_configs/modules.conf.xml: <load module="{}"/>; then: fs_cli -x "load {}"'
 _SOCKET = 'autoload_configs/event_socket.conf.xml: <param name="{}" value="{}"/>'
 _RELOAD = "then: fs_cli -x 'reload mod_event_socket'"
-_MARK = '<action application="execute_extension" data="collab_request_form XML collab"/>'
 _VANILLAS = "ClueCon"
 """The password of every FreeSWITCH that nobody has set up."""
 
@@ -101,11 +103,11 @@ async def _look(esl: Esl, settings: PbxSettings) -> list[Finding]:
     where = f"{settings.host}:{settings.port}"
     findings = [Finding(True, f"ESL at {where}: logged in and subscribed")]
     findings.append(_version(await esl.api("version", ANSWER_WAIT)))
-    findings += await _commands(esl)
+    findings += await _commands(esl, settings)
     findings += await _modules(esl)
     findings.append(await _events(esl))
     findings += await _socket(esl, settings)
-    findings += await _dialplan(esl)
+    findings += await dialplan(esl)
     findings += await queues_and_agents(esl)
     return findings
 
@@ -120,36 +122,30 @@ def _version(answer: str) -> Finding:
     return Finding(True, f"FreeSWITCH {found[1]}")
 
 
-async def _commands(esl: Esl) -> Iterable[Finding]:
-    """What the log-in may ask. A password allows all; a module that is not loaded has none."""
+async def _commands(esl: Esl, settings: PbxSettings) -> Iterable[Finding]:
+    """What the log-in may ask, and whether it may more. A password allows everything."""
     findings = []
     for command, without in _COMMANDS.items():
         verb = command.partition(" ")[0]
-        error = await _error(esl, command)
-        if "permission denied" in error:
+        error = await refusal(esl, command)
+        if DENIED in error:
             text = f"{verb} is not allowed: {without}"
-            findings.append(Finding(False, text, f"esl-allowed-api of the user: …,{verb}"))
-        elif "ommand not found" in error:
+            line = f"directory/tandem.xml ({settings.username}): esl-allowed-api … {verb}"
+            findings.append(Finding(False, text, line))
+        elif "ommand not found" in error and verb != "callcenter_config":
             module = "mod_dptools" if verb == "chat" else "mod_commands"
             text = f"{verb} is not there: {without}"
             findings.append(Finding(False, text, _LOAD.format(module, module)))
     if not findings:
-        findings.append(
-            Finding(
-                True,
-                "privileges: all that is needed (whoever has this password may do anything on"
-                " the PBX; keep it as you keep root's)",
-            )
+        findings.append(Finding(True, "privileges: all that is needed"))
+    if DENIED not in await refusal(esl, _TOO_MUCH):
+        line = (
+            f"cp dialplan/freeswitch/directory.xml to directory/tandem.xml, pbx.{settings.name}"
+            '.username = "tandem@tandem.invalid" in tandem.toml'
         )
+        text = "privileges: more than needed (whoever has this password may do anything)"
+        findings.append(Finding(True, text, line))
     return findings
-
-
-async def _error(esl: Esl, command: str) -> str:
-    try:
-        await esl.api(command)
-    except ActionError as error:
-        return str(error)
-    return ""
 
 
 async def _modules(esl: Esl) -> Iterable[Finding]:
@@ -176,8 +172,8 @@ async def _modules(esl: Esl) -> Iterable[Finding]:
 async def _loaded(esl: Esl, module: str) -> bool:
     try:
         return (await esl.api(f"module_exists {module}")).strip() == "true"
-    except ActionError:
-        return False
+    except ActionError as error:
+        return DENIED in str(error)  # not to be known, so no fault
 
 
 async def _events(esl: Esl) -> Finding:
@@ -200,10 +196,10 @@ async def _socket(esl: Esl, settings: PbxSettings) -> Iterable[Finding]:
         text = "event socket: its password is FreeSWITCH's own default, which everybody knows"
         here = f"pbx.{settings.name}.secret in tandem.toml"
         return [Finding(False, text, f"{line}; {_RELOAD}; the same as {here}")]
-    located = await _located(esl, "configuration configuration name event_socket.conf")
-    if located is None:
+    conf = await located(esl, "configuration configuration name event_socket.conf")
+    if conf is None:
         return []
-    params = {param.get("name"): param.get("value", "") for param in located.iter("param")}
+    params = {param.get("name"): param.get("value", "") for param in conf.iter("param")}
     address = params.get("listen-ip") or "127.0.0.1"
     acl = params.get("apply-inbound-acl", "")
     if _is_loopback(address):
@@ -227,75 +223,6 @@ def _is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
-
-
-async def _located(esl: Esl, what: str) -> ElementTree.Element | None:
-    """A part of FreeSWITCH's configuration; None where it is not there or cannot be read."""
-    try:
-        text = await esl.api(f"xml_locate {what}", LIST_TIMEOUT)
-        return ElementTree.fromstring(text)  # noqa: S314 - the administrator's, and expat's limits
-    except (ActionError, ElementTree.ParseError):
-        return None
-
-
-async def _dialplan(esl: Esl) -> Iterable[Finding]:
-    whole = await _located(esl, "dialplan")
-    contexts = {} if whole is None else {each.get("name"): each for each in whole.iter("context")}
-    ours = contexts.get("collab")
-    if ours is None:
-        return [await _no_context(esl)]
-    there = {extension.get("name") for extension in ours.iter("extension")}
-    lost = [name for name in _EXTENSIONS if name not in there]
-    if lost:
-        text = f"dialplan: context collab has no {', '.join(lost)}"
-        return [Finding(False, text, await _copy(esl))]
-    findings = [Finding(True, f"dialplan: collab.xml is loaded; mark a call with {_MARK}")]
-    others = [action for name, context in contexts.items() if name != "collab"
-              for action in context.iter("action")]  # fmt: skip
-    said = [(action.get("application"), action.get("data", "")) for action in others]
-    if not any("collab_request" in data for name, data in said if name == "execute_extension"):
-        findings.append(
-            Finding(
-                True,
-                "dialplan: no extension marks a call yet",
-                f"dialplan/default.xml or public.xml, before callcenter or bridge: {_MARK}",
-            )
-        )
-    if any(name == "bind_meta_app" and data.startswith("2 ") for name, data in said):
-        findings.append(
-            Finding(
-                True,
-                "dialplan: bind_meta_app takes *2, and so *22 to *24, where it is bound",
-                'dialplan/default.xml: take out <action application="bind_meta_app" data="2 …"/>,'
-                " or give the codes of collab.xml other digits",
-            )
-        )
-    return findings
-
-
-async def _no_context(esl: Esl) -> Finding:
-    for module, file in (("mod_lua", "lua.conf"), ("mod_xml_curl", "xml_curl.conf")):
-        located = await _located(esl, f"configuration configuration name {file}")
-        if located is not None and any(
-            "dialplan" in value
-            for param in located.iter("param")
-            for key, value in param.items()
-            if key == "bindings" or param.get("name") == "xml-handler-bindings"
-        ):
-            return Finding(
-                True,
-                f"dialplan: it comes from {module} (FusionPBX: from its database), which shows it"
-                " to calls only; --listen proves it with one",
-            )
-    return Finding(False, "dialplan: there is no context collab", await _copy(esl))
-
-
-async def _copy(esl: Esl) -> str:
-    try:
-        folder = (await esl.api("global_getvar conf_dir")).strip() or "conf"
-    except ActionError:
-        folder = "conf"
-    return f"cp dialplan/freeswitch/collab.xml {folder}/dialplan/; then: fs_cli -x reloadxml"
 
 
 def _unproven(name: str) -> Finding:

@@ -138,7 +138,10 @@ class Esl:
     def _start(self, wanted: list[str]) -> None:
         settings = self._settings
         password = settings.secret.get_secret_value()
-        self._protocol = EslProtocol(settings.host, settings.port, password, wanted, self._handover)
+        user = settings.username if "@" in settings.username else ""
+        self._protocol = EslProtocol(
+            settings.host, settings.port, password, wanted, self._handover, user
+        )
         self._protocol.open()
 
     def _submit(self, command: str, future: asyncio.Future[Frame]) -> None:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 5.0
 WRITE_TIMEOUT = 5.0
 """Seconds within which FreeSWITCH must take a command off the socket."""
+ACCEPTED = "+OK accepted"
+"""The reply to a log-in that is one."""
 READ_SIZE = 256 * 1024
 READS_A_TURN = 8
 """Reads in a row before other greenlets have their turn, under a flood that never pauses."""
@@ -67,8 +69,12 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
         password: str,
         wanted: Iterable[str],
         handover: Handover[Item],
+        user: str = "",
     ) -> None:
+        """`user`: a user of the directory, with its domain, that may do less than the password
+        of the event socket lets everybody do; '' for that password."""
         super().__init__(host, port, password, timeout=CONNECT_TIMEOUT)
+        self._user = user
         self.reader = FrameReader(wanted)
         self.heard = time.monotonic()
         """When the last byte came, by time.monotonic(); read by the loop's thread."""
@@ -121,6 +127,12 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
         with gevent.Timeout(self.timeout):
             self._auth_request_event.wait()
             self.authenticate()
+
+    def authenticate(self) -> None:
+        if not self._user:
+            super().authenticate()
+        elif self.send(f"userauth {self._user}:{self.password}").get("Reply-Text") != ACCEPTED:
+            raise ValueError("Invalid password.")
 
     def start_event_handlers(self) -> None:
         self._receive_events_greenlet = gevent.spawn(self.receive_events)
@@ -236,7 +248,7 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
             return None
         if not isinstance(known_by, gevent.event.AsyncResult):
             return Answer(frame, known_by)
-        if reply != "+OK accepted":
+        if reply != ACCEPTED:
             self._refusal = f"the password is refused ({reply.strip()[:80]})"
         known_by.set(frame)
         return None

@@ -45,6 +45,8 @@ class EslDouble:
     def __init__(self) -> None:
         self.port = 0
         self.secret = "right"
+        self.user = "tandem@tandem.invalid"
+        """Who may log in by ``userauth``, with the same secret."""
         self.greeting = b"Content-Type: auth/request\n\n"
         self.mute = False
         """Reads and answers nothing."""
@@ -168,6 +170,10 @@ class EslDouble:
             if rest != self.secret:
                 return reply("-ERR invalid") + notice()
             return reply("+OK accepted")
+        if verb == "userauth":
+            if rest != f"{self.user}:{self.secret}":
+                return reply("-ERR invalid") + notice()
+            return reply("+OK accepted", "Allowed-Events: all", "Allowed-API: show chat")
         if verb == "event":
             return reply("+OK event listener enabled json")
         if verb == "sendmsg":

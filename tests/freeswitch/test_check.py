@@ -44,6 +44,8 @@ async def both() -> AsyncIterator[Both]:
             "show channels count as json": '{"row_count":0,"rows":[]}',
             "uuid_dump": "-ERR No such channel!\n",
             "chat": "Invalid",
+            "uuid_send_message": "-USAGE: <uuid> <message>\n",
+            "eval": "nothing",
             "module_exists": "true",
             "xml_locate": NOWHERE,
             f"{LOCATE} event_socket.conf": (DIALPLAN / "event_socket.conf.xml").read_text(),
@@ -165,6 +167,28 @@ async def test_a_command_that_is_not_there_and_one_that_is_not_allowed(both: Bot
         "chat is not there: invitations cannot be sent to telephones",
     ]
     assert 'load module="mod_dptools"' in lines[1][1]
+
+
+async def test_a_login_that_may_do_anything_is_told_of_one_that_may_less(both: Both) -> None:
+    found = await hint(both, "privileges: more than needed")
+    assert 'username = "tandem@tandem.invalid"' in found.mend
+    both[0].answers["eval"] = "-ERR permission denied"
+    texts = [each.text for each in await findings(both, username="tandem@tandem.invalid")]
+    assert "privileges: all that is needed" in texts
+    assert not [text for text in texts if "more than needed" in text]
+
+
+async def test_a_login_that_may_not_see_the_dialplan(both: Both) -> None:
+    both[0].answers["xml_locate dialplan context name collab"] = "-ERR permission denied"
+    assert await wrong(both) == []
+    await hint(both, "dialplan: not to be seen with this log-in")
+
+
+async def test_a_user_of_the_directory_with_a_wrong_password(both: Both) -> None:
+    ((text, _),) = await wrong(both, username="tandem@tandem.invalid", secret="no")
+    assert "the password is refused" in text
+    assert both[0].asked("userauth") == ["userauth tandem@tandem.invalid:no"]
+    assert not both[0].asked("auth ")
 
 
 async def test_no_queues_at_all_is_no_fault(both: Both) -> None:

@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from connectors import marks, model
-from connectors.freeswitch.events import Decoder
+from connectors.freeswitch.connection import OWN_EVENTS
+from connectors.freeswitch.events import Decoder, subscription
 from connectors.model import COLLAB_TYPES, LegDown, LegRole, LegUp, Marked, PbxEvent
 from tests.freeswitch.captured import FOLDER, decode, events, stream
 
@@ -57,7 +58,9 @@ def attack(name: str) -> list[PbxEvent]:
 # --- what it says
 
 
-@pytest.mark.parametrize("name", ["collab.xml", "callcenter.conf.xml", "event_socket.conf.xml"])
+@pytest.mark.parametrize(
+    "name", ["collab.xml", "callcenter.conf.xml", "event_socket.conf.xml", "directory.xml"]
+)
 def test_it_is_xml_that_freeswitch_reads_as_well(name: str) -> None:
     """FreeSWITCH drops a line with <include> on it whole, and expands $${} in comments too."""
     text = (DIALPLAN / name).read_text()
@@ -147,6 +150,19 @@ def test_the_samples_have_no_secret_and_stay_on_loopback() -> None:
     assert params["password"] == ""
     assert params["listen-ip"] == "127.0.0.1"
     assert params["apply-inbound-acl"] == "loopback.auto"
+
+
+def test_the_sample_log_in_may_all_that_the_connector_needs_and_no_more() -> None:
+    root = ElementTree.parse(DIALPLAN / "directory.xml").getroot()  # noqa: S314 - our own file
+    params = {param.get("name"): param.get("value", "") for param in root.iter("param")}
+    assert params["esl-password"] == ""
+    assert params["esl-allowed-log"] == "false"
+    wanted = subscription(*OWN_EVENTS).removeprefix("event json ").split()
+    assert sorted(params["esl-allowed-events"].split()) == sorted(wanted)
+    allowed = set(params["esl-allowed-api"].split())
+    assert allowed >= {"show", "uuid_dump", "uuid_exists", "callcenter_config", "chat"}
+    dangerous = {"bgapi", "eval", "expand", "system", "bg_system", "originate", "uuid_kill"}
+    assert not allowed & (dangerous | {"xml_locate", "sched_api", "fsctl", "lua", "reload"})
 
 
 # --- what it made of hostile calls
