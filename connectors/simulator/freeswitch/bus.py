@@ -55,6 +55,8 @@ CALLING = {
     "agent-offering": ("mod_callcenter.c", "outbound_agent_thread_run", 1717),
     "agent-add": ("mod_callcenter.c", "cc_agent_add", 915),
     "agent-contact-change": ("mod_callcenter.c", "cc_agent_update", 1091),
+    "agent-state-get": ("mod_callcenter.c", "cc_agent_get", 970),
+    "agent-status-get": ("mod_callcenter.c", "cc_agent_get", 970),
     "agent-state-change": ("mod_callcenter.c", "cc_agent_update", 1067),
     "agent-status-change": ("mod_callcenter.c", "cc_agent_update", 1043),
     "cc-presence": ("mod_callcenter.c", "cc_send_presence", 3392),

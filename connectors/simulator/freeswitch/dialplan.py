@@ -62,6 +62,8 @@ class Dialplan:
     """Contexts of extensions."""
 
     contexts: dict[str, list[Extension]] = field(default_factory=dict)
+    elements: list[ElementTree.Element] = field(default_factory=list, compare=False)
+    """The contexts as they were read, for ``xml_locate``."""
 
     def read(self, text: str) -> Dialplan:
         """Add the contexts of a dialplan file. Raises ValueError naming what is wrong."""
@@ -70,6 +72,7 @@ class Dialplan:
         except ElementTree.ParseError as error:
             raise ValueError(f"the dialplan is no XML: {error}") from None
         for context in root.iter("context"):
+            self.elements.append(context)
             extensions = self.contexts.setdefault(context.get("name", ""), [])
             extensions += [_extension(each) for each in context.iter("extension")]
         return self

@@ -64,6 +64,8 @@ class FreeSwitch:
         self.ports = {name: FIRST_PORT + number for number, name in enumerate(self.phones)}
         self.bus = EventBus(self.clock, self.new_uuid(), hostname)
         self.heart = Heart(self, heartbeat)
+        self.event_socket = {"listen-ip": "127.0.0.1", "listen-port": "8021"}
+        """Settings of event_socket.conf, as ``xml_locate`` shows them; the password is not one."""
         self.boot()
 
     def boot(self) -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 
 from .faults import FreeSwitchFaults
 from .pbx import FreeSwitch
-from .session import Session
+from .session import DirectoryUser, Session
 
 
 class EslServer:
     """Serves one `FreeSwitch` over ESL. Use as ``async with`` or `start` and `stop`."""
 
-    def __init__(self, pbx: FreeSwitch, password: str) -> None:
+    def __init__(
+        self, pbx: FreeSwitch, password: str, users: Mapping[str, DirectoryUser] | None = None
+    ) -> None:
         self.pbx = pbx
         self.password = password
+        self.users = dict(users or {})
+        """Who may come by ``userauth``, by ``user@domain``."""
         self.faults = FreeSwitchFaults(self)
         self.sessions: set[Session] = set()
         self.commands: Counter[str] = Counter()

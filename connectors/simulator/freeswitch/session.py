@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import wire
@@ -21,6 +22,15 @@ BACKLOG_MAX = 32 * 1024 * 1024
 """Bytes that may wait for a client that does not read; then it is dropped."""
 
 
+@dataclass(frozen=True, slots=True)
+class DirectoryUser:
+    """A user of the directory who may use the event socket."""
+
+    password: str
+    api: frozenset[str] | None = None
+    """Commands it may run (``esl-allowed-api``); None: all."""
+
+
 class Session(asyncio.Protocol):
     """A connection. Also a `bus.Listener`."""
 
@@ -28,6 +38,8 @@ class Session(asyncio.Protocol):
         self.server = server
         self.pbx = server.pbx
         self.authenticated = False
+        self.allowed: frozenset[str] | None = None
+        """API commands it may run; None: all."""
         self.format = "plain"
         self.subscription = Subscription()
         self.transport: asyncio.Transport | None = None
@@ -101,6 +113,8 @@ class Session(asyncio.Protocol):
             self.goodbye()
         elif not self.authenticated:
             self._authenticate(message)
+        elif message.verb in ("api", "bgapi") and not self._may(message.argument):
+            self.reply("-ERR permission denied")
         elif message.verb == "api" and message.argument:
             self._busy = True
             self.pbx.spawn(self._api(message.argument), "api")
@@ -119,11 +133,25 @@ class Session(asyncio.Protocol):
         if message.verb == "auth" and message.argument == self.server.password:
             self.authenticated = True
             self.reply("+OK accepted")
+        elif message.verb == "userauth" and (user := self._user(message.argument)) is not None:
+            self.authenticated = True
+            self.allowed = user.api
+            allowed = " ".join(sorted(user.api)) if user.api is not None else "all"
+            limits = [("Allowed-Events", "all"), ("Allowed-API", allowed), ("Allowed-LOG", "all")]
+            self.reply("+OK accepted", limits)
         elif message.verb in ("auth", "userauth"):
             self.reply("-ERR invalid")
             self.goodbye()
         else:
             self.reply("-ERR command not found")
+
+    def _user(self, text: str) -> DirectoryUser | None:
+        name, _, password = text.partition(":")
+        user = self.server.users.get(name)
+        return user if user is not None and user.password == password else None
+
+    def _may(self, command: str) -> bool:
+        return self.allowed is None or not command or command.split()[0] in self.allowed
 
     async def _api(self, command: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from ..clock import Clock
 from ..switch import SimulatedSwitch
@@ -14,6 +15,7 @@ from .dialplan import Dialplan
 from .faults import FreeSwitchFaults
 from .pbx import FreeSwitch
 from .server import EslServer
+from .session import DirectoryUser
 
 PASSWORD = "ClueCon"  # noqa: S105  # FreeSWITCH's own, of a simulation on the loopback
 
@@ -30,11 +32,12 @@ class FreeSwitchSimulator(SimulatedSwitch[PlacedCall]):
         speed: float = 1.0,
         seed: int | None = None,
         heartbeat: float = 20.0,
+        users: Mapping[str, DirectoryUser] | None = None,
     ) -> None:
         """Without arguments the switch of `freeswitch.lab`, in real time.
 
         `speed`: how many times faster than real all that is timed in calls goes. `heartbeat`:
-        seconds between HEARTBEAT events; 0: none.
+        seconds between HEARTBEAT events; 0: none. `users`: who may come by ``userauth``.
         """
         spec = world or lab.world()
         self.pbx = FreeSwitch(
@@ -44,7 +47,7 @@ class FreeSwitchSimulator(SimulatedSwitch[PlacedCall]):
             seed=random.randrange(2**32) if seed is None else seed,  # noqa: S311
             heartbeat=heartbeat,
         )
-        self.server = EslServer(self.pbx, password)
+        self.server = EslServer(self.pbx, password, users)
         self.board = Switchboard(self.pbx)
         super().__init__(self.server, self.board, self.pbx.phones)
 

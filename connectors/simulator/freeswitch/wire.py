@@ -75,7 +75,7 @@ def xml(headers: Headers, body: str = "") -> bytes:
     if body:
         size = len(body.encode("utf-8", "surrogateescape"))
         lines.append(f"  <Content-Length>{size}</Content-Length>\n  <body>{_escape(body)}</body>\n")
-    lines.append("</event>\n\n")
+    lines.append("</event>\n")
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 

@@ -104,9 +104,20 @@ def _agent(request: Request, words: list[str]) -> str:
     if agent is None:
         return NO_AGENT
     if words[0] == "get":
-        known = {"status": agent.status, "state": agent.state, "uuid": agent.uuid}
-        return known.get(words[1], "-ERR Invalid Agent key!\n")
+        return _get(request, agent, words[1])
     return _set(request, agent, words[1], " ".join(words[3:]))
+
+
+def _get(request: Request, agent: Agent, key: str) -> str:
+    known = {"status": agent.status, "state": agent.state, "uuid": agent.uuid}
+    if key in ("status", "state"):
+        action = f"agent-{key}-get"
+        request.pbx.callcenter.say(
+            action,
+            [("CC-Agent", agent.name), ("CC-Action", action),
+             (f"CC-Agent-{key.capitalize()}", known[key])],
+        )  # fmt: skip
+    return known.get(key, "-ERR Invalid Agent key!\n")
 
 
 def _set(request: Request, agent: Agent, key: str, value: str) -> str:

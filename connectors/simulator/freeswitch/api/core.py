@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from ..dialplan import function
 from ..heart import VERSION, uptime
@@ -22,6 +23,7 @@ GLOBALS = {
     "local_ip_v4": "192.0.2.2",
     "core_uuid": "",
     "switch_serial": "021bc502cd03",
+    "conf_dir": "/etc/freeswitch",
 }
 
 
@@ -128,6 +130,34 @@ async def _sofia(request: Request) -> str:
     )
 
 
+NOT_FOUND = "can't find what you are looking for\n"
+
+
+async def _xml_locate(request: Request) -> str:
+    """``xml_locate <section> [<tag> <attribute> <value>]``, of dialplan and configuration."""
+    section, *where = request.words or [""]
+    root = ElementTree.Element("section", name=section)
+    if section == "dialplan":
+        root.extend(request.pbx.dialplan.elements)
+    elif section == "configuration":
+        root.append(_event_socket(request.pbx))
+    else:
+        return NOT_FOUND
+    found: ElementTree.Element | None = root
+    if len(where) == 3:
+        tag, attribute, value = where
+        found = next((e for e in root.iter(tag) if e.get(attribute) == value), None)
+    return NOT_FOUND if found is None else ElementTree.tostring(found, "unicode")
+
+
+def _event_socket(pbx: FreeSwitch) -> ElementTree.Element:
+    configuration = ElementTree.Element("configuration", name="event_socket.conf")
+    settings = ElementTree.SubElement(configuration, "settings")
+    for name, value in pbx.event_socket.items():
+        ElementTree.SubElement(settings, "param", name=name, value=value)
+    return configuration
+
+
 COMMANDS: dict[str, Command] = {
     "create_uuid": _create_uuid,
     "echo": _echo,
@@ -143,4 +173,5 @@ COMMANDS: dict[str, Command] = {
     "url_decode": _url_decode,
     "url_encode": _url_encode,
     "version": _version,
+    "xml_locate": _xml_locate,
 }

@@ -9,7 +9,26 @@ from ..pbx import FreeSwitch
 from .command import NO_CHANNEL, Command, Request
 
 SENT = "Sent"
-NOT_SENT = "-ERR Not Sent!\n"
+NOT_SENT = "Error! Message Not Sent"
+INVALID = "Invalid"
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "s": " "}
+
+
+def separate(text: str, delimiter: str = "") -> list[str]:
+    """Arguments as FreeSWITCH separates and unescapes them (``switch_separate_string``)."""
+    parts, part, index = [], "", 0
+    while index < len(text):
+        char = text[index]
+        if char == "\\" and index + 1 < len(text):
+            index += 1
+            part += _ESCAPES.get(text[index], text[index])
+        elif char == delimiter:
+            parts.append(part)
+            part = ""
+        else:
+            part += char
+        index += 1
+    return [*parts, part]
 
 
 def user_of(address: str) -> str:
@@ -29,9 +48,9 @@ def deliver(pbx: FreeSwitch, user: str, sender: str, body: str, kind: str) -> bo
 
 async def _chat(request: Request) -> str:
     """``chat <proto>|<from>|<to>|<message>|<content-type>``."""
-    parts = request.text.split("|")
+    parts = separate(request.text, "|")
     if len(parts) < 4:
-        return "-USAGE: <proto>|<from>|<to>|<message>|[<content-type>]\n"
+        return INVALID
     proto, sender, to, body, *kind = parts
     if proto != "sip" or not deliver(
         request.pbx, user_of(to), sender, body, kind[0] if kind else ""
@@ -47,8 +66,9 @@ async def _uuid_send_message(request: Request) -> str:
     if channel is None:
         return NO_CHANNEL
     if channel.phone is not None:
+        (text,) = separate(body)
         sender = channel.profile.destination
-        channel.phone.deliver(TextMessage(channel.phone.name, sender, body))
+        channel.phone.deliver(TextMessage(channel.phone.name, sender, text))
     return "+OK\n"
 
 
