@@ -1,0 +1,157 @@
+"""The FreeSWITCH driver: a session on ESL, and effects carried out on it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+
+from connectors.freeswitch.actions import message, said_no
+from connectors.freeswitch.connection import Esl
+from connectors.freeswitch.events import Decoder
+from connectors.freeswitch.resync import Window, resync
+from connectors.freeswitch.wire import Event
+from connectors.model import SendMessage
+from connectors.runtime.driver import (
+    ActionError,
+    EventSink,
+    Outcome,
+    PbxError,
+    UnansweredError,
+    UnreachableError,
+)
+from connectors.settings import PbxSettings
+
+log = logging.getLogger(__name__)
+
+MARKING = "execute_extension collab_request_TYPE XML collab"
+"""The dialplan's line that marks a call."""
+
+_VERSION = re.compile(r"\(Version (\d[\w.]*)")
+
+MESSAGE_TIMEOUT = 10.0
+"""Seconds a message may take; after that nobody knows whether it was sent."""
+
+
+class FreeSwitchDriver:
+    """One FreeSWITCH, as `connectors.runtime.driver.Driver` wants it."""
+
+    def __init__(self, settings: PbxSettings) -> None:
+        self._settings = settings
+        self._decoder = Decoder()
+        self._window: Window | None = None
+        """Set while a resync is under way."""
+        self._on_event: EventSink | None = None
+        self._esl: Esl | None = None
+        self._core = ""
+        """``Core-UUID``: another one is another run of FreeSWITCH."""
+        self._version = ""
+        self._refused = 0
+
+    @property
+    def title(self) -> str:
+        return f"FreeSWITCH {self._version}".rstrip() + (
+            f" at {self._settings.host}:{self._settings.port}"
+        )
+
+    @property
+    def refused(self) -> int:
+        """Events taken for forged so far."""
+        return self._decoder.refused.total()
+
+    async def session(self, on_event: EventSink, on_ready: Callable[[], None]) -> str:
+        """See `connectors.runtime.driver.Driver.session`."""
+        self._on_event = on_event
+        self._window = Window()
+        esl = await Esl.connect(self._settings, self._take)
+        self._esl = esl
+        ready = False
+        try:
+            await self._resync(esl)
+            ready = True
+            on_ready()
+            why = await esl.ended
+        except UnansweredError as error:
+            why = esl.ended.result() if esl.ended.done() else str(error)
+            if not ready:
+                raise UnreachableError(f"{self.title}: {why}") from None
+        finally:
+            self._esl = None
+            self._window = None
+            await esl.close()
+        return why
+
+    async def perform(self, effect: SendMessage) -> Outcome:
+        """See `connectors.runtime.driver.Driver.perform`."""
+        esl = self._esl
+        if esl is None:
+            return Outcome("failed", "the connector is not connected to FreeSWITCH")
+        try:
+            # As a job, since FreeSWITCH waits for the telephone's answer.
+            answer = await esl.bgapi(message(effect, self._settings.domain), MESSAGE_TIMEOUT)
+        except ActionError as error:
+            return Outcome("failed", str(error))
+        except UnansweredError as error:
+            return Outcome("unknown", str(error))
+        if said_no(answer):
+            return Outcome("failed", f"FreeSWITCH: {' '.join(answer.split())[:200]}")
+        return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
+
+    async def _resync(self, esl: Esl) -> None:
+        """Deliver a snapshot, then what came meanwhile; from then on events go straight on."""
+        restarted = await self._ask_who_it_is(esl)
+        window = self._window
+        if window is None or self._on_event is None:
+            raise PbxError("a resync outside a session")
+        result = await resync(esl, window, restarted=restarted)
+        self._decoder.adopt(result.snapshot, result.agents)
+        log.info(
+            "resync: %d channels, %d queue members, %d looks%s",
+            len(result.snapshot.legs),
+            len(result.snapshot.members),
+            result.looks,
+            "" if result.settled else ", not settled",
+        )
+        self._on_event(result.snapshot)
+        for event in result.beside:
+            self._on_event(event)
+        self._window = None
+        for news in [*result.after, *window.events]:
+            self._deliver(news)
+
+    async def _ask_who_it_is(self, esl: Esl) -> bool:
+        """Whether FreeSWITCH was started anew since the last session; False if unknown."""
+        try:
+            status = await esl.bgapi("status")
+        except ActionError:
+            status = ""
+        except UnansweredError as error:
+            if esl.ended.done():
+                raise
+            log.warning("%s; a restart will not be told from a lost connection", error)
+            return False
+        restarted = bool(esl.core) and self._core not in ("", esl.core)
+        self._core = esl.core or self._core
+        version = _VERSION.search(status)
+        self._version = version[1] if version else ""
+        return restarted
+
+    def _take(self, event: Event) -> None:
+        if self._window is not None:
+            self._window.add(event)
+        else:
+            self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
+        if self._on_event is None:
+            return
+        for said in self._decoder.decode(event):
+            self._on_event(said)
+        if self._decoder.refused.total() > self._refused:
+            self._refused = self._decoder.refused.total()
+            if self._refused & (self._refused - 1) == 0:  # 1, 2, 4, 8 …: no flood of lines
+                log.warning(
+                    "refused %d events as forged; the last: %s",
+                    self._refused,
+                    self._decoder.last_refusal,
+                )
