@@ -77,14 +77,9 @@ def check(name: str, config: str | None, listen: float) -> None:
 
 def _load(name: str, config: str | None) -> settings.PbxSettings:
     try:
-        loaded = settings.load(name, config, os.environ)
+        return settings.load(name, config, os.environ)
     except settings.SettingsError as error:
         raise WrongSetting(str(error)) from None
-    if loaded.kind != "asterisk":
-        raise WrongSetting(
-            f"pbx.{name}.kind: this version of Tandem has no driver for FreeSWITCH yet"
-        )
-    return loaded
 
 
 if __name__ == "__main__":

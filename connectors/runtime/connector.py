@@ -15,7 +15,6 @@ import aiohttp
 import uvloop
 
 from connectors.application import Application, CoreSettings
-from connectors.asterisk.driver import MARKING, AsteriskDriver
 from connectors.model import CallReport, LinkDown, PbxEvent, Snapshot
 from connectors.runtime.attach import Attachment
 from connectors.runtime.driver import Driver
@@ -60,8 +59,24 @@ def run(settings: PbxSettings, *, verbose: bool = False) -> int:
     return 0
 
 
+def driver_for(settings: PbxSettings) -> Driver:
+    """The driver of the PBX's kind. Only that one's libraries are loaded: a connector to an
+    Asterisk runs without gevent."""
+    if settings.kind == "freeswitch":
+        from connectors.freeswitch.driver import FreeSwitchDriver
+
+        return FreeSwitchDriver(settings)
+    from connectors.asterisk.driver import AsteriskDriver
+
+    return AsteriskDriver(settings)
+
+
 def core_settings(settings: PbxSettings) -> CoreSettings:
     """The part of the settings that the core goes by."""
+    if settings.kind == "freeswitch":
+        from connectors.freeswitch.driver import MARKING
+    else:
+        from connectors.asterisk.driver import MARKING
     return CoreSettings(
         domain=settings.domain,
         agents=settings.agents,
@@ -79,7 +94,7 @@ async def _until_stopped(settings: PbxSettings, outbox: Outbox) -> None:
     headers = {"Authorization": f"Bearer {settings.key.get_secret_value()}"}
     try:
         async with aiohttp.ClientSession(headers=headers) as http:
-            connector = Connector(settings, outbox, http, AsteriskDriver(settings))
+            connector = Connector(settings, outbox, http, driver_for(settings))
             running = asyncio.create_task(connector.run(), name="connector")
             stopping = asyncio.create_task(stop.wait(), name="stop")
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
