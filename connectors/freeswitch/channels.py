@@ -36,17 +36,28 @@ def leg_up(headers: Headers) -> LegUp:
     """A leg from a channel's own headers."""
     outgoing = headers.get("Call-Direction") == "outbound"
     dialled = headers.get("Caller-Destination-Number", "")
-    caller = headers.get("Caller-Caller-ID-Number", "")
     name = name_of(headers)
     return LegUp(
         leg=headers.get("Unique-ID", ""),
         name=name,
         endpoint=endpoint_of(headers, outgoing=outgoing),
         # Of a leg that was dialled the caller's number is who called it.
-        number=known(user_part(dialled) if outgoing else caller),
+        number=known(user_part(dialled) if outgoing else caller_of(headers)),
         role=role_of(name, outgoing=outgoing),
         context=f"{headers.get('Caller-Context', '')}/{dialled}",
     )
+
+
+def caller_of(headers: Headers) -> str:
+    """The caller's number on its own channel. Once that has been bridged, FreeSWITCH may have put
+    the other end's there (a fifo does), and the number it came with is beside it."""
+    number = headers.get("Caller-Caller-ID-Number", "")
+    return headers.get("Caller-Orig-Caller-ID-Number") or number if talked(headers) else number
+
+
+def talked(headers: Headers) -> bool:
+    """Whether a channel has had another leg."""
+    return "Other-Type" in headers
 
 
 def other_leg(headers: Headers) -> Headers:
@@ -151,6 +162,14 @@ def interface_of(contact: str) -> str:
     if technology == LOOPBACK:
         return f"{LOOPBACK}/{peer.partition('/')[0]}"
     return f"{technology}/{user_part(peer)}"
+
+
+def interface_of_leg(up: LegUp | None) -> str:
+    """The interface a queue has rung, from the leg it made, where no list tells; '' without one."""
+    if up is None:
+        return ""
+    behind = up.role is LegRole.OUTBOUND and up.endpoint.startswith("gateway/")
+    return f"{up.endpoint}/{up.number}" if behind else up.endpoint
 
 
 def _closing(text: str) -> int:

@@ -21,10 +21,12 @@ from connectors.freeswitch.channels import (
     decoded,
     dialler_of,
     hung_up,
+    interface_of_leg,
     is_near,
     known,
     leg_up,
     other_leg,
+    talked,
 )
 from connectors.freeswitch.queues import Queues
 from connectors.freeswitch.trust import ANYWHERE, CALLCENTER, CORE, FIFO, ForgedError, check
@@ -60,6 +62,8 @@ class Decoder:
         """Leg to the leg it is bridged with."""
         self._before: dict[str, str] = {}
         """Leg to the one it was bridged with before, be it for a moment's consultation."""
+        self._handed: set[str] = set()
+        """Legs that have handed on the other and are on their way out."""
         self._queues = Queues()
         self._stopping = False
 
@@ -83,6 +87,7 @@ class Decoder:
         self._gone.clear()
         self._partners.clear()
         self._before.clear()
+        self._handed.clear()
         self._stopping = False
         alone: dict[str, str] = {}
         for listed in snapshot.legs:
@@ -115,7 +120,7 @@ class Decoder:
         if up.role is LegRole.INTERNAL and half in self._legs:
             one, two = (leg, half) if is_near(up.name) else (half, leg)
             events.append(model.LegsPaired(one, two))
-        offers = self._queues.rung(headers, up.endpoint)
+        offers = self._queues.rung(headers, interface_of_leg(up))
         events += offers
         dialler = dialler_of(headers)
         if not offers and dialler in self._legs and dialler != leg:
@@ -126,7 +131,7 @@ class Decoder:
         """The leg again where the dialplan has changed its caller's number since it came up."""
         up = self._legs.get(headers.get("Unique-ID", ""))
         number = known(headers.get("Caller-Caller-ID-Number", ""))
-        if up is None or up.role is LegRole.OUTBOUND or number == up.number:
+        if up is None or talked(headers) or up.role is LegRole.OUTBOUND or number == up.number:
             return []
         self._legs[up.leg] = replace(up, number=number)
         return [self._legs[up.leg]]
@@ -145,6 +150,7 @@ class Decoder:
         self._legs.pop(leg, None)
         self._part(leg)
         self._before.pop(leg, None)
+        self._handed.discard(leg)
         self._queues.forget(leg)
 
     def hold(self, event: Event) -> Decoded:
@@ -198,30 +204,40 @@ class Decoder:
         if not two or self._partners.get(one) != two:
             return ()
         third = event.get("variable_signal_bond")
-        taken = third not in ("", one, two) and third in self._legs
-        events: list[PbxEvent] = []
-        if taken and third != self._before.get(one) and not hung_up(event.headers):
-            text = f"attended transfer by {self._name(two)} to {self._name(third)}"
-            events = [model.Noted(one, text), model.Transferred(two, one)]
-        return (*events, *self._part(one))
+        aside = event.get("variable_soft_holding_uuid")
+        if hung_up(event.headers):
+            # It hangs up in a consultation: whom it had put aside is bridged with the other next.
+            by, leg, to = one, aside, two
+        else:
+            by, leg, to = two, one, third if third != self._before.get(one) else ""
+        parted = self._part(one)
+        if len({by, leg, to} & self._legs.keys()) < 3:
+            return parted
+        self._handed.add(by)
+        text = f"attended transfer by {self._name(by)} to {self._name(to)}"
+        return (model.Noted(leg, text), model.Transferred(by, leg), *parted)
 
     def _handed_on(self, event: Event) -> list[PbxEvent]:
         """A leg that ends has transferred the other: by REFER, or by hanging up in a consultation
-        (``att_xfer``). What the far end says for a cause in its BYE does not count."""
-        leg = event.get("Unique-ID")
-        held = event.get("variable_holding_uuid") or event.get("variable_soft_holding_uuid")
-        other = held or self._partners.get(leg) or self._before.get(leg, "")
-        if other not in self._legs or other == leg:
+        (``att_xfer``), when its bond is back at whom it had put aside. What the far end says for a
+        cause in its BYE does not count."""
+        leg, bond = event.get("Unique-ID"), event.get("variable_signal_bond")
+        last = self._partners.get(leg) or self._before.get(leg, "")
+        aside = event.get("variable_holding_uuid") or event.get("variable_soft_holding_uuid")
+        if not aside and bond != last and last in self._legs:
+            aside = bond
+        other = aside or last
+        if other not in self._legs or other == leg or leg in self._handed:
             return []
         how, _, to = event.get("variable_transfer_to").partition(":")
         words = {event.get("variable_endpoint_disposition")}
         if event.get("variable_sip_hangup_disposition") != "recv_bye":
             words.add(event.get("Hangup-Cause"))
-        if not (held or how or words & _HANDED_ON):
+        if not (aside or how or words & _HANDED_ON):
             return []
         blind = how == "blind" or "BLIND_TRANSFER" in words
         text = f"{'blind' if blind else 'attended'} transfer by {self._name(leg)}"
-        if to:
+        if to and to != other:  # sofia writes whom it transfers, if there is one
             text += f" to {self._name(to) if to in self._legs else shown(to)}"
         return [model.Noted(other, text), model.Transferred(leg, other)]
 
@@ -236,7 +252,7 @@ class Decoder:
         if event.get("CC-Action") in ("member-queue-start", "member-queue-resume"):
             events += self._numbered(event.headers)
         agent = self._legs.get(event.get("CC-Agent-UUID"))
-        events += self._queues.callcenter(event, agent.endpoint if agent else "")
+        events += self._queues.callcenter(event, interface_of_leg(agent))
         return self._standing(events)
 
     def fifo(self, event: Event) -> Decoded:
@@ -244,7 +260,7 @@ class Decoder:
         if event.get("FIFO-Action") == "push":
             events += self._numbered(event.headers)
         up = self._legs.get(event.get("Unique-ID"))
-        events += self._queues.fifo(event, up.endpoint if up else "")
+        events += self._queues.fifo(event, interface_of_leg(up))
         return self._standing(events)
 
     def _standing(self, events: list[PbxEvent]) -> Decoded:

@@ -2,8 +2,7 @@
 
 Both modules ring an agent's leg with variables that name the waiting caller, so an agent is known
 from the moment the leg is made. mod_callcenter then says ``bridge-agent-start``, ahead of the
-bridge. mod_fifo has been read in its source only (mod_fifo.c of 1.11); no stream of it is
-recorded. Its consumer says whom it takes with ``consumer_pop`` and starts with
+bridge. mod_fifo's consumer says whom it takes with ``consumer_pop`` and starts with
 ``bridge-consumer-start``, and a fifo member's calls outside the fifo appear under the name
 ``manual_calls``.
 """
@@ -59,20 +58,25 @@ class Queues:
 
     # --- the agent's leg
 
-    def rung(self, headers: Headers, endpoint: str) -> Iterable[PbxEvent]:
-        """What a new leg says about itself when a queue made it."""
+    def rung(self, headers: Headers, rung: str) -> Iterable[PbxEvent]:
+        """What a new leg says about itself when a queue made it, by ringing `rung`.
+
+        The far half of a loopback pair has the variables too, and was not rung.
+        """
         leg = headers.get("Unique-ID", "")
+        if headers.get("Call-Direction") != "outbound":
+            return ()
         if headers.get("variable_cc_side") == "agent":
             member = headers.get("variable_cc_member_session_uuid", "")
             if member and member != leg:
                 agent = headers.get("variable_cc_agent", "")
                 queue = headers.get("variable_cc_queue", "")
-                interface = self._interface(agent) or endpoint
+                interface = self._interface(agent) or rung
                 return (model.Offered(member, leg, queue, interface, agent_name(agent)),)
         caller = headers.get("variable_fifo_bridge_uuid", "")
         if caller and caller != leg:
             queue = headers.get("variable_fifo_name") or self._waiting.get(caller, "")
-            return (model.Offered(caller, leg, queue, endpoint),)
+            return (model.Offered(caller, leg, queue, rung),)
         return ()
 
     def _interface(self, agent: str) -> str:
@@ -81,8 +85,8 @@ class Queues:
 
     # --- mod_callcenter
 
-    def callcenter(self, event: Event, endpoint: str) -> Iterable[PbxEvent]:
-        """A ``callcenter::info``; `endpoint` is that of its agent's leg, '' if not known."""
+    def callcenter(self, event: Event, rung: str) -> Iterable[PbxEvent]:
+        """A ``callcenter::info``; `rung` is the interface of its agent's leg, '' if not known."""
         queue, member = event.get("CC-Queue"), event.get("CC-Member-Session-UUID")
         match event.get("CC-Action"):
             case "member-queue-start" | "member-queue-resume" if member:
@@ -94,11 +98,11 @@ class Queues:
             case "bridge-agent-start" if member and event.get("CC-Agent-UUID"):
                 self._leave(member)
                 agent, leg = event.get("CC-Agent"), event.get("CC-Agent-UUID")
-                interface = self._interface(agent) or endpoint
+                interface = self._interface(agent) or rung
                 return (model.Served(member, leg, queue, interface, agent_name(agent)),)
             case "bridge-agent-fail" if member:
                 agent, why = event.get("CC-Agent"), event.get("CC-Hangup-Cause")
-                interface = self._interface(agent) or agent
+                interface = self._interface(agent) or agent_name(agent)
                 return (model.Refused(member, queue, interface, why),)
             case "agent-contact-change":
                 return self._moved(event.get("CC-Agent"), event.get("CC-Agent-Contact"))
@@ -131,8 +135,8 @@ class Queues:
 
     # --- mod_fifo
 
-    def fifo(self, event: Event, endpoint: str) -> Iterable[PbxEvent]:
-        """A ``fifo::info``; `endpoint` is that of the leg it is about, '' if not known."""
+    def fifo(self, event: Event, rung: str) -> Iterable[PbxEvent]:
+        """A ``fifo::info``; `rung` is the interface of the leg it is about, '' if not known."""
         leg, queue = event.get("Unique-ID"), event.get("FIFO-Name")
         if not leg or queue == NO_FIFO:
             return ()
@@ -154,7 +158,7 @@ class Queues:
             case "bridge-consumer-start" if leg in self._popped:
                 caller = self._popped.pop(leg)
                 self._leave(caller)
-                return (model.Served(caller, leg, queue, endpoint),)
+                return (model.Served(caller, leg, queue, rung),)
         return ()
 
 

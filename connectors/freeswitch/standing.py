@@ -15,6 +15,7 @@ from connectors.freeswitch.channels import (
     bridge_of,
     decoded,
     dialler_of,
+    interface_of_leg,
     is_near,
     leg_up,
 )
@@ -61,14 +62,14 @@ def beside(dumps: Mapping[str, Headers], agents: Mapping[str, Agent]) -> Iterato
         name = dump.get("variable_cc_agent", "")
         queue, way = _application(dump, "fifo")
         if user in dumps and up.endpoint not in interfaces:
-            interface = agents[name].interface if name in agents else up.endpoint
+            interface = agents[name].interface if name in agents else interface_of_leg(up)
             said = (user, leg, dump.get("variable_cc_queue", ""), interface, agent_name(name))
             if other == user:
                 yield model.Served(*said)
             elif dump.get("Answer-State") != "answered":
                 yield model.Offered(*said)
         elif other is not None and way == "out" and _application(dumps[other], "fifo")[1] == "in":
-            yield model.Served(other, leg, queue, up.endpoint)
+            yield model.Served(other, leg, queue, interface_of_leg(up))
         if up.role in (LegRole.INBOUND, LegRole.OUTBOUND):
             yield model.LegHeld(leg, dump.get("Channel-Call-State") == "HELD")
 

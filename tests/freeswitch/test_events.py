@@ -1,8 +1,4 @@
-"""What is recorded in no stream: transfers by phones, holds, pipes, fifos, and hostile values.
-
-The events have the form of the recorded ones; where they come from FreeSWITCH's source alone the
-test says so.
-"""
+"""Single events, in the form of the recorded ones, and what is recorded in no stream."""
 
 from __future__ import annotations
 
@@ -273,6 +269,14 @@ def test_the_legs_kept_are_bounded(switch: Switch, monkeypatch: pytest.MonkeyPat
     assert len(decoder._gone) == 2
 
 
+def test_the_other_ends_number_on_a_callers_channel_is_not_its_own() -> None:
+    headers = {
+        **channel("c", USER, number="1005"), "Other-Type": "originatee",
+        "Caller-Orig-Caller-ID-Number": "+491234567",
+    }  # fmt: skip
+    assert leg_up(headers).number == "+491234567"
+
+
 def test_a_changed_number_counts_from_the_mark_on(switch: Switch) -> None:
     switch.comes("c", number="anonymous")
     switch.channels["c"]["Caller-Caller-ID-Number"] = "+4930555"
@@ -280,7 +284,7 @@ def test_a_changed_number_counts_from_the_mark_on(switch: Switch) -> None:
     assert switch.world.latest["c"].user_uri == "sip:+4930555@pbx.example.org"
 
 
-# --- transfers, as far as FreeSWITCH's source says how they look
+# --- transfers; the recorded ones are in test_moves
 
 
 def test_a_call_goes_from_agent_to_agent_by_uuid_bridge(switch: Switch) -> None:
@@ -382,6 +386,17 @@ def test_a_user_can_hand_the_agent_on_with_att_xfer_too(switch: Switch) -> None:
     switch.talk().comes("f", "sofia/external/+4940", number="+4940")
     switch.bridges("c", "f")
     switch.ends("c", soft_holding_uuid="a")
+    switch.bridges("f", "a")
+    call = switch.world.latest["c"]
+    assert (call.state, call.agent_uri, call.aliases) == (CallState.ACTIVE, ONE, ("f",))
+
+
+def test_a_user_who_hangs_up_in_its_consultation_hands_the_agent_on(switch: Switch) -> None:
+    """As moves/att_xfer_by_user, where the end of the user's leg comes first (seen as well)."""
+    switch.talk().dials("c", "f", "4940")
+    switch.bridges("c", "f")
+    assert kinds(switch.unbridges("c", "f", bond="f")) == ["BridgeLeft", "BridgeLeft"]
+    switch.ends("c", signal_bond="a", sip_hangup_disposition="recv_bye")
     switch.bridges("f", "a")
     call = switch.world.latest["c"]
     assert (call.state, call.agent_uri, call.aliases) == (CallState.ACTIVE, ONE, ("f",))
@@ -564,7 +579,7 @@ def test_an_agent_behind_a_gateway_is_its_name_and_a_user_behind_it_is_a_user(
     assert not switch.world.app.cti.is_agents_leg("u")
 
 
-# --- mod_fifo, from its source
+# --- mod_fifo
 
 
 def test_a_fifo_call_is_queued_and_served(switch: Switch) -> None:

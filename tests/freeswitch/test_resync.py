@@ -365,7 +365,8 @@ async def test_an_agent_behind_a_gateway_is_still_known_after_a_reconnect() -> N
 async def test_an_agent_behind_a_gateway_who_rings_is_offered_the_call() -> None:
     rings = {**outside("a"), "Answer-State": "ringing"}
     result = await look(FakeEsl(waiting("c", 10), rings))
-    assert Offered("c", "a", "support@default", "gateway/carrier", "li") in result.beside
+    offered = Offered("c", "a", "support@default", "gateway/carrier/0301234", "li")
+    assert offered in result.beside
 
 
 async def test_who_left_the_queues_call_is_no_longer_its_agent() -> None:
