@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from typing import Any
 
 import click
 
-from .asterisk import lab
+from .asterisk import lab as asterisk_lab
 from .asterisk.users import ManagerUser
+from .freeswitch import lab as freeswitch_lab
+from .freeswitch.simulator import PASSWORD, FreeSwitchSimulator
 from .mixes import Maker, kinds, mix
 from .simulator import CONNECTOR, LAB, SECRET, USERNAME, Simulator
+from .switch import SimulatedSwitch
 from .world import Rings
 
 ENDLESS = 10**9
+PORTS = {"asterisk": ("AMI", 5038), "freeswitch": ("ESL", 8021)}
 
 
-def _address(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, int]:
+def _address(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[str, int] | None:
+    if text is None:
+        return None
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise click.BadParameter(f"expected HOST:PORT, got {text!r}")
@@ -25,8 +34,11 @@ def _address(_context: click.Context, _option: click.Parameter, text: str) -> tu
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--kind", default="asterisk", type=click.Choice(list(PORTS)), help="Which PBX it is.")
 @click.option(
-    "--listen", default="127.0.0.1:5038", callback=_address, help="HOST:PORT for AMI; port 0: any."
+    "--listen",
+    callback=_address,
+    help="HOST:PORT for AMI (127.0.0.1:5038) or ESL (127.0.0.1:8021); port 0: any.",
 )
 @click.option("--rate", default=0.0, type=click.FloatRange(0, 1000), help="Calls a second.")
 @click.option(
@@ -40,9 +52,10 @@ def _address(_context: click.Context, _option: click.Parameter, text: str) -> tu
     "--at-once", default=1000, type=click.IntRange(1), help="Calls that may stand at once."
 )
 @click.option("--username", default=USERNAME, help="Manager user, with a connector's rights.")
-@click.option("--secret", default=SECRET, help="Its secret.")
+@click.option("--secret", default=None, help="Its secret, or the password of the event socket.")
 def main(
-    listen: tuple[str, int],
+    kind: str,
+    listen: tuple[str, int] | None,
     rate: float,
     calls: int,
     mixture: str,
@@ -51,31 +64,45 @@ def main(
     ring: float,
     at_once: int,
     username: str,
-    secret: str,
+    secret: str | None,
 ) -> None:
-    """A simulated Asterisk: AMI on a real port, calls of a chosen mix at a chosen rate.
+    """A simulated Asterisk or FreeSWITCH: AMI or ESL on a real port, calls of a chosen mix at a
+    chosen rate.
 
     Kinds of calls: queue plain local direct outbound agent-hangup abandon abandon-ringing timeout
-    hold blind attended redirect feature. User "lab", secret "lab-secret", may see and do all.
+    hold blind attended redirect feature; no local on FreeSWITCH. On Asterisk, user "lab", secret
+    "lab-secret", may see and do all.
     """
     names = [str(1001 + n) for n in range(agents)]
+    freeswitch = kind == "freeswitch"
+    known = dict(kinds(names, talk=talk, ring=ring, via="control" if freeswitch else "phone"))
+    if freeswitch:
+        del known["local"]
     try:
-        chosen = mix(mixture, kinds(names, talk=talk, ring=ring))
+        chosen = mix(mixture, known)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--mix") from None
-    user = ManagerUser(username, secret, CONNECTOR.read, CONNECTOR.write)
-    simulator = Simulator(lab.world(agents, rings=Rings(ring)), users=(user, LAB))
+    simulator: SimulatedSwitch[Any]
+    if freeswitch:
+        world = freeswitch_lab.world(agents, rings=Rings(ring))
+        simulator = FreeSwitchSimulator(world, password=secret or PASSWORD)
+    else:
+        user = ManagerUser(username, secret or SECRET, CONNECTOR.read, CONNECTOR.write)
+        simulator = Simulator(asterisk_lab.world(agents, rings=Rings(ring)), users=(user, LAB))
+    protocol, port = PORTS[kind]
+    address = listen or ("127.0.0.1", port)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_play(simulator, listen, chosen, rate, calls, at_once))
+            asyncio.run(_play(simulator, protocol, address, chosen, rate, calls, at_once))
     except OSError as error:
         raise click.ClickException(
-            f"cannot listen on {listen[0]}:{listen[1]}: {error.strerror or error}"
+            f"cannot listen on {address[0]}:{address[1]}: {error.strerror or error}"
         ) from None
 
 
 async def _play(
-    simulator: Simulator,
+    simulator: SimulatedSwitch[Any],
+    protocol: str,
     listen: tuple[str, int],
     chosen: list[tuple[float, Maker]],
     rate: float,
@@ -83,7 +110,7 @@ async def _play(
     at_once: int,
 ) -> None:
     await simulator.start(*listen)
-    click.echo(f"AMI on {simulator.host}:{simulator.port}")
+    click.echo(f"{protocol} on {simulator.host}:{simulator.port}")
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -102,7 +129,11 @@ async def _play(
 
 
 async def _load(
-    simulator: Simulator, chosen: list[tuple[float, Maker]], calls: int, rate: float, at_once: int
+    simulator: SimulatedSwitch[Any],
+    chosen: list[tuple[float, Maker]],
+    calls: int,
+    rate: float,
+    at_once: int,
 ) -> None:
     outcome = await simulator.run_many(chosen, calls=calls, rate=rate, at_once=at_once)
     click.echo(

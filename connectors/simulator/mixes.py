@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from .script import (
     BlindTransfer,
@@ -24,12 +25,18 @@ CALLERS = ("caller", "caller2", "caller3")
 
 
 def kinds(
-    agents: Sequence[str], *, talk: float = 3.0, ring: float = 0.3, patience: float = 2.0
+    agents: Sequence[str],
+    *,
+    talk: float = 3.0,
+    ring: float = 0.3,
+    patience: float = 2.0,
+    via: Literal["phone", "control"] = "phone",
 ) -> Mapping[str, Maker]:
-    """Makers of calls by name, on the switch of `asterisk.lab` with these agents.
+    """Makers of calls by name, on the switch of `asterisk.lab` or `freeswitch.lab` with these
+    agents; the second has no queue for the kind ``local``.
 
     `talk`: seconds of conversation. `ring`: seconds until an agent answers. `patience`: seconds
-    until a caller who gives up does.
+    until a caller who gives up does. `via`: how transfers are made.
     """
     answer = {agent: Rings(ring) for agent in agents}
     silent = {agent: Rings(None) for agent in agents}
@@ -83,9 +90,9 @@ def kinds(
         ),
         "timeout": call("timeout", "chat-nobody", Until("queued"), Until("gone")),
         "hold": direct("hold", who, Hold("AGENT"), Wait(1.0), Hold("AGENT", on=False), *end),
-        "blind": direct("blind", who, Wait(1.0), BlindTransfer("AGENT", "OTHER"),
+        "blind": direct("blind", who, Wait(1.0), BlindTransfer("AGENT", "OTHER", via),
                         Until("talking", "OTHER"), *end),
-        "attended": direct("attended", who, Wait(1.0), Consult("AGENT", "OTHER"),
+        "attended": direct("attended", who, Wait(1.0), Consult("AGENT", "OTHER", via),
                            Until("talking", "OTHER"), CompleteTransfer("AGENT"), *end),
         "redirect": direct("redirect", who, Wait(1.0), MoveCaller("OTHER"),
                            Until("talking", "OTHER"), *end),

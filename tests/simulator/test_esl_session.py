@@ -193,12 +193,9 @@ async def test_nobody_hears_what_was_not_asked_for(
     await client.command("event plain CHANNEL_BRIDGE CUSTOM collab::request")
     await sim.run(TALK)
     await client.event("CHANNEL_BRIDGE")
-    assert {dict(each)["Event-Name"] for each in events(bytes(client.raw))} == {
-        "CUSTOM", "CHANNEL_BRIDGE",
-    }  # fmt: skip
-    assert b"callcenter" not in client.raw.replace(b"variable_current_application", b"").partition(
-        b"CHANNEL_BRIDGE"
-    )[0].replace(b"support", b"")
+    heard = [dict(each) for each in events(bytes(client.raw))]
+    subclasses = [each.get("Event-Subclass", each["Event-Name"]) for each in heard]
+    assert subclasses == ["collab::request", "CHANNEL_BRIDGE"]
     assert await client.command("nixevent CHANNEL_BRIDGE") == "+OK events nixed"
     assert await client.command("noevents") == "+OK no longer listening for events"
 

@@ -165,6 +165,7 @@ async def _playback(pbx: FreeSwitch, channel: Channel, data: str) -> str:
 
 async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
     pbx.say("CHANNEL_PARK", channel)
+    pbx.poke(channel)
     await _wait(pbx, channel, None)
     pbx.say("CHANNEL_UNPARK", channel)
     return NO_ANSWER

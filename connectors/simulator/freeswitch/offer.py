@@ -9,7 +9,8 @@ from .channel import EXCHANGE_MEDIA, Channel
 from .originate import Leg, target
 
 if TYPE_CHECKING:
-    from .callcenter import Agent, CallCenter, Member, Queue, Tier
+    from .callcenter import CallCenter
+    from .line import Agent, Member, Queue, Tier
     from .pbx import FreeSwitch
     from .wire import Headers
 
@@ -69,6 +70,14 @@ class Dispatcher:
         for agent, tier in zip(agents, chosen, strict=True):
             race.enter(agent, tier)
 
+    def _engaged(self, agent: Agent) -> bool:
+        """Whether an agent's telephone has a call beside the queues' and takes no second one
+        (``skip-agents-with-external-calls``)."""
+        phone = self._pbx.phones.get(target(agent.contact).name)
+        return (
+            phone is not None and phone.spec.one_line and bool(self._pbx.phone_channels(phone.name))
+        )
+
     def _free(self, queue: Queue) -> list[Tier]:
         """Tiers whose agents can be offered a call, in the order of the strategy."""
         now, agents = self._pbx.clock(), self._callcenter.agents
@@ -79,6 +88,7 @@ class Dispatcher:
             and agents[tier.agent].status in ("Available", "Available (On Demand)")
             and agents[tier.agent].state == "Waiting"
             and agents[tier.agent].ready <= now
+            and not self._engaged(agents[tier.agent])
         ]
         tiers.sort(key=lambda tier: (tier.level, tier.position))
         if queue.strategy == "round-robin" and tiers:

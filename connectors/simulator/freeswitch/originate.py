@@ -171,9 +171,7 @@ class Leg:
         if channel is None or not channel.up:
             return False
         behaviour = self._behaviour(channel)
-        assert channel.phone is not None  # noqa: S101  # a leg to a telephone
-        taken = channel.phone.spec.one_line and len(pbx.phone_channels(channel.phone.name)) > 1
-        if behaviour.busy or taken:
+        if behaviour.busy:
             pbx.far_end_gone(channel)
             return False
         ends = pbx.clock() + self.wanted.timeout

@@ -18,20 +18,17 @@ from . import variables
 from .bus import EventBus
 from .callcenter import CallCenter
 from .channel import (
-    CALLSTATES,
-    EXECUTE,
     HANGUP,
     HIBERNATE,
-    NONE,
     RESET,
     ROUTING,
-    STATES,
     Channel,
     Profile,
     Times,
 )
 from .dialplan import Dialplan
 from .heart import Heart
+from .speaker import Speaker
 from .thread import run
 from .wire import Headers
 
@@ -39,7 +36,7 @@ FIRST_PORT = 5061
 """SIP port of the first telephone; the others follow."""
 
 
-class FreeSwitch:
+class FreeSwitch(Speaker):
     """State of the switch. All methods run in the event loop's thread."""
 
     def __init__(
@@ -62,7 +59,7 @@ class FreeSwitch:
         self.max_channels = max_channels
         self.phones = {spec.name: Phone(spec) for spec in world.phones}
         self.ports = {name: FIRST_PORT + number for number, name in enumerate(self.phones)}
-        self.bus = EventBus(self.clock, self.new_uuid(), hostname)
+        super().__init__(EventBus(self.clock, self.new_uuid(), hostname))
         self.heart = Heart(self, heartbeat)
         self.event_socket = {"listen-ip": "127.0.0.1", "listen-port": "8021"}
         """Settings of event_socket.conf, as ``xml_locate`` shows them; the password is not one."""
@@ -74,6 +71,7 @@ class FreeSwitch:
         self.bus.core_uuid = self.new_uuid()
         self.bus.sequence = 450
         self.channels: dict[str, Channel] = {}
+        self._by_phone: dict[str, list[Channel]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.sessions = 0
         self.peak = 0
@@ -88,10 +86,6 @@ class FreeSwitch:
     def token(self) -> str:
         """A word as SIP tags and branches have."""
         return f"{self.random.getrandbits(48):012x}p"
-
-    def now(self) -> int:
-        """Microseconds since the epoch."""
-        return int(self.clock() * 1e6)
 
     def spawn(self, work: object, name: str) -> asyncio.Task[None]:
         """A thread of the switch; `halt` ends it."""
@@ -141,117 +135,21 @@ class FreeSwitch:
         """Its thread begins."""
         channel.first_destination = channel.profile.destination
         self.channels[channel.uuid] = channel
+        if channel.phone is not None:
+            self._by_phone.setdefault(channel.phone.name, []).append(channel)
         self.peak = max(self.peak, len(self.channels))
         channel.task = self.spawn(run(self, channel), channel.name)
 
-    def poke(self, channel: Channel) -> None:
-        """A channel changed: its thread, who talks to it and who scripts it look again."""
-        channel.poke()
-        for other in (channel.partner, channel.bridge_to):
-            if other is not None:
-                other.poke()
-        if channel.call is not None:
-            channel.call.touch()
-
     def phone_channels(self, name: str) -> list[Channel]:
         """Standing channels of a telephone."""
-        return [
-            each
-            for each in self.channels.values()
-            if each.phone is not None and each.phone.name == name and each.up
-        ]
+        return [each for each in self._by_phone.get(name, []) if each.up]
 
-    # --- saying --------------------------------------------------------------------------
-
-    def say(
-        self,
-        name: str,
-        channel: Channel | None = None,
-        *,
-        before: Headers | None = None,
-        after: Headers | None = None,
-        subclass: str = "",
-        at: str = "",
-        body: str = "",
-        variables: bool = True,
-    ) -> None:
-        """An event; `before` and `after` stand around what is said of the channel."""
-
-        def headers() -> Headers:
-            of_channel = channel.headers(variables=variables) if channel is not None else []
-            return [*(before or []), *of_channel, *(after or [])]
-
-        self.bus.emit(name, headers, subclass=subclass, at=at, body=body)
-
-    def enter(self, channel: Channel, state: int) -> None:
-        """The thread takes up a state: CHANNEL_STATE, and the call state that goes with it."""
-        channel.running = state
-        if state == ROUTING and channel.direction == "inbound":
-            self.set_callstate(channel, "RINGING")
-        elif state == EXECUTE and channel.answer == "answered":
-            self.set_callstate(channel, "ACTIVE")
-        self.say("CHANNEL_STATE", channel, variables=False)
-        if state == HANGUP:
-            channel.times.hungup = self.now()
-            self.set_callstate(channel, "HANGUP")
-        self.poke(channel)
-
-    def set_callstate(self, channel: Channel, name: str) -> None:
-        """CHANNEL_CALLSTATE, if it is another one."""
-        number = CALLSTATES.index(name)
-        if channel.callstate == number:
-            return
-        old, channel.callstate = CALLSTATES[channel.callstate], number
-        self.say(
-            "CHANNEL_CALLSTATE",
-            channel,
-            before=[
-                ("Original-Channel-Call-State", old),
-                ("Channel-Call-State-Number", str(number)),
-            ],
-            variables=False,
-        )
-        self.poke(channel)
-
-    def move(self, channel: Channel, state: int) -> None:
-        """A channel shall go to a state; its thread follows. Never back from a hang-up."""
-        if channel.up or state > channel.state:
-            channel.state = state
-            self.poke(channel)
-
-    def presence(self, channel: Channel, status: str, info: str) -> None:
-        """PRESENCE_IN of a directory user's leg."""
-        if not channel.presence_id:
-            return
-        file, function, line = (
-            ("switch_channel", "switch_channel_perform_mark_answered", 3906)
-            if status == "answered"
-            else ("switch_core_state_machine", "check_presence", 521)
-        )
-        before: Headers = [
-            ("proto", "any"),
-            ("login", "src/switch_channel.c"),
-            ("from", channel.presence_id),
-            ("rpid", "unknown"),
-            ("status", status),
-            ("event_type", "presence"),
-            ("alt_event_type", "dialog"),
-            ("presence-call-info-state", info),
-            ("presence-call-direction", channel.direction),
-            ("event_count", str(channel.presences)),
-            ("Presence-Calling-File", f"src/{file}.c"),
-            ("Presence-Calling-Function", function),
-            ("Presence-Calling-Line", str(line)),
-        ]
-        channel.presences += 1
-        self.say("PRESENCE_IN", channel, after=before, variables=False)
-
-    def api_said(self, command: str, argument: str) -> None:
-        """API: a command was carried out."""
-        after: Headers = [("API-Command", command)]
-        if argument:
-            after.append(("API-Command-Argument", argument))
-        self.say("API", after=after)
+    def ended(self, channel: Channel) -> None:
+        """Its thread is through; it stands no more."""
+        self.channels.pop(channel.uuid, None)
+        if channel.phone is not None:
+            self._by_phone[channel.phone.name].remove(channel)
+        channel.alive = False
 
     # --- answering and ending ------------------------------------------------------------
 
@@ -385,10 +283,6 @@ class FreeSwitch:
         one.other, two.other = ("originatee", two), ("originator", one)
         for leg in (one, two):
             self.move(leg, RESET if leg.partner is not None else HIBERNATE)
-
-    def describe(self, channel: Channel) -> str:
-        """A state's name, ``CS_EXECUTE``."""
-        return STATES[channel.running if channel.running != NONE else 0]
 
 
 def _refused(status: str, cause: str) -> dict[str, str]:

@@ -139,6 +139,5 @@ async def _end(pbx: FreeSwitch, channel: Channel) -> None:
     channel.state = DESTROY
     channel.call_uuid = channel.uuid
     pbx.say("CHANNEL_DESTROY", channel)
-    pbx.channels.pop(channel.uuid, None)
-    channel.alive = False
+    pbx.ended(channel)
     pbx.enter(channel, DESTROY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..callcenter import Agent, Tier
+from ..line import Agent, Tier
 from .command import OK, Command, Request
 
 QUEUE = (

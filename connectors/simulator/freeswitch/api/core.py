@@ -81,15 +81,22 @@ async def _echo(request: Request) -> str:
     return request.text
 
 
+async def _eval(request: Request) -> str:
+    return _globals(request.pbx, request.text)
+
+
+def _globals(pbx: FreeSwitch, text: str) -> str:
+    """A text with the global variables filled in."""
+    for name, value in dict(GLOBALS, hostname=pbx.bus.hostname, domain=pbx.domain).items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
+
+
 async def _expand(request: Request) -> str:
     """``expand <command>``: with the global variables filled in."""
     from . import run_command
 
-    text = request.text
-    known = dict(GLOBALS, hostname=request.pbx.bus.hostname, domain=request.pbx.domain)
-    for name, value in known.items():
-        text = text.replace(f"${{{name}}}", value)
-    return await run_command(request.pbx, text)
+    return await run_command(request.pbx, _globals(request.pbx, request.text))
 
 
 async def _url_encode(request: Request) -> str:
@@ -161,6 +168,7 @@ def _event_socket(pbx: FreeSwitch) -> ElementTree.Element:
 COMMANDS: dict[str, Command] = {
     "create_uuid": _create_uuid,
     "echo": _echo,
+    "eval": _eval,
     "expand": _expand,
     "global_getvar": _global_getvar,
     "hostname": _hostname,
