@@ -11,9 +11,11 @@ What follows from it:
 - Source. FreeSWITCH stamps each event with the file that made it, before any header of the
   dialplan's. The core's events come from ``switch_….c``, those of the queues from their modules;
   ``event`` is in mod_dptools.c. Anything else is refused.
-- Once. Behind the dialplan's headers follow all of the channel's own, so a forged one makes two:
-  an event in which a header that is read here occurs twice is refused.
-- A mark may come from anywhere, that is what it is for; its channel cannot be forged.
+- Once. The stamp of an event that occurs twice is forged.
+- A mark may come from anywhere, that is what it is for. Behind the dialplan's headers follow all
+  of the channel's own, so a forged one makes two: a mark in which any header that is read here
+  occurs twice is refused. Other events are not held to that: the end of a leg must not be missed
+  because of something odd in it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ FIFO = re.compile(r"mod_fifo\.c")
 ANYWHERE = re.compile(r".*")
 
 _SOURCE = "Event-Calling-File"
+_STAMP = frozenset({_SOURCE, "Event-Name", "Event-Subclass", "Unique-ID"})
 _FREE = frozenset({"Hangup-Cause", "Content-Length", "Content-Type"})
 """FreeSWITCH repeats these itself."""
 _READ = re.compile(
@@ -45,8 +48,9 @@ class ForgedError(Exception):
 
 
 def check(event: Event, source: re.Pattern[str], needs: frozenset[str]) -> None:
-    """Raise `ForgedError` unless it came from `source`, has all it `needs`, and each but once."""
-    if (name := twice(event)) is not None:
+    """Raise `ForgedError` unless it came from `source` and has all it `needs`, but not twice."""
+    name = twice(event)
+    if name is not None and (source is ANYWHERE or _STAMP & event.repeated.keys()):
         raise ForgedError(f"{name} occurs twice")
     made_by = event.get(_SOURCE).rpartition("/")[2]
     if source.fullmatch(made_by) is None:

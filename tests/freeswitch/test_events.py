@@ -679,6 +679,7 @@ def forged(*given: tuple[str, str]) -> Event:
         (("Event-Name", "CHANNEL_BRIDGE"), ("Bridge-A-Unique-ID", "c"),
          ("Bridge-B-Unique-ID", "a")),
         (("Event-Name", "SHUTDOWN"),),
+        (("Event-Name", "CHANNEL_HOLD"), ("Unique-ID", "a"), ("Event-Calling-File", CORE)),
         (("Event-Name", "CUSTOM"), ("Event-Subclass", "callcenter::info"),
          ("CC-Action", "bridge-agent-start"), ("CC-Agent", "1001"), ("CC-Agent-UUID", "a"),
          ("CC-Member-Session-UUID", "c")),
@@ -756,7 +757,8 @@ def test_whatever_names_a_caller_has_the_report_is_printable(switch: Switch, tex
 
 def test_a_header_that_a_caller_sends_twice_does_not_hide_the_end(switch: Switch) -> None:
     switch.talk()
-    twice = [("variable_sip_h_X-A", "1"), ("variable_sip_h_X-A", "2"), ("Hangup-Cause", "x")]
+    twice = [("variable_sip_h_X-A", "1"), ("variable_sip_h_X-A", "2"), ("Hangup-Cause", "x"),
+             ("variable_cc_agent", "1"), ("variable_cc_agent", "2")]  # fmt: skip
     end = [("Event-Name", "CHANNEL_HANGUP_COMPLETE"), ("Event-Calling-File", CORE), *GENUINE]
     switch.take(raw([*end, *twice, ("Hangup-Cause", "NORMAL_CLEARING")]))
     assert switch.state() is CallState.ENDED
