@@ -16,7 +16,7 @@ from tests.freeswitch.captured import FOLDER, decode, kinds, stream
 from tests.freeswitch.test_streams import NUMBER, ONE, THREE, TWO, agents, play, states, the_call
 
 MOVES = sorted(path.stem for path in (FOLDER / "moves").glob("*.esl"))
-FOUR, FIVE, OUTSIDE = (f"sip:{name}@lab.example" for name in ("1004", "1005", "gw1"))
+FOUR, FIVE, SIX, OUTSIDE = (f"sip:{n}@lab.example" for n in ("1004", "1005", "1006", "gw1"))
 
 REQUESTED, QUEUED, ACTIVE = CallState.REQUESTED, CallState.QUEUED, CallState.ACTIVE
 SUSPENDED, ENDED = CallState.SUSPENDED, CallState.ENDED
@@ -52,6 +52,8 @@ CALLS = [
     Expected("killed", (ONE,)),
     Expected("queue_loopback_agent", (FOUR,), queue="loop@default"),
     Expected("queue_gateway_agent", (OUTSIDE,), queue="outside@default"),
+    Expected("queue_registered_agent", (SIX,), queue="registered@default"),
+    Expected("ringall_third_answers", (THREE,), queue="ringall@default"),
     Expected("queue_transferred_while_waiting", (), GAVE_UP, cause="abandoned"),
     Expected("transfer_to_loopback", (ONE, FOUR), (REQUESTED, ACTIVE, ENDED), queue=None),
     Expected("fifo_member", (FIVE,), queue="line@default"),
@@ -59,6 +61,15 @@ CALLS = [
     Expected("fifo_abandoned", (), GAVE_UP, "line@default", cause="abandoned"),
     Expected("code_by_user", (ONE,), (ACTIVE, ENDED), queue=None),
     Expected("code_by_agent", (ONE,), (ACTIVE, ENDED), None, "chat", initiator="agent"),
+    Expected(
+        "agent_calls_out_marked",
+        (ONE,),
+        (REQUESTED, ACTIVE, ENDED),
+        None,
+        "chat",
+        "sip:5550@lab.example",
+        initiator="agent",
+    ),  # fmt: skip
     Expected("agent_calls_out", (ONE,), (ACTIVE, ENDED), None, None, "sip:5550@lab.example"),
 ]
 
