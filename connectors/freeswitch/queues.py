@@ -90,8 +90,7 @@ class Queues:
         queue, member = event.get("CC-Queue"), event.get("CC-Member-Session-UUID")
         match event.get("CC-Action"):
             case "member-queue-start" | "member-queue-resume" if member:
-                scored = event.get("variable_cc_base_score") not in ("", "0")
-                return (self._joined(member, queue, scored=scored),)
+                return (self._joined(member, queue, scored=is_scored(event.headers)),)
             case "member-queue-end" if member:
                 self._leave(member)
                 return (model.Unqueued(member, queue, _outcome(event)),)
@@ -142,9 +141,7 @@ class Queues:
             return ()
         match event.get("FIFO-Action"):
             case "push":
-                scored = event.get("variable_fifo_vip") == "true"
-                scored = scored or event.get("variable_fifo_priority") != ""
-                return (self._joined(leg, queue, scored=scored),)
+                return (self._joined(leg, queue, scored=is_scored(event.headers)),)
             case "abort":
                 self._leave(leg)
                 return (model.Unqueued(leg, queue, "abandoned" if _gone(event) else "left"),)
@@ -160,6 +157,12 @@ class Queues:
                 self._leave(caller)
                 return (model.Served(caller, leg, queue, rung),)
         return ()
+
+
+def is_scored(headers: Headers) -> bool:
+    """Whether a caller goes before or behind its place; mod_fifo writes the 0 of all others too."""
+    names = ("variable_cc_base_score", "variable_fifo_priority", "variable_fifo_vip")
+    return any(headers.get(name, "") not in ("", "0", "false") for name in names)
 
 
 def members(name: str, agent: Agent) -> Iterable[model.MemberKnown]:

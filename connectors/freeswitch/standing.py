@@ -19,7 +19,7 @@ from connectors.freeswitch.channels import (
     is_near,
     leg_up,
 )
-from connectors.freeswitch.queues import members
+from connectors.freeswitch.queues import is_scored, members
 from connectors.model import LegRole, LegsPaired, Marked, PbxEvent, Snapshot, SnapshotLeg
 
 _WAITING = {"callcenter": "", "fifo": "in"}
@@ -111,7 +111,7 @@ def _places(dumps: Mapping[str, Headers]) -> dict[str, tuple[str, int | None]]:
             waits = dump.get("Channel-State") == "CS_EXECUTE" and partner(leg, dumps) is None
             if not queue or not waits or (word and way != word):
                 continue
-            if dump.get("variable_cc_base_score") or dump.get("variable_fifo_priority"):
+            if is_scored(dump):
                 scored.add(queue)
             since = dump.get("variable_cc_queue_joined_epoch")
             since = since or dump.get("Caller-Channel-Created-Time", "")[:-6]

@@ -69,7 +69,7 @@ CALLS = [
         "chat",
         "sip:5550@lab.example",
         initiator="agent",
-    ),  # fmt: skip
+    ),
     Expected("agent_calls_out", (ONE,), (ACTIVE, ENDED), None, None, "sip:5550@lab.example"),
 ]
 

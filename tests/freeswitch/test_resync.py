@@ -383,11 +383,13 @@ async def test_a_fifos_consumer_serves_its_caller() -> None:
         current_application="fifo", current_application_data="sales out nowait",
     )  # fmt: skip
     alone = channel(
-        "w", USER, current_application="fifo", current_application_data="sales in moh.wav"
-    )
+        "w", USER, current_application="fifo", current_application_data="sales in moh.wav",
+        fifo_priority="0",
+    )  # fmt: skip
     result = await look(FakeEsl(caller, consumer, alone))
     assert Served("c", "a", "sales", "internal/li") in result.beside
     assert [legs(result)[leg].queue for leg in ("c", "a", "w")] == ["", "", "sales"]
+    assert legs(result)["w"].position == 1
 
 
 async def test_a_decoder_goes_on_from_the_list() -> None:
