@@ -25,6 +25,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from connectors.freeswitch.flatjson import LIST, strings_of, valid
+
 FRAME_LIMIT = 8 * 1024 * 1024
 """Bytes of one body: events reach 13 kB, ``show channels as json`` has 0.7 kB a channel."""
 
@@ -243,6 +245,20 @@ def event_of(frame: Frame) -> Event | None:
     return None
 
 
+def _from_json(body: bytes) -> Event | None:
+    text = body.decode("utf-8", "replace")
+    strings = strings_of(text)
+    if strings is None:
+        return _from_any_json(text)
+    headers = dict(zip(strings[::2], strings[1::2], strict=True))
+    if 2 * len(headers) == len(strings):
+        inner = headers.pop("_body", "")
+        name, subclass = headers.get("Event-Name", ""), headers.get("Event-Subclass", "")
+        return Event(name, subclass, headers, {}, inner)
+    pairs = _Pairs(zip(strings[::2], strings[1::2], strict=True))
+    return _event(headers, pairs, headers.pop("_body", ""))
+
+
 class _Pairs(list[tuple[str, object]]):
     """A JSON object's members, those that occur twice too."""
 
@@ -250,15 +266,12 @@ class _Pairs(list[tuple[str, object]]):
 _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, strict=False)
 
 
-def _from_json(body: bytes) -> Event | None:
-    pairs = _DECODER.decode(body.decode("utf-8", "replace"))
+def _from_any_json(text: str) -> Event | None:
+    pairs = _DECODER.decode(text)
     if not isinstance(pairs, _Pairs):
         return None
-    # Mostly all of them are text already, as the type claims; what is not is made text.
-    headers: dict[str, str] = dict(pairs)  # type: ignore[arg-type]
-    if {*map(type, headers.values())} != {str} or b"\\u" in body:
-        pairs = _Pairs((_valid(name), _text(value)) for name, value in pairs)
-        headers = {name: str(value) for name, value in pairs}
+    pairs = _Pairs((valid(name), _text(value)) for name, value in pairs)
+    headers = {name: str(value) for name, value in pairs}
     return _event(headers, pairs, headers.pop("_body", ""))
 
 
@@ -293,12 +306,7 @@ def _event(headers: dict[str, str], pairs: _Pairs, body: str) -> Event:
 def _text(value: object) -> str:
     """A value as FreeSWITCH writes it in a plain event."""
     if isinstance(value, str):
-        return _valid(value)
+        return valid(value)
     if isinstance(value, list) and not isinstance(value, _Pairs):
-        return "ARRAY::" + "|:".join(_text(item) for item in value)
-    return _valid(json.dumps(value))
-
-
-def _valid(text: str) -> str:
-    """Half a surrogate pair, which an escape can name, is no text."""
-    return text.encode("utf-8", "replace").decode()
+        return LIST + "|:".join(_text(item) for item in value)
+    return valid(json.dumps(value))

@@ -120,6 +120,38 @@ def test_any_json_object_is_an_event_of_strings(headers: dict[str, object]) -> N
         value.encode()
 
 
+TEXT = st.text(st.sampled_from('ab",:{}[]\\\n\u00eb\ud83d\ude00'), max_size=6)
+FLAT = st.lists(st.tuples(TEXT, TEXT | st.lists(TEXT, min_size=1, max_size=3)), max_size=5)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(FLAT, st.booleans())
+def test_what_freeswitch_writes_is_read_as_a_json_parser_reads_it(
+    pairs: list[tuple[str, str | list[str]]], ascii_only: bool
+) -> None:
+    """The short way, which looks at quotes only, against the long one."""
+    members = (
+        f"{json.dumps(name, ensure_ascii=ascii_only)}:"
+        f"{json.dumps(value, ensure_ascii=ascii_only, separators=(',', ':'))}"
+        for name, value in pairs
+    )
+    text = "{" + ",".join(members) + "}"
+    body = text.encode("utf-8", "surrogatepass")
+    short = event_of(Frame("text/event-json", {}, body))
+    long = event_of(Frame("text/event-json", {}, b" " + body))  # a blank: the long way
+    assert short == long
+    assert short is not None
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.sampled_from(['"', "{", "}", "[", "]", ":", ",", "\\", "a", "_body"])))
+def test_what_no_json_parser_takes_is_no_event(pieces: list[str]) -> None:
+    body = "".join(pieces).encode()
+    assert event_of(Frame("text/event-json", {}, body)) == event_of(
+        Frame("text/event-json", {}, b" " + body)
+    )
+
+
 def test_every_recorded_stream_is_read_to_its_end() -> None:
     paths = sorted(FOLDER.glob("*.esl"))
     assert len(paths) > 20
