@@ -30,9 +30,11 @@ WRITE_TIMEOUT = 5.0
 """Seconds within which FreeSWITCH must take a command off the socket."""
 ACCEPTED = "+OK accepted"
 """The reply to a log-in that is one."""
-READ_SIZE = 256 * 1024
-READS_A_TURN = 8
-"""Reads in a row before other greenlets have their turn, under a flood that never pauses."""
+READ_SIZE = 120 * 1024
+"""Bytes of one read; less than what malloc would fetch from the kernel anew each time."""
+GATHER = 0.005
+"""Seconds within which, after one read, a second finds all that comes meanwhile. To wake two
+threads costs more than to read an event; at 8.5 MB/s, FreeSWITCH's ceiling, it is 43 kB."""
 FRAME_COST = 600
 """Bytes a waiting frame takes besides its body."""
 
@@ -148,18 +150,17 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
     def receive_events(self) -> None:
         """Read until the end, which it reports. The socket is drained whatever happens."""
         why = ""
-        turn = 0
         try:
             while not why:
                 data = self.sock.recv(READ_SIZE)
                 if not data:
                     why = self._closed()
                     break
-                self.heard = time.monotonic()
+                before, self.heard = self.heard, time.monotonic()
                 why = self._take(data)
-                turn += 1
-                if turn % READS_A_TURN == 0:
-                    gevent.sleep(0)
+                # Under a flood that never pauses, others have their turn as well.
+                busy = self.heard - before < GATHER
+                gevent.sleep(GATHER if busy and len(data) < READ_SIZE else 0)
         except OSError as error:
             why = f"connection lost: {error.strerror or error}"
         except Exception as error:
