@@ -29,14 +29,18 @@ def recording(name: str) -> bytes:
 
 AGENT1 = MemberSpec("user/1001", "1001")
 AGENT2 = MemberSpec("user/1002", "1002")
+AGENT3 = MemberSpec("user/1003", "1003@default")
 WORLD = WorldSpec(
     phones=(
         PhoneSpec(ALICE, registered=False),
         PhoneSpec("1001", display="Agent 1001", variables={"toll_allow": "domestic"}),
         PhoneSpec("1002", display="Agent 1002"),
+        PhoneSpec("1003", display="Agent 1003"),
     ),
     queues=(
-        QueueSpec("support", (AGENT1, AGENT2), "longest-idle-agent", ring_timeout=6.0, retry=5.0),
+        QueueSpec(
+            "support", (AGENT1, AGENT2, AGENT3), "longest-idle-agent", ring_timeout=6.0, retry=5.0
+        ),
         QueueSpec("sales", (AGENT1, AGENT2), "ring-all", ring_timeout=6.0, retry=5.0),
         QueueSpec("short", max_wait=4.0),
     ),
@@ -101,18 +105,20 @@ def _call(number: str, *steps: Step, first: Rings = Rings(1.0)) -> Call:  # noqa
         phone=ALICE,
         display="Alice Müller & Co",
         headers={"Subject": "Cobrowse help", "X-Collab-Session": 'a=1; b="two, three" 100%'},
-        phones={"1001": first, "1002": Rings(1.0)},
+        phones={"1001": first, "1002": Rings(1.0), "1003": Rings(1.0)},
     )
 
 
 SCRIPTS = {
     "01-": _call("7000", TALK, Wait(4.4), HangUp()),
     "01b-": _call("7000", TALK, Wait(3.0), HangUp("1001")),
+    "01c-": _call("7000", TALK, Wait(3.0), HangUp()),
     "02-": _call("7000", Until("queued"), Wait(4.0), HangUp()),
     "02b-": _call("7000", Until("ringing", "1001"), Wait(3.0), HangUp(), first=Rings(None)),
     "02c-": _call("7020", Until("queued"), Until("gone")),
     "04-": _call("7100", TALK, Wait(2.0), Press(ALICE, "*2", "rtp"), Wait(3.5), HangUp()),
     "04b-": _call("7100", TALK, Wait(2.0), Press(ALICE, "*2"), Wait(3.5), HangUp()),
+    "04c-": _call("7110", TALK, Wait(2.0), Press(ALICE, "*2"), Wait(3.5), HangUp()),
     "05-": _call(
         "7100", TALK, Wait(2.0), BlindTransfer("1001", "1002", "control"),
         Until("talking", "1002"), Wait(5.0), HangUp(),
@@ -138,5 +144,5 @@ SCRIPTS = {
 """Beginning of a recording's name to the script that was recorded."""
 SECOND_COMES_LATE = ("03-", "03b-")
 """Recordings in which 1002 was on a break until 1001 rang."""
-BOTH = ("12-",)
-NOBODY = ("02-",)
+FREE = {"01c-": ("1003@default",), "02-": (), "12-": ("1001", "1002")}
+"""Who of the agents was available; 1001 alone where nothing is said."""

@@ -27,11 +27,9 @@ def subscribed(stream: bytes, name: str) -> str:
 async def simulated(name: str) -> bytes:
     """What the recording's client receives while the recorded script runs."""
     simulator = FreeSwitchSimulator(recorded.WORLD, recorded.DIALPLAN, speed=SPEED)
-    agents = simulator.pbx.callcenter.agents
-    if name not in recorded.BOTH:
-        agents["1002"].status = "On Break"
-    if name in recorded.NOBODY:
-        agents["1001"].status = "On Break"
+    for agent in simulator.pbx.callcenter.agents.values():
+        if agent.name not in recorded.FREE.get(name, ("1001",)):
+            agent.status = "On Break"
     script = recorded.SCRIPTS[name]
     async with simulator, Client(simulator.host, simulator.port) as client:
         await client.login(subscribed(recorded.recording(name), name))

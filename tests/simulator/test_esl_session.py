@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,58 @@ async def test_errors_are_the_recorded_replies(sim: FreeSwitchSimulator) -> None
     loopback = [each for each in wanted if b"NO_ROUTE_DESTINATION" in each]
     wanted = [each for each in wanted if each not in loopback]
     assert had == wanted
+
+
+ANSWERS = [
+    each.strip().removeprefix("api ")
+    for each in sent("08-")
+    if each.startswith("api ") and not each.startswith("api json")
+]
+
+
+def shape(command: str, answer: str) -> object:
+    """An answer without what is of the moment: ids, numbers, days."""
+    text = _IDS.sub(b"<uuid>", answer.encode()).decode()
+    text = re.sub(r"Mon|Thu|Nov|\b(hour|minute|second|millisecond)s?\b", "…", text)
+    if command.startswith("uuid_dump"):
+        names = json.loads(answer) if answer[:1] == "{" else answer.split("\n")
+        return sorted(name.partition(":")[0] for name in names)
+    if text[:1] == "{":
+        return [list(row) for row in json.loads(text).get("rows", [])]
+    return re.sub(r"\d+", "#", text).split("\n")
+
+
+async def test_queries_are_answered_as_recorded() -> None:
+    """One caller talks to 1001, one waits, one gave up before; 1002 and 1003 are away."""
+    world = replace(recorded.WORLD, queues=recorded.WORLD.queues[:2])
+    answers = [b.decode() for h, b in frames(recorded.recording("08-")) if "api" in str(h)]
+    wanted = [answer for answer in answers if not answer.startswith('{"command"')]
+    async with (
+        FreeSwitchSimulator(world, recorded.DIALPLAN) as sim,
+        Client(sim.host, sim.port) as client,
+    ):
+        await client.login()
+        agents = sim.pbx.callcenter.agents
+        for agent, status in (
+            ("1001", "On Break"),
+            ("1002", "On Break"),
+            ("1003@default", "Logged Out"),
+        ):
+            agents[agent].status = status
+        call = recorded.SCRIPTS["02-"]
+        gone = await sim.run(replace(call, steps=(Until("queued"), HangUp())))
+        await gone.until("gone")
+        await client.api("callcenter_config agent set status 1001 Available")
+        talks = await sim.run(
+            replace(call, steps=(Until("talking"),), phones={"1001": Rings(0.01)})
+        )
+        await sim.run(replace(call, steps=(Until("queued"),)))
+        await sim.pbx.channels[talks.id].changed(0.05)
+        for command, answer in zip(ANSWERS, wanted, strict=True):
+            asked = command.replace("abdf4d08-67ea-4a25-8c85-03a87d19527e", talks.id)
+            if 'row_count": 0' not in answer:
+                had = await client.api(asked)
+                assert shape(command, had) == shape(command, answer), command
 
 
 async def test_background_jobs_and_events_of_ones_own_are_as_recorded(

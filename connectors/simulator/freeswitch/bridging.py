@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .channel import EXCHANGE_MEDIA, SOFT_EXECUTE, Channel
+from .digits import stop_music
 from .originate import Leg, target
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ def _part(pbx: FreeSwitch, one: Channel, two: Channel, pair: Headers, *, moved: 
         two.set("last_bridge_hangup_cause", "NORMAL_CLEARING")
         two.set("last_bridge_proto_specific_hangup_cause", "sip:200")
         two.unset("bridge_to")
+        if two.up:
+            stop_music(pbx, two)
         pbx.hangup(two, "NORMAL_CLEARING")
     one.set("bridge_hangup_cause", two.cause or one.cause or "NORMAL_CLEARING")
     one.unset("bridge_to")

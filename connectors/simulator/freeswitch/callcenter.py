@@ -96,6 +96,14 @@ class CallCenter:
         )  # fmt: skip
         self.wake()
 
+    def engage(self, agent: Agent, tier: Tier | None) -> None:
+        """An agent serves a caller of a queue; its other queues stand by. None: it is free."""
+        for each in self.tiers:
+            if each.agent == agent.name:
+                each.state = "Ready" if tier is None else "Standby"
+        if tier is not None:
+            tier.state = "Active Inbound"
+
     def count(self, queue: Queue, *, waiting: int) -> None:
         """members-count, and the presence of the queue."""
         self.say(

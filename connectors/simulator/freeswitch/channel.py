@@ -105,6 +105,8 @@ class Channel:
     shown: tuple[str, str] = ("", "")
     """Application and data as ``show channels`` has them; `application` is the dialplan's."""
     held: bool = False
+    music: str = ""
+    """Application-UUID of the music that digits brought it; empty when there is none."""
     picked_up: bool = False
     """Somebody answered it by hand while it rang."""
     application: tuple[str, str] = ("", "")

@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .wire import Headers
+
 if TYPE_CHECKING:
     from .channel import Channel
     from .pbx import FreeSwitch
-    from .wire import Headers
 
 HOLD_MUSIC = "tone_stream://%(400,3600,425);loops=-1"
 
@@ -109,49 +110,65 @@ def _received(pbx: FreeSwitch, channel: Channel, key: str) -> None:
 
 
 async def _run(pbx: FreeSwitch, channel: Channel, binding: DigitBinding) -> None:
+    """Run what digits are bound to, with music to the other side.
+
+    A meta application's music ends with it. That of a digit action begins after it and, as
+    recorded, lasts until the call ends.
+    """
     from .apps import execute
 
-    other = channel.partner
-    music: Headers = [
-        ("Playback-File-Type", "tone_stream"),
-        ("Playback-File-Path", HOLD_MUSIC),
-    ]
-    ran: Headers = [("Application", "playback"), ("Application-Data", HOLD_MUSIC)]
-    number = pbx.new_uuid()
-    holding = other if binding.holds else None
-    if holding is not None:
-        holding.application = ("playback", HOLD_MUSIC)
-        holding.update({"current_loop": "1", "total_loops": "-1"})
-        holding.set("current_application", "playback")
-        holding.set("current_application_data", HOLD_MUSIC)
-        after = [*ran, ("Application-UUID", number)]
-        pbx.say("CHANNEL_EXECUTE", holding, after=after)
-        pbx.say("PLAYBACK_START", holding, after=music)
-    application = channel.application
+    other = channel.partner if binding.holds else None
+    if other is not None and not binding.realm:
+        _start_music(pbx, other)
     channel.update({"current_loop": "1", "total_loops": "1"})
     await execute(pbx, channel, binding.app, binding.data)
     channel.unset("current_loop", "total_loops")
-    last = channel.application
-    if holding is not None:
-        holding.update(
-            {
-                "playback_last_offset_pos": "160",
-                "playback_seconds": "2",
-                "playback_ms": "2048",
-                "playback_samples": "16384",
-            }
-        )
-        pbx.say("PLAYBACK_STOP", holding, after=[*music, ("Playback-Status", "break")])
-        holding.set("current_application_response", "FILE PLAYED")
-        after = [
-            *ran, ("Application-Response", "FILE PLAYED"), ("Application-UUID", number),
-        ]  # fmt: skip
-        pbx.say("CHANNEL_EXECUTE_COMPLETE", holding, after=after)
-        holding.unset("current_loop", "total_loops")
-        _command(pbx, holding, ("playback", HOLD_MUSIC), ("loops", "-1"))
-    held = [("hold-bleg", "true")] if holding is not None else []
+    if other is not None and binding.realm:
+        _start_music(pbx, other)
+    elif other is not None:
+        stop_music(pbx, other)
+    held = [("hold-bleg", "true")] if other is not None else []
     _command(pbx, channel, (binding.app, binding.data), *held)
-    channel.application = last if channel.up else application
+
+
+_MUSIC: Headers = [("Playback-File-Type", "tone_stream"), ("Playback-File-Path", HOLD_MUSIC)]
+_PLAYS: Headers = [("Application", "playback"), ("Application-Data", HOLD_MUSIC)]
+
+
+def _start_music(pbx: FreeSwitch, channel: Channel) -> None:
+    if channel.music:
+        return
+    channel.music = pbx.new_uuid()
+    channel.application = ("playback", HOLD_MUSIC)
+    channel.update({"current_loop": "1", "total_loops": "-1"})
+    channel.set("current_application", "playback")
+    channel.set("current_application_data", HOLD_MUSIC)
+    after: Headers = [*_PLAYS, ("Application-UUID", channel.music)]
+    pbx.say("CHANNEL_EXECUTE", channel, after=after)
+    pbx.say("PLAYBACK_START", channel, after=_MUSIC)
+
+
+def stop_music(pbx: FreeSwitch, channel: Channel) -> None:
+    """The music that digits brought a channel ends, if there is any."""
+    if not channel.music:
+        return
+    number, channel.music = channel.music, ""
+    channel.update(
+        {
+            "playback_last_offset_pos": "160",
+            "playback_seconds": "2",
+            "playback_ms": "2048",
+            "playback_samples": "16384",
+        }
+    )
+    pbx.say("PLAYBACK_STOP", channel, after=[*_MUSIC, ("Playback-Status", "break")])
+    channel.set("current_application_response", "FILE PLAYED")
+    after: Headers = [
+        *_PLAYS, ("Application-Response", "FILE PLAYED"), ("Application-UUID", number),
+    ]  # fmt: skip
+    pbx.say("CHANNEL_EXECUTE_COMPLETE", channel, after=after)
+    channel.unset("current_loop", "total_loops")
+    _command(pbx, channel, ("playback", HOLD_MUSIC), ("loops", "-1"))
 
 
 def _command(

@@ -227,7 +227,7 @@ class Race:
         leg.settle()
         caller.locks += 1
         member.state, member.agent, member.bridged = "Answered", agent.name, answered
-        tier.state = "Active Inbound"
+        callcenter.engage(agent, tier)
         agent.uuid, agent.last_start = channel.uuid, answered
         queue.answered += 1
         agent.answered += 1
@@ -272,7 +272,7 @@ class Race:
         ]  # fmt: skip
         callcenter.say("member-queue-end", left, caller)
         queue.members.remove(member)
-        tier.state = "Ready"
+        callcenter.engage(agent, None)
         agent.uuid, agent.last_end = "", ended
         agent.talked += ended - answered
         callcenter.set_state(agent, "Waiting")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .. import wire
+from ..apps import execute
 from ..channel import EXECUTE, ROUTING, Channel
 from ..dialplan import Action
 from ..digits import press
@@ -110,8 +111,14 @@ async def _recv_dtmf(request: Request) -> str:
 
 
 async def _broadcast(request: Request) -> str:
-    channel = request.channel(request.words[0] if request.words else "")
-    return NO_CHANNEL if channel is None else "+OK Message sent\n"
+    """``uuid_broadcast <uuid> <file> aleg``: plays it once, to that leg."""
+    uuid, *rest = request.words or [""]
+    channel = request.channel(uuid)
+    if channel is None:
+        return NO_CHANNEL
+    if rest:
+        request.pbx.spawn(execute(request.pbx, channel, "playback", rest[0]), "broadcast")
+    return "+OK Message sent\n"
 
 
 async def _originate(request: Request) -> str:

@@ -78,7 +78,11 @@ def channel_row(pbx: FreeSwitch, channel: Channel) -> dict[str, str]:
     }
 
 
-def _call_rows(pbx: FreeSwitch, *, bridged: bool) -> list[dict[str, str]]:
+def _detailed(row: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in row.items() if not name.startswith("initial_")}
+
+
+def _call_rows(pbx: FreeSwitch, *, bridged: bool, detailed: bool) -> list[dict[str, str]]:
     """Rows of ``show calls``: a leg with the one it talks to, or alone; who waits comes first."""
     rows = []
     for channel in pbx.channels.values():
@@ -88,15 +92,20 @@ def _call_rows(pbx: FreeSwitch, *, bridged: bool) -> list[dict[str, str]]:
         if partner is None and bridged:
             continue
         one = channel_row(pbx, channel)
-        row = {name: one[name] for name in _SIDE[:17]}
-        row |= {"call_uuid": one["call_uuid"], "hostname": one["hostname"]}
-        row |= {name: one[name] for name in _SIDE[17:]}
         two = channel_row(pbx, partner) if partner is not None else {}
-        row |= {f"b_{name}": two.get(name, "") for name in _SIDE}
+        if detailed:
+            row = _detailed(one)
+            row |= {f"b_{name}": two.get(name, "") for name in _detailed(one)}
+        else:
+            row = {name: one[name] for name in _SIDE[:17]}
+            row |= {"call_uuid": one["call_uuid"], "hostname": one["hostname"]}
+            row |= {name: one[name] for name in _SIDE[17:]}
+            row |= {f"b_{name}": two.get(name, "") for name in _SIDE}
         bridged_at = channel.times.bridged // 1_000_000
         row["call_created_epoch"] = str(bridged_at) if partner is not None else ""
         rows.append(row)
-    rows.sort(key=lambda row: row["call_created_epoch"])
+    if not detailed:
+        rows.sort(key=lambda row: row["call_created_epoch"])
     return rows
 
 
@@ -124,10 +133,9 @@ async def _show(request: Request) -> str:
         if words[1:2] == ["like"] and len(words) > 2:
             rows = [row for row in rows if any(words[2] in value for value in row.values())]
         return _answer(rows, words)
-    if what in ("calls", "detailed_calls"):
-        return _answer(_call_rows(pbx, bridged=False), words)
-    if what in ("bridged_calls", "detailed_bridged_calls"):
-        return _answer(_call_rows(pbx, bridged=True), words)
+    if what in ("calls", "detailed_calls", "bridged_calls", "detailed_bridged_calls"):
+        rows = _call_rows(pbx, bridged="bridged" in what, detailed="detailed" in what)
+        return _answer(rows, words)
     if what == "modules":
         wanted = words[1] if len(words) > 1 and words[1] != "as" else ""
         rows = [
