@@ -251,7 +251,40 @@ def test_the_core_is_told_the_line_that_marks_a_call() -> None:
     assert told.marking == MARKING == "execute_extension collab_request_TYPE XML collab"
 
 
-def test_a_connector_to_an_asterisk_does_not_load_gevent(tmp_path: Path) -> None:
+async def test_the_command_runs_a_connector_to_a_freeswitch(pbx: EslDouble, tmp_path: Path) -> None:
+    config = tmp_path / "tandem.toml"
+    config.write_text(
+        f"""
+        [pbx.hq]
+        kind = "freeswitch"
+        server = "http://127.0.0.1:9"
+        key = "pbx-key"
+        port = {pbx.port}
+        secret = "right"
+        domain = "pbx.example.org"
+        outbox = "{tmp_path}/outbox.db"
+        """
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "connectors.cli", "run", "hq", "--config", str(config),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            line = (await process.stdout.readline()).decode()
+            process.terminate()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert line == (
+        f"connected to FreeSWITCH 1.11.0 at 127.0.0.1:{pbx.port}, reporting to http://127.0.0.1:9\n"
+    )
+    await pbx.until(lambda: pbx.open == 0)
+
+
+def test_a_connector_to_an_asterisk_does_not_load_gevent() -> None:
     code = (
         "import sys; from connectors import cli; from connectors.runtime import connector;"
         " from tests.runtime.settings_for import settings_for;"
