@@ -13,7 +13,7 @@ import pytest
 
 from connectors.simulator import Call, Rings
 from connectors.simulator.freeswitch import wire
-from connectors.simulator.freeswitch.normalise import events, frames
+from connectors.simulator.freeswitch.normalise import compare, events, frames
 from connectors.simulator.freeswitch.simulator import FreeSwitchSimulator
 from connectors.simulator.script import HangUp, Until
 
@@ -130,12 +130,43 @@ async def test_queries_are_answered_as_recorded() -> None:
             replace(call, steps=(Until("talking"),), phones={"1001": Rings(0.01)})
         )
         await sim.run(replace(call, steps=(Until("queued"),)))
-        await sim.pbx.channels[talks.id].changed(0.05)
+        while not talks.caller.get("cc_queue_answered_epoch"):
+            await talks.caller.changed(1.0)
         for command, answer in zip(ANSWERS, wanted, strict=True):
             asked = command.replace("abdf4d08-67ea-4a25-8c85-03a87d19527e", talks.id)
             if 'row_count": 0' not in answer:
                 had = await client.api(asked)
                 assert shape(command, had) == shape(command, answer), command
+
+
+async def test_what_a_client_does_to_a_call_is_told_as_recorded() -> None:
+    """Variables, sendmsg, a broadcast and a hang-up, while a direct call stands."""
+    stream, told = recorded.recording("15-"), sent("15-")
+    (uuid,) = set(re.findall(r"sendmsg (\S+)", " ".join(told)))
+    async with (
+        FreeSwitchSimulator(recorded.WORLD, recorded.DIALPLAN, speed=20.0) as sim,
+        Client(sim.host, sim.port) as client,
+    ):
+        await client.login(told[1].strip())
+        script = replace(recorded.SCRIPTS["04-"], steps=(Until("talking"),))
+        call = await sim.run(script)
+        for command in told[2:-1]:
+            line = command.replace(uuid, call.id).strip()
+            if line.startswith("api"):
+                await client.api(line.removeprefix("api "))
+            else:
+                assert await client.command(line) == "+OK"
+            if "broadcast" in line:
+                await client.event("CHANNEL_EXECUTE_COMPLETE", Application="playback")
+        await call.until("gone")
+        await call.until("gone", "1001")
+        await client.command("filter delete all")
+        replies = [
+            [h for h, b in frames(each) if h["Content-Type"] == "command/reply"][2:-1]
+            for each in (stream, bytes(client.raw))
+        ]
+        assert replies[0] == replies[1]
+        assert compare(stream, bytes(client.raw)) == []
 
 
 async def test_background_jobs_and_events_of_ones_own_are_as_recorded(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from . import digits
-from .bridging import NO_ANSWER, bridge
+from .bridging import bridge
 from .channel import HANGUP, Channel
 from .dialplan import expand
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .wire import Headers
 
 _LOG = logging.getLogger(__name__)
-Application = Callable[["FreeSwitch", Channel, str], Awaitable[str]]
+Application = Callable[["FreeSwitch", Channel, str], Awaitable[None]]
 MAX_DEPTH = 20
 """execute_extension inside execute_extension, so many deep at most."""
 
@@ -32,22 +32,24 @@ async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth:
     ran: Headers = [("Application", app)]
     if data:
         ran.append(("Application-Data", data))
+    channel.unset("current_application_response")
     number = pbx.new_uuid()
     pbx.say("CHANNEL_EXECUTE", channel, after=[*ran, ("Application-UUID", number)])
     application = APPLICATIONS.get(app)
     if app == "execute_extension":
-        response = await _execute_extension(pbx, channel, data, depth)
+        await _execute_extension(pbx, channel, data, depth)
     elif application is None:
         _LOG.warning("application %r is not simulated", app)
         pbx.hangup(channel, "DESTINATION_OUT_OF_ORDER")
-        response = NO_ANSWER
     else:
-        response = await application(pbx, channel, data)
+        await application(pbx, channel, data)
+    # Whatever ran on the channel last has set it, be it inside this application or beside it.
+    response = channel.get("current_application_response") or "_none_"
     after: Headers = [*ran, ("Application-Response", response), ("Application-UUID", number)]
     pbx.say("CHANNEL_EXECUTE_COMPLETE", channel, after=after)
 
 
-async def _execute_extension(pbx: FreeSwitch, channel: Channel, data: str, depth: int) -> str:
+async def _execute_extension(pbx: FreeSwitch, channel: Channel, data: str, depth: int) -> None:
     exten, _, rest = data.partition(" ")
     context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
     destination = channel.profile.destination
@@ -66,7 +68,6 @@ async def _execute_extension(pbx: FreeSwitch, channel: Channel, data: str, depth
         if channel.state != state:
             break
         await execute(pbx, channel, action.app, action.data, depth + 1)
-    return NO_ANSWER
 
 
 def assignment(text: str) -> tuple[str, str]:
@@ -78,30 +79,26 @@ def assignment(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-async def _set(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _set(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.set(*assignment(data))
-    return NO_ANSWER
 
 
-async def _export(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _export(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     name, value = assignment(data.removeprefix("nolocal:"))
     channel.set(name, value)
     known = channel.get("export_vars")
     channel.set("export_vars", f"{known},{name}" if known else name)
-    return NO_ANSWER
 
 
-async def _unset(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _unset(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.unset(data)
-    return NO_ANSWER
 
 
-async def _answer(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
+async def _answer(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
     pbx.answer(channel)
-    return NO_ANSWER
 
 
-async def event(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def event(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     """An event of the dialplan's own; its name and subclass may stand anywhere among the pairs."""
     name, subclass = "CHANNEL_APPLICATION", ""
     after: Headers = []
@@ -115,7 +112,6 @@ async def event(pbx: FreeSwitch, channel: Channel, data: str) -> str:
         elif key:
             after.append((key, value))
     pbx.say(name, channel, after=after, subclass=subclass, at="event-app")
-    return NO_ANSWER
 
 
 def split(text: str, delimiter: str = ",") -> list[str]:
@@ -126,9 +122,8 @@ def split(text: str, delimiter: str = ",") -> list[str]:
     return text.split(delimiter)
 
 
-async def _hangup(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _hangup(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     pbx.hangup(channel, data or "NORMAL_CLEARING")
-    return NO_ANSWER
 
 
 async def _wait(pbx: FreeSwitch, channel: Channel, seconds: float | None) -> None:
@@ -142,65 +137,56 @@ async def _wait(pbx: FreeSwitch, channel: Channel, seconds: float | None) -> Non
         await channel.changed(left)
 
 
-async def _sleep(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _sleep(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     await _wait(pbx, channel, float(data) / 1000 if data.isdigit() else 0.0)
-    return NO_ANSWER
 
 
-async def _echo(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
+async def _echo(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
     pbx.answer(channel)
     await _wait(pbx, channel, None)
-    return NO_ANSWER
 
 
-async def _playback(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _playback(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     kind, _, _rest = data.partition("://")
     headers: Headers = [("Playback-File-Type", kind), ("Playback-File-Path", data)]
     pbx.say("PLAYBACK_START", channel, after=headers)
     await _wait(pbx, channel, None if data.endswith("loops=-1") else 2.0)
     status = "done" if channel.state < HANGUP else "break"
     pbx.say("PLAYBACK_STOP", channel, after=[*headers, ("Playback-Status", status)])
-    return "FILE PLAYED"
+    channel.set("current_application_response", "FILE PLAYED")
 
 
-async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> str:
+async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
     pbx.say("CHANNEL_PARK", channel)
     pbx.poke(channel)
     await _wait(pbx, channel, None)
     pbx.say("CHANNEL_UNPARK", channel)
-    return NO_ANSWER
 
 
-async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     exten, _, rest = data.partition(" ")
     context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
     pbx.transfer(channel, exten, context)
-    return NO_ANSWER
 
 
-async def _callcenter(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _callcenter(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     await pbx.callcenter.wait(channel, data)
-    return NO_ANSWER
 
 
-async def _bind_meta_app(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _bind_meta_app(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.bindings.append(digits.meta(data))
-    return NO_ANSWER
 
 
-async def _bind_digit_action(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _bind_digit_action(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.bindings.append(digits.action(split(data)))
-    return NO_ANSWER
 
 
-async def _digit_action_set_realm(_pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def _digit_action_set_realm(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.realm = split(data)[0]
-    return NO_ANSWER
 
 
-async def _nothing(_pbx: FreeSwitch, _channel: Channel, _data: str) -> str:
+async def _nothing(_pbx: FreeSwitch, _channel: Channel, _data: str) -> None:
     await asyncio.sleep(0)
-    return NO_ANSWER
 
 
 APPLICATIONS: dict[str, Application] = {

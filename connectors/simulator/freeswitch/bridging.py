@@ -13,11 +13,8 @@ if TYPE_CHECKING:
     from .pbx import FreeSwitch
     from .wire import Headers
 
-NO_ANSWER = "_none_"
-"""What an application that says nothing is said to have responded."""
 
-
-async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> str:
+async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     """The application: ring a user, and talk when it answers."""
     wanted = target(data)
     if channel.answer == "answered":
@@ -40,7 +37,7 @@ async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> str:
             _answered(pbx, channel, callee)
             leg.settle()
             await run_bridge(pbx, channel, callee)
-            return NO_ANSWER
+            return
     cause = leg.cause or "NORMAL_CLEARING"
     channel.set("originate_disposition", cause)
     channel.set("DIALSTATUS", {"USER_BUSY": "BUSY", "NO_ANSWER": "NOANSWER"}.get(cause, cause))
@@ -49,7 +46,6 @@ async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> str:
         pbx.hangup(callee, "ORIGINATOR_CANCEL")
     if channel.get("continue_on_fail") not in ("true", "yes"):
         pbx.hangup(channel, cause)
-    return NO_ANSWER
 
 
 def _dialled(channel: Channel, callee: Channel) -> None:
