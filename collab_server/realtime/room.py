@@ -219,6 +219,7 @@ class Room:
             self.lost(1013, "too much waits to be stored")
             return False
         self._handed += 1
+        self._uncompacted += bool(update)
         if new:
             self._new_writers.update(new)
             self._once_stored(partial(self._tell_new_writers, claimed), 0)
@@ -244,7 +245,6 @@ class Room:
         """Say what waited for the next `count` changes, and to who asked what is stored now."""
         self._stored_state = state
         self._upto = upto
-        self._uncompacted += count
         self._safe += count
         while self._behind and self._behind[0][0] <= self._safe:
             _, size, tell = self._behind.popleft()

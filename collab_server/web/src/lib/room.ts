@@ -53,7 +53,7 @@ export class Room {
   constructor(options: RoomOptions) {
     this.session = options.session;
     this.role = options.role;
-    this.#authors = new Map(restore(options.session, this.doc));
+    this.#authors = new Map(restore(options.session, options.role, this.doc));
     this.#authors.set(this.doc.clientID, { role: options.role, name: "", me: true });
     this.doc.on("update", (_update: Uint8Array, origin: unknown) => this.#read(origin === null));
     this.socket = new SyncLink({
@@ -75,6 +75,8 @@ export class Room {
           .flatMap(([client]) => this.#authors.get(client) ?? [])
           .slice(0, MOST_TYPING);
       },
+      // It was another's, who used this browser before: a reload begins without it.
+      disowned: () => forget(options.session, options.role),
       writers: (text) => {
         readAuthors(text).forEach((author, client) => this.#authors.set(client, author));
         this.#read();
@@ -114,9 +116,9 @@ export class Room {
     this.lines.value = lines;
     const unsaved = lines.some((line) => !line.stored && line.author.me);
     if (unsaved && (own || !this.#unsaved.value)) {
-      this.#kept.value = keep(this.session, this.doc, this.#storedBytes, this.#authors);
+      this.#kept.value = keep(this.session, this.role, this.doc, this.#storedBytes, this.#authors);
     } else if (!unsaved && this.#storedBytes) {
-      forget(this.session);
+      forget(this.session, this.role);
       this.#kept.value = true;
     }
     this.#unsaved.value = unsaved;
