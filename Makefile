@@ -4,7 +4,7 @@ PBX    ?= simulator
 VENV   := .venv
 BIN    := $(VENV)/bin
 # The constraint holds for the build's own environment too.
-PIP    := PIP_CONSTRAINT=.constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP    := PIP_CONSTRAINT=.constraints.txt $(BIN)/python -m pip install -qq --disable-pip-version-check
 # What only tests need from the system: a browser. SIPp and Asterisk are unpacked by the lab.
 CHROMIUM := $(or $(wildcard /usr/bin/chromium),$(VENV)/.chromium)
 

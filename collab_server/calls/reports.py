@@ -166,7 +166,10 @@ def _update(
     kind = clip(reported.type, 16)
     news = state != call.state or kind != call.type
     first = call.epoch is None
-    again = not first and (kind != call.type or 0 < call.requests < reported.requests)
+    counted = 0 < reported.requests <= call.requests
+    again = not first and (
+        0 < call.requests < reported.requests or (kind != call.type and not counted)
+    )
     back = call.state == "ended" and state != "ended"
     call.epoch, call.seq = epoch, reported.seq
     call.state = state

@@ -47,7 +47,7 @@ class PushSocket:
         self._waiting: list[dict[str, Any]] | None = []
         self._task: asyncio.Task[None] | None = None
         self._left = False
-        self._pace = Pace(limits, loop.time)
+        self._pace = Pace(limits.rate, loop.time)
 
     def opened(self, connection: Connection) -> None:
         """Fetch and send what stands."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collab_server.realtime.limits import Limits
+    from collab_server.realtime.limits import Rate
 
 
 class BadMessageError(Exception):
@@ -16,6 +16,10 @@ class BadMessageError(Exception):
 
 class TooLargeError(Exception):
     """The peer sent more than a bound allows; its socket is closed with 4413."""
+
+
+class TryAgainError(Exception):
+    """The peer is to come back and begin anew; its socket is closed with 1013."""
 
 
 class ForeignError(Exception):
@@ -60,27 +64,29 @@ class Handler(Protocol):
 class Pace:
     """Two token buckets: how many messages, and how many bytes, a peer may send."""
 
-    __slots__ = ("_at", "_bytes", "_clock", "_limits", "_messages")
+    __slots__ = ("_at", "_bytes", "_clock", "_messages", "_rate")
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits = limits
+    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+        self._rate = rate
         self._clock = clock
         self._at = clock()
-        self._messages = limits.message_burst
-        self._bytes = limits.byte_burst
+        self._messages = rate.message_burst
+        self._bytes = rate.byte_burst
 
     def take(self, messages: int, size: int) -> bool:
         """Whether so much more is within the pace; if so it is counted."""
-        limits = self._limits
+        rate = self._rate
         now = self._clock()
         passed = now - self._at
         self._at = now
-        self._messages = min(
-            limits.message_burst, self._messages + passed * limits.messages_per_second
-        )
-        self._bytes = min(limits.byte_burst, self._bytes + passed * limits.bytes_per_second)
+        self._messages = min(rate.message_burst, self._messages + passed * rate.messages_per_second)
+        self._bytes = min(rate.byte_burst, self._bytes + passed * rate.bytes_per_second)
         if self._messages < messages or self._bytes < size:
             return False
         self._messages -= messages
         self._bytes -= size
         return True
+
+    def charge(self, size: int) -> None:
+        """Count work that is done already; above the pace it is a debt."""
+        self._bytes -= size

@@ -1,53 +1,83 @@
 """One shared document in memory: integrates updates whole or not at all, each under its writer.
 
-Beside the pycrdt document it keeps the updates it came from: they put the document together again
-when an update that reads well fails half-way or turns out to be forbidden.
-
 A participant writes as their own Yjs clients only (`writers`), and may change or delete what others
 wrote, as shared text and fields need it, but for one root: a line of `CHAT` stays as it was said.
+
+Everything integrated stands on what is there: an update that lacks an earlier one of its writer
+waits outside, and one that stands on anything else that is not there is refused. So nobody's update
+completes, or sets off, what another sent before. What others wrote and a client sends again is cut
+away, whatever it says. The updates, thus cut, are kept beside the pycrdt document, to put it
+together again when one fails half-way or turns out to be forbidden.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pycrdt
 
-from collab_server.realtime.connection import BadMessageError, ForeignError, TooLargeError
-from collab_server.realtime.update import inspect, state_vector
+from collab_server.realtime.connection import (
+    BadMessageError,
+    ForeignError,
+    TooLargeError,
+    TryAgainError,
+)
+from collab_server.realtime.update import Contents, inspect, state_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from collab_server.realtime.backend import Person
     from collab_server.realtime.limits import Limits
-    from collab_server.realtime.update import Contents
     from collab_server.realtime.writers import Writers
 
 EMPTY_UPDATE = b"\x00\x00"
 CHAT = "chat"
 """The root array of the lines of chat."""
+TAKEN_BACK_AT_ONCE = 64
+"""Lines of their own that somebody may take back with one update; each costs a search."""
+WORTH_COMPACTING = 8
+"""A document is read anew to make room once it has grown by this part of its limit."""
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of an update; it is to be stored in any case."""
+    """What came of updates."""
 
-    whole: tuple[bytes, ...]
-    """What the others can take now, in order: this update and held ones, or none."""
+    updates: tuple[bytes, ...]
+    """To be stored and handed on, in order: what was sent, and what waited for it; or nothing."""
     claimed: tuple[int, ...]
     """Clients that belong to the writer from now on."""
+    failed: Exception | None = None
+    """What was wrong with one that had waited, and is dropped with all behind it."""
 
 
-@dataclass(frozen=True)
-class _Held:
-    """An update that waits for an earlier one."""
+class _Copy:
+    """A pycrdt document put together out of updates, and which places of its chat it loses."""
 
-    update: bytes
-    contents: Contents
-    person: Person | None
-    """Whose it is; None: it was stored before this document was loaded."""
+    def __init__(self, updates: Iterable[bytes]) -> None:
+        """Raises BadMessageError when an update is broken."""
+        self.doc: pycrdt.Doc[pycrdt.Array[object]] = pycrdt.Doc()
+        for update in updates:
+            try:
+                self.doc.apply_update(update)
+            except (ValueError, RuntimeError) as error:
+                raise BadMessageError(f"a stored update cannot be integrated: {error}") from None
+        self.chat = self.doc.get(CHAT, type=pycrdt.Array)
+        self.lost: list[int] = []
+        """Places, before the last update, of lines that it took away."""
+        lost = self.lost
+
+        def see(event: Any) -> None:  # holds no reference to us: nothing here needs a collector
+            at = 0
+            for part in event.delta:
+                at += part.get("retain", 0)
+                lost.extend(range(at, at + part.get("delete", 0)))
+                at += part.get("delete", 0)
+
+        self._watch = self.chat.observe(see)
 
 
 class Document:
@@ -55,19 +85,21 @@ class Document:
 
     def __init__(self, limits: Limits, writers: Writers, updates: Iterable[bytes] = ()) -> None:
         """Put a document together out of stored updates; BadMessageError if one is broken."""
+        self.rebuilds = 0
+        """How often it was put together again, each time at a cost that grows with its size."""
         self._limits = limits
         self._writers = writers
         self._log = list(updates)
         self._size = 0
         self._types = 0
-        read = [_Held(update, inspect(update, limits.nesting), None) for update in self._log]
-        for one in read:
-            self._count(one.update, one.contents)
-        self._doc = self._rebuilt()
-        self._have: dict[int, int] = {}
-        """The state vector, read."""
-        self._held: list[_Held] = []
-        self._sort_out(read)
+        self._sizes: Counter[int] = Counter()
+        """By client: bytes of what was written as it."""
+        self._waiting: dict[Person, list[bytes]] = {}
+        for update in self._log:
+            self._count(update, inspect(update, limits.nesting, ours=True))
+        self._compacted = self._size
+        self._copy = _Copy(self._log)
+        self._have = state_vector(self.state())
 
     @property
     def size(self) -> int:
@@ -76,129 +108,180 @@ class Document:
 
     def state(self) -> bytes:
         """Give the state vector."""
-        return self._doc.get_state()
+        return self._copy.doc.get_state()
 
-    def apply(self, update: bytes, person: Person) -> Applied | None:
-        """Integrate an update that a participant sent; None when it says nothing at all.
+    def apply(self, update: bytes, person: Person) -> Applied:
+        """Integrate an update that a participant sent, and theirs that waited for it.
 
-        A client that was away sends what it writes now before what it wrote then. An update that
-        lacks an earlier one is held back from the others until that has come, so that nobody can
-        be asked for what the server lacks.
+        A client that was away sends what it writes now before what it wrote then. Nothing of what
+        waits is stored, or counts as received by `state`, so it is asked for again if it is lost.
 
-        Raises BadMessageError, TooLargeError or ForeignError, and the document is as it was.
+        Raises BadMessageError, TooLargeError, TryAgainError or ForeignError, and the document is
+        as it was.
         """
-        if update == EMPTY_UPDATE:
-            return None
-        contents = inspect(update, self._limits.nesting)
-        deletes_others = self._check_owners(contents, person)
-        claimed = self._writers.unclaimed(contents.writes, person)
-        self._make_room(update, contents)
-        self._integrate(update, keep_lines=deletes_others)
-        self._log.append(update)
-        self._count(update, contents)
-        self._writers.claim(claimed, person)
-        whole = self._sort_out([_Held(update, contents, person), *self._held])
-        return Applied(whole, claimed)
+        done = self._apply(update, person)
+        if done is None:
+            waiting = self._waiting.setdefault(person, [])
+            waiting.append(update)
+            if len(waiting) > self._limits.waiting or (
+                sum(map(len, waiting)) > self._limits.waiting_bytes
+            ):
+                del self._waiting[person]
+                raise TryAgainError("too much waits for an earlier update")
+            return Applied((), ())
+        return self._resume(done, person) if done.updates and person in self._waiting else done
 
     def diff(self, state: bytes) -> bytes:
         """Give what a client with this state vector lacks; BadMessageError if one is broken."""
         state_vector(state)
         try:
-            return self._doc.get_update(state)
+            return self._copy.doc.get_update(state)
         except ValueError as error:
             raise BadMessageError(f"a state vector is broken: {error}") from None
 
     def compact(self) -> bytes:
         """Put everything into one update, which also replaces the updates kept here."""
-        # pycrdt's own encoding leaves out what is held.
-        snapshot = pycrdt.merge_updates(*self._log) if self._held else self._doc.get_update()
+        snapshot = self._copy.doc.get_update()
         self._log = [snapshot]
-        self._size = self._types = 0
-        self._count(snapshot, inspect(snapshot, self._limits.nesting))
+        self._compacted += len(snapshot) - self._size
+        self._size = len(snapshot)
         return snapshot
 
-    def _check_owners(self, contents: Contents, person: Person) -> bool:
-        """Whether an update deletes what others wrote; ForeignError when it writes as them.
+    def forget(self, person: Person) -> None:
+        """Drop what waits of a participant who has gone; they send it again when they come back."""
+        self._waiting.pop(person, None)
 
-        What others wrote a client may send again, as far as the server has it.
-        """
-        have = self._have
-        for client, end in contents.writes.items():
-            if self._writers.owner(client) not in (None, person) and end > have.get(client, 0):
-                raise ForeignError(f"client {client} is another's")
-        deletes_others = False
-        for client, end in contents.deletes.items():
-            owner = self._writers.owner(client)
-            if owner == person or (owner is None and client in contents.writes):
-                continue
-            if end > have.get(client, 0):
-                raise ForeignError(f"client {client}, of which it deletes, has not written that")
-            deletes_others = True
-        return deletes_others
+    def _resume(self, done: Applied, person: Person) -> Applied:
+        """Take in what waited for an update of this participant, as far as it can go on now."""
+        updates, claimed = list(done.updates), list(done.claimed)
+        waiting = self._waiting.pop(person)
+        going_on = True
+        while waiting and going_on:
+            left: list[bytes] = []
+            for one in waiting:
+                try:
+                    late = self._apply(one, person)
+                except (BadMessageError, TooLargeError, ForeignError) as error:
+                    return Applied(tuple(updates), tuple(claimed), error)
+                if late is None:
+                    left.append(one)
+                else:
+                    updates += late.updates
+                    claimed += late.claimed
+            going_on = len(left) < len(waiting)
+            waiting = left
+        if waiting:
+            self._waiting[person] = waiting
+        return Applied(tuple(updates), tuple(claimed))
 
-    def _make_room(self, update: bytes, contents: Contents) -> None:
-        limits = self._limits
-        for last_try in (False, True):
-            large = self._size + len(update) > limits.document
-            if not large and self._types + contents.types <= limits.types:
-                return
-            if last_try and large:
-                raise TooLargeError(f"the document would exceed {limits.document} bytes")
-            if last_try:
-                raise TooLargeError(f"the document would exceed {limits.types} shared types")
-            self.compact()  # what came twice or was deleted since counts no longer
+    def _apply(self, update: bytes, person: Person) -> Applied | None:
+        """Integrate one update; None when it lacks an earlier one of its writer."""
+        if update == EMPTY_UPDATE:
+            return Applied((), ())
+        contents = inspect(update, self._limits.nesting)
+        if any(begin < self._have.get(client, 0) for client, begin in contents.begins.items()):
+            update, contents = self._cut(update, contents, person)
+        claimed = self._writers.unclaimed(contents.writes, person)
+        if self._lacks(contents, person):
+            return None
+        if update == EMPTY_UPDATE:
+            return Applied((), ())
+        self._make_room(update, contents, person)
+        self._integrate(update, contents, person)
+        self._log.append(update)
+        self._count(update, contents)
+        self._writers.claim(claimed, person)
+        return Applied((update,), claimed)
 
-    def _integrate(self, update: bytes, *, keep_lines: bool) -> None:
-        taken = 0
-
-        def see(event: Any) -> None:
-            nonlocal taken
-            taken += sum(part.get("delete", 0) for part in event.delta)
-
-        if keep_lines:
-            chat = self._doc.get(CHAT, type=pycrdt.Array)
-            watch = chat.observe(see)
+    def _cut(self, update: bytes, contents: Contents, person: Person) -> tuple[bytes, Contents]:
+        """Cut away what the document has."""
         try:
-            self._doc.apply_update(update)
+            cut = pycrdt.get_update(update, self.state())
+        except ValueError as error:
+            raise BadMessageError(f"an update cannot be read: {error}") from None
+        return cut, inspect(cut, self._limits.nesting)
+
+    def _lacks(self, contents: Contents, person: Person) -> bool:
+        """Whether an update lacks an earlier one of its writer; ForeignError where it writes as
+        another, or stands on or deletes what nobody has written."""
+        for client, begin in contents.begins.items():
+            if self._writers.owner(client) not in (None, person):
+                raise ForeignError(f"client {client} is another's")
+            if begin > self._have.get(client, 0):
+                return True
+        for needs in (contents.needs, contents.deletes):
+            for client, end in needs.items():
+                if end <= max(self._have.get(client, 0), contents.writes.get(client, 0)):
+                    continue
+                if self._writers.owner(client) not in (None, person):
+                    raise ForeignError(f"of client {client} not so much is there")
+                return True
+        return False
+
+    def _make_room(self, update: bytes, contents: Contents, person: Person) -> None:
+        why = self._full(update, contents, person)
+        if why and self._size - self._compacted > self._limits.document // WORTH_COMPACTING:
+            snapshot = self.compact()  # what was deleted since counts no longer
+            self._size = self._types = 0
+            self._sizes.clear()
+            self._count(snapshot, inspect(snapshot, self._limits.nesting, ours=True))
+            self._compacted = self._size
+            why = self._full(update, contents, person)
+        if why:
+            raise TooLargeError(why)
+
+    def _full(self, update: bytes, contents: Contents, person: Person) -> str:
+        """Why an update would be too much; '' when it is not."""
+        limits = self._limits
+        if self._size + len(update) > limits.document:
+            return f"the document would exceed {limits.document} bytes"
+        if self._types + contents.types > limits.types:
+            return f"the document would exceed {limits.types} shared types"
+        if self._size + len(update) > limits.document_of_person:
+            theirs = sum(
+                size
+                for client, size in self._sizes.items()
+                if self._writers.owner(client) == person
+            )
+            if theirs + len(update) > limits.document_of_person:
+                return f"one person's part would exceed {limits.document_of_person} bytes"
+        return ""
+
+    def _integrate(self, update: bytes, contents: Contents, person: Person) -> None:
+        """Hand an update to pycrdt, and see that it did what was read in it and no more."""
+        after = self._copy
+        after.lost.clear()
+        try:
+            after.doc.apply_update(update)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a panic inside pycrdt is no Exception
-            self._doc = self._rebuilt()
+            self._rebuild()
             raise BadMessageError(f"an update cannot be integrated: {error}") from None
-        if keep_lines:
-            chat.unobserve(watch)
-        if taken:
-            self._doc = self._rebuilt()
-            raise ForeignError("a line of chat is not to be taken away")
+        have = state_vector(self.state())
+        if have != self._have | contents.writes:
+            self._rebuild()
+            raise BadMessageError("an update is not what it was read as")
+        if after.lost:
+            self._rebuild()
+            self._check_lost(after.lost, person)
+            self._copy = after
+        self._have = have
 
-    def _sort_out(self, updates: list[_Held]) -> tuple[bytes, ...]:
-        """Hold what lacks an earlier update; give what does not, in order."""
-        have = self._have = state_vector(self._doc.get_state())
-        whole: list[bytes] = []
-        held: dict[Person | None, list[_Held]] = {}
-        for one in updates:
-            needs = (*one.contents.writes.items(), *one.contents.deletes.items())
-            if all(have.get(client, 0) >= end for client, end in needs):
-                whole.append(one.update)
-            else:
-                held.setdefault(one.person, []).append(one)
-        self._held = []
-        for person, ones in held.items():
-            if len(ones) > self._limits.held:
-                merged = pycrdt.merge_updates(*(one.update for one in ones))
-                ones = [_Held(merged, inspect(merged, self._limits.nesting), person)]
-            self._held += ones
-        return tuple(whole)
+    def _check_lost(self, places: list[int], person: Person) -> None:
+        """ForeignError unless the lines at these places are this participant's own."""
+        if len(places) > TAKEN_BACK_AT_ONCE:
+            raise ForeignError(f"{len(places)} lines of chat would be taken away at once")
+        for place in places:
+            item = self._copy.chat.sticky_index(place, pycrdt.Assoc.AFTER).to_json()["item"]
+            if self._writers.owner(item["client"]) != person:
+                raise ForeignError("a line of chat is not to be taken away")
 
     def _count(self, update: bytes, contents: Contents) -> None:
         self._size += len(update)
         self._types += contents.types
+        self._sizes.update(contents.sizes)
 
-    def _rebuilt(self) -> pycrdt.Doc[pycrdt.Array[object]]:
-        doc: pycrdt.Doc[pycrdt.Array[object]] = pycrdt.Doc()
-        for update in self._log:
-            try:
-                doc.apply_update(update)
-            except (ValueError, RuntimeError) as error:
-                raise BadMessageError(f"a stored update cannot be integrated: {error}") from None
-        return doc
+    def _rebuild(self) -> None:
+        self.rebuilds += 1
+        self._copy = _Copy(self._log)

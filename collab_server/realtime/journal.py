@@ -88,14 +88,15 @@ class Journal:
         """Changes that wait for storage."""
         return sum(map(len, self._pending.values())) + sum(map(len, self._committing.values()))
 
-    def append(self, room: Journalled, change: Change) -> bool:
-        """Take a change for storing; False when too much waits already."""
-        if self._size + len(change.update) > self._limits.unstored:
-            return False
+    def has_room(self, size: int) -> bool:
+        """Whether so many bytes more may wait for storage."""
+        return self._size + size <= self._limits.unstored
+
+    def append(self, room: Journalled, change: Change) -> None:
+        """Take a change for storing."""
         self._pending.setdefault(room, []).append(change)
         self._size += len(change.update)
         self._wake.set()
-        return True
 
     def retire(self, room: Journalled) -> None:
         """Compact and forget an empty room, once everything of it is stored."""
@@ -133,7 +134,7 @@ class Journal:
         batch, self._pending = self._pending, {}
         self._committing = batch
         try:
-            await self._commit(dict(batch))
+            await self._commit(batch)
             for room in batch:
                 await self._compact(room)
             await self._forget_idle()
@@ -145,16 +146,23 @@ class Journal:
             self._committing = {}
 
     async def _commit(self, batch: dict[Journalled, list[Change]]) -> None:
-        """Store a batch, trying again; after two failures each room for itself, so that one
-        session that cannot be stored does not take the others with it."""
+        """Store a batch, trying again; after two failures each room for itself, and with those
+        that have come meanwhile. One that cannot be stored while another can is given up at once:
+        it would hold up everybody."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self._limits.storage_patience
-        states = {room: room.state() for room in batch}
+        left = dict(batch)
+        states = {room: room.state() for room in left}
         retry = self._limits.storage_retry
         failures = 0
-        while batch:
-            groups = [batch.copy()] if failures < 2 else [{r: c} for r, c in batch.items()]
-            for group in groups:
+        while left:
+            alone = failures >= 2
+            if alone:
+                for room in [room for room in self._pending if room not in batch]:
+                    left[room] = batch[room] = self._pending.pop(room)
+                    states[room] = room.state()
+            some_stored = False
+            for group in [{r: c} for r, c in left.items()] if alone else [left.copy()]:
                 work = {room.session_id: changes for room, changes in group.items()}
                 try:
                     answer = await self._in_thread(
@@ -163,30 +171,31 @@ class Journal:
                 except Exception as error:
                     LOGGER.warning("storing %d documents failed: %s", len(group), brief(error))
                     continue
+                some_stored = True
                 for room, changes in group.items():
-                    del batch[room]
+                    del left[room]
                     if room.session_id in answer:
                         room.stored(states[room], answer[room.session_id], len(changes))
                     else:
                         self.drop(room)
                         room.lost(4410, "the session is gone")
-            if not batch:
+            if not left:
                 return
             failures += 1
-            if loop.time() >= give_up or self._stopping.is_set():
+            if some_stored or loop.time() >= give_up or self._stopping.is_set():
                 break
             await self._pause(min(retry, max(0.0, give_up - loop.time())))
             retry = min(retry * 2, self._limits.storage_retry_most)
-        for room in batch:
+        for room in left:
             LOGGER.error("the document of session %s could not be stored", room.session_id)
             self.drop(room)
             room.lost(1013, "the document cannot be stored now")
 
     async def _compact(self, room: Journalled) -> None:
-        work = room.compaction()
-        if work is None:
-            return
         try:
+            work = room.compaction()
+            if work is None:
+                return
             await self._in_thread(
                 partial(self._backend.compact, room.session_id, *work),
                 self._limits.storage_patience,

@@ -13,6 +13,16 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Rate:
+    """How fast somebody may send: two token buckets."""
+
+    messages_per_second: float = 200.0
+    message_burst: float = 1000.0
+    bytes_per_second: float = 2.0 * MIB
+    byte_burst: float = 16.0 * MIB
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a socket, a document and the whole server may use."""
 
@@ -22,11 +32,12 @@ class Limits:
     token: int = 4 * KIB
     session_id: int = 64
 
-    # how fast a socket may send (token buckets); above it, close code 4429
-    messages_per_second: float = 200.0
-    message_burst: float = 1000.0
-    bytes_per_second: float = 2.0 * MIB
-    byte_burst: float = 16.0 * MIB
+    # how fast; above it, close code 4429
+    rate: Rate = Rate()
+    """Of a socket; what it asks for counts too."""
+    updates: Rate = Rate(bytes_per_second=256.0 * KIB, byte_burst=2.0 * MIB)
+    """Of one person in a room, over all their sockets: each byte of an update has to be read, a
+    megabyte of the smallest structs for a quarter of a second."""
 
     # a document
     document: int = 8 * MIB
@@ -38,8 +49,11 @@ class Limits:
     chain of 100,000 (10,000 are fine on a stack of 8 MiB); so does a browser, earlier."""
     nesting: int = 64
     """Depth of arrays and objects in one plain value; 200,000 end the process likewise."""
-    held: int = 200
-    """Updates of one person that wait for earlier ones, before they are put together."""
+    document_of_person: int = 6 * MIB
+    """Of what one participant has written, so that the other has a place left."""
+    waiting: int = 200
+    """Updates of one person that wait for earlier ones of theirs; above it, 1013."""
+    waiting_bytes: int = 1 * MIB
     writers_of_person: int = 1000
     """Yjs clients that one participant has written as; each opening of a page makes one."""
     compact_after: int = 500

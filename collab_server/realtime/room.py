@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from collab_server.realtime import wire
 from collab_server.realtime.awareness import Awareness
 from collab_server.realtime.backend import Change
-from collab_server.realtime.connection import BadMessageError, ForeignError, Pace, TooLargeError
+from collab_server.realtime.connection import (
+    BadMessageError,
+    ForeignError,
+    Pace,
+    TooLargeError,
+    TryAgainError,
+)
 from collab_server.realtime.document import Document
 from collab_server.realtime.hub import Present
 from collab_server.realtime.writers import Writers
@@ -78,6 +84,8 @@ class Room:
         self._behind: deque[tuple[int, int, Callable[[], None]]] = deque()
         """What is said once so many changes are stored: their number, its size, how to say it."""
         self._behind_size = 0
+        self._paces: dict[Person, Pace] = {}
+        """How fast each participant may change the document, whatever socket they come by."""
         self._stored_state = self._document.state()
         self._upto = stored.upto
         self._uncompacted = max(0, len(stored.updates) - 1)
@@ -98,6 +106,8 @@ class Room:
     def leave(self, socket: SyncSocket) -> None:
         """Let a socket go; says so to the others."""
         self.sockets.remove(socket)
+        if not any(other.person == socket.person for other in self.sockets):
+            self._document.forget(socket.person)
         gone = self._awareness.drop(socket)
         if gone:
             self._show(self.tell_all, gone)
@@ -129,29 +139,50 @@ class Room:
 
     def greet(self, socket: SyncSocket) -> None:
         """Open the talk with a new socket, as y-websocket's server does."""
-        socket.send(wire.sync_step1(self._document.state()))
+        # Not of what is in memory: it names clients whose owners may not be stored yet.
+        socket.send(wire.sync_step1(self._stored_state))
         self.answer_query(socket)
 
-    def answer_step1(self, socket: SyncSocket, state: bytes) -> int:
-        """Send what a client lacks; gives the size of that."""
-        message = wire.sync_step2(self._document.diff(state))
-        self._once_stored(partial(socket.send, message), len(message))
-        return len(message)
+    def step2(self, state: bytes) -> bytes:
+        """What a client with this state vector lacks, framed."""
+        return wire.sync_step2(self._document.diff(state))
+
+    def answer_step1(self, socket: SyncSocket, message: bytes) -> None:
+        """Send what a client lacks, once the server cannot lose it any more."""
+        if self._has_room(len(message)):
+            self._once_stored(partial(socket.send, message), len(message))
+        else:
+            socket.close(1013, "too much waits to be stored")
 
     def update(self, socket: SyncSocket, update: bytes) -> None:
         """Take a change of the document, have it stored, then hand it on."""
-        around = self._around
+        around, person = self._around, socket.person
+        pace = self._paces.get(person)
+        if pace is None:
+            pace = self._paces[person] = Pace(around.limits.updates, around.loop.time)
+        if not pace.take(1, len(update)):
+            socket.close(4429, "too many changes")
+            return
         if around.document_bytes + len(update) > around.limits.documents:
             socket.close(1013, "the server is full")
             return
-        applied = self._document.apply(update, socket.person)
-        if applied is None:
+        if not self._has_room(len(update)):
+            socket.close(1013, "too much waits to be stored")
             return
-        self._count()
-        if self._store(update, applied.claimed, socket.person):
-            for whole in applied.whole:
-                message = wire.sync_update(whole)
-                self._once_stored(partial(self._tell_others, socket, message), len(message))
+        rebuilds = self._document.rebuilds
+        try:
+            applied = self._document.apply(update, person)
+        finally:
+            self._count()
+            pace.charge((self._document.rebuilds - rebuilds) * self._document.size)
+        claimed = applied.claimed
+        for whole in applied.updates:
+            self._store(whole, claimed, person)
+            claimed = ()
+            message = wire.sync_update(whole)
+            self._once_stored(partial(self._tell_others, socket, message), len(message))
+        if applied.failed is not None:
+            raise applied.failed
 
     def awareness(self, socket: SyncSocket, update: bytes, *, first: bool) -> None:
         """Take a change of awareness. The sender hears it too: stock clients need some message
@@ -159,8 +190,10 @@ class Room:
         everyone, sender, claimed = self._awareness.apply(
             update, socket.person, socket, first=first
         )
-        if claimed and not self._store(b"", claimed, socket.person):
-            return
+        if claimed:
+            self._store(b"", claimed, socket.person)
+        if not self._has_room(0):
+            socket.close(1013, "too much waits to be stored")
         if everyone:
             self._show(self.tell_all, everyone)
         if sender:
@@ -212,17 +245,21 @@ class Room:
             if socket.knows_ours:
                 socket.send(wire.writers(_owners(new, socket.person)))
 
-    def _store(self, update: bytes, claimed: Sequence[int], person: Person) -> bool:
-        """Give a change to the journal; False when the room had to be given up."""
+    def _has_room(self, size: int) -> bool:
+        """Whether so much more may wait until it is stored, and be said then."""
+        return self._around.journal.has_room(size) and (
+            self._behind_size + size <= self._around.limits.behind
+        )
+
+    def _store(self, update: bytes, claimed: Sequence[int], person: Person) -> None:
+        """Give a change to the journal."""
         new = dict.fromkeys(claimed, person)
-        if not self._around.journal.append(self, Change(update, new)):
-            self.lost(1013, "too much waits to be stored")
-            return False
+        self._around.journal.append(self, Change(update, new))
         self._handed += 1
+        self._uncompacted += bool(update)
         if new:
             self._new_writers.update(new)
             self._once_stored(partial(self._tell_new_writers, claimed), 0)
-        return True
 
     def _once_stored(self, tell: Callable[[], None], size: int) -> None:
         """Say something when everything up to now is stored."""
@@ -231,8 +268,6 @@ class Room:
             return
         self._behind.append((self._handed, size, tell))
         self._behind_size += size
-        if self._behind_size > self._around.limits.behind:
-            self.lost(1013, "too much waits to be stored")
 
     # -- storing (see `journal.Journalled`) -----------------------------------------------------
 
@@ -244,7 +279,6 @@ class Room:
         """Say what waited for the next `count` changes, and to who asked what is stored now."""
         self._stored_state = state
         self._upto = upto
-        self._uncompacted += count
         self._safe += count
         while self._behind and self._behind[0][0] <= self._safe:
             _, size, tell = self._behind.popleft()
@@ -259,6 +293,7 @@ class Room:
         """End the room: what it holds cannot be stored. Pages keep theirs and come back."""
         self.ended = True
         self._behind.clear()
+        self._behind_size = 0
         self._around.journal.drop(self)
         self._forget()
         self.close(None, None, code, reason)
@@ -320,7 +355,7 @@ class SyncSocket:
         self._connection: Connection | None = None
         self._refused: tuple[int, str] | None = None
         self._heard_awareness = False
-        self._pace = Pace(around.limits, around.loop.time)
+        self._pace = Pace(around.limits.rate, around.loop.time)
         room.enter(self)
 
     # -- driven by the port -----------------------------------------------------------------------
@@ -359,6 +394,9 @@ class SyncSocket:
             except TooLargeError as error:
                 LOGGER.info("session %s: %s", room.session_id, error)
                 self.close(4413, "the session would become too large")
+            except TryAgainError as error:
+                LOGGER.info("session %s: %s", room.session_id, error)
+                self.close(1013, str(error))
             except ForeignError as error:
                 LOGGER.warning(
                     "session %s: %s %s: %s",
@@ -415,7 +453,10 @@ class SyncSocket:
             if step in (wire.UPDATE, wire.STEP2):
                 room.update(self, body)
             elif step == wire.STEP1:
-                if not self._pace.take(0, room.answer_step1(self, body)):
+                answer = room.step2(body)
+                if self._pace.take(0, len(answer)):
+                    room.answer_step1(self, answer)
+                else:
                     self.close(4429, "too many requests for the document")
             else:
                 raise BadMessageError(f"sync step {step} is unknown")

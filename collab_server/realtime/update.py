@@ -1,57 +1,75 @@
 """Look through a Yjs update (version 1) before anything integrates it.
 
-pycrdt refuses broken bytes by itself. What it cannot refuse ends the process, or a reader's page,
-by deep recursion: values nested by the hundred thousand, long chains of nested types, clocks near
-the end of their range. This reader finds those, and what an update covers. Source of the format:
-yjs `utils/UpdateEncoder.js`, `structs/*.js`, lib0 `encoding.writeAny`.
+pycrdt refuses broken bytes by itself. What it cannot refuse ends the process, or a reader's page:
+values nested by the hundred thousand, long chains of nested types, clocks near the end of their
+range, texts a browser cannot parse. This reader finds those, and tells what an update writes, needs
+and deletes. Content that no current Yjs client makes is refused, for there two readers of the same
+bytes differ. Source of the format: yjs `utils/UpdateEncoder.js`, `structs/*.js`, lib0
+`encoding.writeAny`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 from collab_server.realtime.connection import BadMessageError
 from collab_server.realtime.wire import varbytes, varuint
 
 _CLOCK_MOST = 2**31
+_INTEGER_MOST = 2**53
 _ANY_FIXED = {127: 0, 126: 0, 124: 4, 123: 8, 122: 8, 121: 0, 120: 0}
 """Tag of a plain value -> how many bytes follow, where that is fixed."""
+_TYPES = frozenset({0, 1, 2, 3, 4, 6})
+"""Nested shared types: array, map, text, XML element, fragment and text. Of the seventh, the XML
+hook, yrs reads no name where Yjs writes one."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Contents:
-    """What an update holds."""
+    """What an update holds, by Yjs client."""
 
-    types: int
+    types: int = 0
     """Nested shared types it makes."""
-    writes: dict[int, int]
-    """Client -> the first clock after everything the update writes as it."""
-    deletes: dict[int, int]
-    """Client -> the first clock after everything of it the update deletes."""
+    begins: dict[int, int] = field(default_factory=dict)
+    """The first clock it writes."""
+    writes: dict[int, int] = field(default_factory=dict)
+    """The first clock after everything it writes."""
+    needs: dict[int, int] = field(default_factory=dict)
+    """The first clock after everything it stands on."""
+    deletes: dict[int, int] = field(default_factory=dict)
+    """The first clock after everything it deletes."""
+    sizes: dict[int, int] = field(default_factory=dict)
+    """Bytes of what it writes."""
 
 
-def inspect(update: bytes, nesting: int) -> Contents:
+def inspect(update: bytes, nesting: int, *, ours: bool = False) -> Contents:
     """Read a whole update; `nesting` is the deepest plain value allowed.
 
     Raises BadMessageError when it is broken, too deep, or holds what a Tandem page never makes
-    (subdocuments).
+    (subdocuments, gaps). `ours`: pycrdt wrote it, which leaves an empty text where a character of
+    two UTF-16 units was cut in half.
     """
-    types = 0
-    writes: dict[int, int] = {}
-    deletes: dict[int, int] = {}
+    found = Contents()
     writers, at = varuint(update, 0)
     for _ in range(_count(writers, update, at)):
+        begin = at
         structs, at = varuint(update, at)
         client, at = varuint(update, at)
         clock, at = varuint(update, at)
-        for _ in range(_count(structs, update, at)):
-            length, is_type, at = _struct(update, at, nesting)
+        if client in found.begins:
+            raise BadMessageError("a client is named twice")
+        if not _count(structs, update, at):
+            continue
+        found.begins[client] = clock
+        for _ in range(structs):
+            length, at = _struct(update, at, nesting, found)
             clock += length
-            if not length or clock >= _CLOCK_MOST:
+            if clock >= _CLOCK_MOST or not (length or ours):
                 raise BadMessageError("a clock is out of range")
-            types += is_type
-        if structs:
-            writes[client] = max(writes.get(client, 0), clock)
+        found.writes[client] = clock
+        found.sizes[client] = at - begin
     deleters, at = varuint(update, at)
     for _ in range(_count(deleters, update, at)):
         client, at = varuint(update, at)
@@ -61,10 +79,10 @@ def inspect(update: bytes, nesting: int) -> Contents:
             length, at = varuint(update, at)
             if clock + length >= _CLOCK_MOST:
                 raise BadMessageError("a deleted range is out of range")
-            deletes[client] = max(deletes.get(client, 0), clock + length)
+            found.deletes[client] = max(found.deletes.get(client, 0), clock + length)
     if at != len(update):
         raise BadMessageError("bytes follow the update")
-    return Contents(types, writes, deletes)
+    return found
 
 
 def state_vector(state: bytes) -> dict[int, int]:
@@ -84,69 +102,79 @@ def _count(number: int, data: bytes, at: int) -> int:
     return number
 
 
-def _struct(data: bytes, at: int, nesting: int) -> tuple[int, int, int]:
-    """Read one struct: its length in clocks, 1 if it makes a type, where the next begins."""
+def _struct(data: bytes, at: int, nesting: int, found: Contents) -> tuple[int, int]:
+    """Read one struct: its length in clocks, where the next begins."""
     if at >= len(data):
         raise BadMessageError("the update ends before its structs")
     info = data[at]
     at += 1
     kind = info & 31
-    if kind in (0, 10):  # collected, skipped
-        length, at = varuint(data, at)
-        return length, 0, at
-    if info & 0x80:
-        _, at = varuint(data, at)
-        _, at = varuint(data, at)
-    if info & 0x40:
-        _, at = varuint(data, at)
-        _, at = varuint(data, at)
+    if kind == 0:  # collected
+        return varuint(data, at)
+    for flag in (0x80, 0x40):  # left and right neighbour
+        if info & flag:
+            at = _id(data, at, found)
     if not info & 0xC0:
         by_name, at = varuint(data, at)
-        if by_name == 1:
-            _, at = varbytes(data, at)
-        else:
-            _, at = varuint(data, at)
-            _, at = varuint(data, at)
+        at = _text(data, at)[1] if by_name == 1 else _id(data, at, found)
         if info & 0x20:
-            _, at = varbytes(data, at)
-    return _content(data, at, kind, nesting)
+            at = _text(data, at)[1]
+    return _content(data, at, kind, nesting, found)
 
 
-def _content(data: bytes, at: int, kind: int, nesting: int) -> tuple[int, int, int]:
+def _id(data: bytes, at: int, found: Contents) -> int:
+    """Step over the id of another struct, which is needed."""
+    client, at = varuint(data, at)
+    clock, at = varuint(data, at)
+    if found.needs.get(client, 0) <= clock:
+        found.needs[client] = clock + 1
+    return at
+
+
+def _content(data: bytes, at: int, kind: int, nesting: int, found: Contents) -> tuple[int, int]:
     if kind == 8:  # plain values
         length, at = varuint(data, at)
-        return length, 0, _values(data, at, length, nesting)
+        return length, _values(data, at, length, nesting)
     if kind == 4:  # text, counted in UTF-16 units
-        raw, at = varbytes(data, at)
-        if raw.isascii():
-            return len(raw), 0, at
-        try:
-            return len(raw.decode().encode("utf-16-le")) // 2, 0, at
-        except UnicodeDecodeError:
-            raise BadMessageError("a text is not UTF-8") from None
+        text, at = _text(data, at)
+        return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2, at
     if kind == 1:  # deleted
-        length, at = varuint(data, at)
-        return length, 0, at
-    if kind == 7:  # a nested type; an XML element or hook has a name
+        return varuint(data, at)
+    if kind == 7:  # a nested type; an XML element has a name
         ref, at = varuint(data, at)
-        if ref > 6:
+        if ref not in _TYPES:
             raise BadMessageError("a type is unknown")
-        if ref in (3, 5):
-            _, at = varbytes(data, at)
-        return 1, 1, at
-    if kind in (3, 5):  # bytes; embedded JSON
-        _, at = varbytes(data, at)
-        return 1, 0, at
+        found.types += 1
+        return 1, _text(data, at)[1] if ref == 3 else at
+    if kind == 3:  # bytes
+        return 1, varbytes(data, at)[1]
+    if kind == 5:  # embedded JSON
+        return 1, _json(data, at)
     if kind == 6:  # a format mark
-        _, at = varbytes(data, at)
-        _, at = varbytes(data, at)
-        return 1, 0, at
-    if kind == 2:  # old JSON values
-        length, at = varuint(data, at)
-        for _ in range(_count(length, data, at)):
-            _, at = varbytes(data, at)
-        return length, 0, at
+        return 1, _json(data, _text(data, at)[1])
     raise BadMessageError(f"content of kind {kind} is not allowed here")
+
+
+def _text(data: bytes, at: int) -> tuple[str, int]:
+    raw, at = varbytes(data, at)
+    try:
+        return raw.decode(), at
+    except UnicodeDecodeError:
+        raise BadMessageError("a text is not UTF-8") from None
+
+
+def _json(data: bytes, at: int) -> int:
+    """Step over a JSON text; what a browser's JSON.parse throws at would cost it the document."""
+    text, at = _text(data, at)
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise BadMessageError("a value is not JSON") from None
+    return at
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
 
 
 def _values(data: bytes, at: int, count: int, nesting: int) -> int:
@@ -160,12 +188,14 @@ def _values(data: bytes, at: int, count: int, nesting: int) -> int:
             continue
         open_counts[-1] -= 1
         if in_object[-1]:
-            _, at = varbytes(data, at)
+            _, at = _text(data, at)
         if at >= len(data):
             raise BadMessageError("the update ends inside a value")
         tag = data[at]
         at += 1
-        if tag in (119, 116):  # string, bytes
+        if tag == 119:  # string
+            _, at = _text(data, at)
+        elif tag == 116:  # bytes
             _, at = varbytes(data, at)
         elif tag == 125:  # integer
             at = _after_varint(data, at)
@@ -185,8 +215,16 @@ def _values(data: bytes, at: int, count: int, nesting: int) -> int:
 
 
 def _after_varint(data: bytes, at: int) -> int:
-    """Step over a signed varint: like a varint, but its first byte holds the sign too."""
-    for end in range(at, min(at + 10, len(data))):
-        if data[end] < 128:
+    """Step over a signed varint: its first byte holds the sign and six bits, the others seven.
+
+    Above 2^53 a browser throws.
+    """
+    number = 0
+    for end in range(at, min(at + 9, len(data))):
+        byte = data[end]
+        number |= byte & 63 if end == at else (byte & 127) << (7 * (end - at) - 1)
+        if byte < 128:
+            if number > _INTEGER_MOST:
+                break
             return end + 1
-    raise BadMessageError("an integer does not end")
+    raise BadMessageError("an integer does not end, or is larger than 2^53")

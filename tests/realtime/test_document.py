@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from collab_server.realtime.awareness import Awareness
 from collab_server.realtime.backend import Person
 from collab_server.realtime.connection import BadMessageError, ForeignError, TooLargeError
-from collab_server.realtime.document import Document
+from collab_server.realtime.document import Applied, Document
 from collab_server.realtime.limits import Limits
 from collab_server.realtime.update import inspect, state_vector
 from collab_server.realtime.wire import varbytes, varuint, write_varbytes, write_varuint
@@ -160,7 +160,7 @@ def test_an_update_that_reads_well_and_fails_half_way_is_taken_back() -> None:
 
 
 def test_an_empty_update_is_none() -> None:
-    assert started().apply(b"\x00\x00", ANN) is None
+    assert started().apply(b"\x00\x00", ANN) == Applied((), ())
 
 
 def test_a_document_is_freed_without_the_garbage_collector() -> None:
@@ -168,7 +168,7 @@ def test_a_document_is_freed_without_the_garbage_collector() -> None:
     gc.disable()
     try:
         document = started(edited([("append", "x"), ("type", "y"), ("delete", 0)]))
-        inner = weakref.ref(document._doc)
+        inner = weakref.ref(document._copy.doc)
         document.compact()
         del document
         assert inner() is None

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from collab_server.realtime.limits import Limits
+from collab_server.realtime.limits import Limits, Rate
 
 from .raw import frame, open_raw
 from .test_sync import eventually
@@ -111,7 +111,7 @@ async def test_a_desk_whose_view_cannot_be_had_is_try_again_later(port: RunningP
 
 
 async def test_a_desk_that_talks_too_much_is_closed(start: StartPort) -> None:
-    port = start(limits=Limits(message_burst=10, messages_per_second=0.1))
+    port = start(limits=Limits(rate=Rate(message_burst=10, messages_per_second=0.1)))
     async with await desk(port) as socket:
         for _ in range(20):
             await socket.send("hello")

@@ -164,7 +164,7 @@ async def test_an_idle_document_is_compacted_and_leaves_memory(start: StartPort)
                 await ann.say(f"{n}")
             await ann.until_stored()
             room = weakref.ref(port.hub._rooms["s1"])
-            document = weakref.ref(port.hub._rooms["s1"]._document._doc)
+            document = weakref.ref(port.hub._rooms["s1"]._document._copy.doc)
         await eventually(lambda: port.hub.counts()["rooms"] == 0, "forgotten")
         await eventually(lambda: room() is None and document() is None, "freed")
     finally:

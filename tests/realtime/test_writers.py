@@ -10,18 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collab_server.realtime.connection import BadMessageError, ForeignError, TooLargeError
+from collab_server.realtime.connection import (
+    BadMessageError,
+    ForeignError,
+    TooLargeError,
+    TryAgainError,
+)
 from collab_server.realtime.document import Document
-from collab_server.realtime.limits import Limits
+from collab_server.realtime.limits import Limits, Rate
 from collab_server.realtime.writers import Writers
 
 from .fake import FakeBackend
 from .test_document import ANN, EDITS, LIMITS, WANG, edited, started
 from .test_sync import agent, eventually, user
-from .yclient import YClient, varbytes
+from .yclient import YClient, varbytes, varuint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from collab_server.realtime.backend import Change
 
     from .conftest import StartPort
     from .fake import RunningPort
@@ -128,27 +135,111 @@ async def test_a_line_of_another_is_not_taken_away(port: RunningPort) -> None:
 
 
 async def test_what_was_written_while_away_comes_before_what_is_written_now(
-    start: StartPort,
+    port: RunningPort,
 ) -> None:
     # y-websocket sends new changes at once, and the old ones only when the server asks.
-    backend = FakeBackend()
-    first = start(backend)
-    doc: pycrdt.Doc[Any] = pycrdt.Doc(client_id=5)
     away = update_of(5, saying("while away"))
-    doc.apply_update(away)
     now = update_of(5, saying("now"), away)
-    async with agent(first) as wang, user(first, ours=False) as ann:
+    async with agent(port) as wang, user(port, ours=False) as ann:
         await wang.until_synced()
         await tell(ann, now)
-        await eventually(lambda: "s1" in backend.documents, "stored")
-        async with agent(first) as late:
-            assert (await late.until_synced()).lines == wang.lines == []
-    await asyncio.to_thread(first.stop)
-    second = start(backend)
-    async with agent(second) as wang, user(second) as ann:
-        await wang.until_synced()
+        await ann.send(b"\x65after it")
+        await wang.until(lambda: wang.relayed)
+        assert wang.lines == []
         await tell(ann, away)
         await wang.until(lambda: wang.lines == ["while away", "now"])
+        async with agent(port) as late:
+            await late.until(lambda: late.lines == ["while away", "now"])
+
+
+async def test_what_others_said_is_not_said_again_otherwise(port: RunningPort) -> None:
+    async with agent(port) as wang, user(port) as ann:
+        await wang.say("it costs 9")
+        await ann.until(lambda: ann.lines)
+        forged = update_of(wang.doc.client_id, saying("it is free"))
+        async with wang.sibling() as late:
+            await tell(ann, forged)
+            await ann.say("thanks")
+            await late.until(lambda: len(late.lines) == 2)
+            assert late.lines == wang.lines == ["it costs 9", "thanks"]
+        assert ann.close_code is None
+        stored = port.backend.documents["s1"]
+        assert not any(b"it is free" in update for _, update in stored)
+
+
+async def test_who_asks_for_too_much_at_once_is_closed_and_nobody_else(start: StartPort) -> None:
+    port = start(limits=Limits(behind=100_000, commit_window=0.5))
+    async with user(port) as ann, agent(port) as eve:
+        await ann.say("x" * 40_000)
+        await ann.until_stored()
+        await eve.until(lambda: len(eve.lines) == 1)
+        await eve.say("a change that is not stored yet")
+        for _ in range(4):
+            await eve.send(b"\x00\x00\x01\x00")
+        assert await eve.until_closed() == 1013
+        await ann.until(lambda: len(ann.lines) == 2)
+        assert ann.close_code is None
+
+
+async def test_one_person_leaves_the_other_room(start: StartPort) -> None:
+    port = start(limits=Limits(document=10_000, document_of_person=7_000))
+    async with user(port) as ann, agent(port) as eve:
+        await ann.until_synced()
+        await eve.say("x" * 6_000)
+        await eve.say("y" * 3_000)
+        assert await eve.until_closed() == 4413
+        await ann.say("z" * 2_000)
+        await ann.until_stored()
+
+
+async def test_changes_have_a_pace_of_a_person_whatever_the_socket(start: StartPort) -> None:
+    port = start(limits=Limits(updates=Rate(bytes_per_second=1, byte_burst=5_000)))
+    async with user(port) as ann, agent(port) as wang:
+        await wang.until_synced()
+        await ann.say("x" * 4_000)
+        await ann.until_stored()
+        async with ann.sibling() as second:
+            await second.until(lambda: second.lines)
+            await second.say("y" * 4_000)
+            assert await second.until_closed() == 4429
+        await wang.say("I have one of my own")
+        await wang.until_stored()
+
+
+async def test_a_client_is_not_named_before_its_owner_is_stored(port: RunningPort) -> None:
+    port.backend.storing.clear()
+    async with user(port) as ann, agent(port) as spy:
+        await ann.be({"name": "Ann"})
+        await ann.say("not stored")
+        await ann.send(b"\x65after it")
+        await spy.until(lambda: spy.relayed)
+        async with agent(port) as late:
+            await late.until(lambda: late.stored == b"\x00")
+            for number in (ann.doc.client_id, ann.client_id):
+                assert not any(
+                    varuint(number) in message for message in (*late.received, *spy.received)
+                )
+        port.backend.storing.set()
+        await spy.until(lambda: spy.lines == ["not stored"])
+
+
+async def test_a_session_that_cannot_be_stored_does_not_hold_up_the_others(
+    start: StartPort,
+) -> None:
+    class Choosy(FakeBackend):
+        def append(self, batch: Mapping[str, Sequence[Change]]) -> Mapping[str, int]:
+            if "bad" in batch:
+                raise OSError("no")
+            return super().append(batch)
+
+    port = start(Choosy(), Limits(storage_patience=60.0, storage_retry=0.01))
+    async with user(port, "bad") as zoe, user(port, "good") as ann, agent(port, "good") as wang:
+        await wang.until_synced()
+        await zoe.say("never")
+        await eventually(lambda: port.hub.journal._committing, "it is being tried")
+        await ann.say("hello")
+        await wang.until(lambda: wang.lines == ["hello"])
+        assert await zoe.until_closed() == 1013
 
 
 # -- in the document ------------------------------------------------------------------------------
@@ -202,15 +293,101 @@ def test_nothing_is_deleted_that_is_not_there_yet() -> None:
     document.apply(first, ANN)
     second = update_of(1, saying("second"), first)
     before = document.diff(b"\x00")
-    for update in (
-        b"\x00\x01\x01\x01\x01\x01",  # no structs; of client 1, from clock 1, one
-        b"\x00\x01\x09\x01\x00\x01",  # of a client nobody has heard of
-    ):
-        with pytest.raises(ForeignError):
-            document.apply(update, WANG)
+    with pytest.raises(ForeignError):  # no structs; of client 1, from clock 1, one
+        document.apply(b"\x00\x01\x01\x01\x01\x01", WANG)
+    # Of a client nobody has heard of: it waits, outside.
+    assert document.apply(b"\x00\x01\x09\x01\x00\x01", WANG).updates == ()
     assert document.diff(b"\x00") == before
     document.apply(second, ANN)
-    assert lines(document) == ["first", "second"]
+    document.apply(update_of(9, saying("third"), first, second), ANN)
+    with pytest.raises(ForeignError):
+        raise document.apply(update_of(3, saying("x")), WANG).failed or AssertionError
+    assert lines(document) == ["first", "second", "third", "x"]
+
+
+def test_nobodys_update_sets_off_what_another_sent_before() -> None:
+    document = started()
+    document.apply(update_of(1, saying("one")), ANN)
+    # An item of client 9 that stands on what client 1 has yet to write.
+    trap = b"\x01\x01\x09\x00\x88\x01\x01\x01\x7e\x00"
+    with pytest.raises(ForeignError):
+        document.apply(trap, WANG)
+    assert document.apply(update_of(1, saying("two"), document.diff(b"\x00")), ANN).updates
+
+
+def test_a_line_is_not_taken_away_by_a_neighbour_with_a_name() -> None:
+    # yrs takes the name from the right neighbour, and with it the place of all to the left.
+    document = started()
+    document.apply(update_of(1, saying("one")), ANN)
+    named = b"\x28\x01" + varbytes(b"chat") + varbytes(b"k") + b"\x01\x7e"
+    beside = b"\xc8\x01\x00\x09\x00\x01\x7e"
+    with pytest.raises(ForeignError, match="not to be taken away"):
+        document.apply(b"\x01\x02\x09\x00" + named + beside + b"\x00", WANG)
+    assert document.apply(update_of(1, saying("two"), document.diff(b"\x00")), ANN).updates
+    assert lines(document) == ["one", "two"]
+
+
+def test_an_own_line_may_be_taken_back_together_with_a_correction_of_anothers_field() -> None:
+    document = started()
+    oops = update_of(1, saying("oops"))
+    document.apply(oops, ANN)
+
+    def fill(doc: pycrdt.Doc[Any]) -> None:
+        doc.get("form", type=pycrdt.Map)["name"] = "An"
+
+    def correct(doc: pycrdt.Doc[Any]) -> None:
+        with doc.transaction():
+            silencing(doc)
+            doc.get("form", type=pycrdt.Map)["name"] = "Ann"
+
+    filled = update_of(2, fill, oops)
+    document.apply(filled, WANG)
+    assert document.apply(update_of(1, correct, oops, filled), ANN).updates
+    assert lines(document) == []
+
+
+def item(content: bytes, name: bytes = b"x") -> bytes:
+    """An update of client 9: one struct in the root `name`."""
+    return b"\x01\x01\x09\x00" + content[:1] + b"\x01" + varbytes(name) + content[1:] + b"\x00"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x02\x01" + varbytes(b"{"),  # old JSON values, which yrs counts one more of
+        b"\x07\x05" + varbytes(b"hook"),  # an XML hook, of which yrs reads no name
+        b"\x05" + varbytes(b"{"),  # embedded JSON that is none
+        b"\x06" + varbytes(b"bold") + varbytes(b"yes"),  # a format whose value is no JSON
+        b"\x08\x01\x7d" + b"\xbf" + b"\xff" * 7 + b"\x7f",  # an integer above 2^53
+        b"\x08\x01\x77" + varbytes(b"\xff\xff"),  # a string that is not UTF-8
+        b"\x08\x01\x76\x01" + varbytes(b"\xff") + b"\x7e",  # nor is a key
+        b"\x09" + varbytes(b"id") + b"\x7e",  # a subdocument
+        b"\x0a\x05",  # a gap
+    ],
+)
+def test_what_other_readers_would_read_otherwise_or_not_at_all_is_refused(content: bytes) -> None:
+    document = started()
+    with pytest.raises(BadMessageError):
+        document.apply(item(content), ANN)
+    assert document.state() == b"\x00"
+
+
+def test_half_a_character_does_not_lift_the_limits() -> None:
+    # pycrdt then writes an empty text into its snapshots.
+    halved = bytes.fromhex("010101000401017804f09f98800101010001")
+    document = started()
+    document.apply(halved, ANN)
+    snapshot = document.compact()
+    assert document.size == len(snapshot)
+    again = Document(LIMITS, Writers(LIMITS.writers_of_person, {1: ANN}), [snapshot])
+    assert again.size == len(snapshot)
+    types = b"".join(b"\x07\x01" + varbytes(b"y") + b"\x01" for _ in range(4000))
+    for client in (50, 51):
+        many = b"\x01" + varuint(4000) + varuint(client) + b"\x00" + types + b"\x00"
+        if client == 50:
+            again.apply(many, ANN)
+    with pytest.raises(TooLargeError, match="shared types"):
+        again.apply(many, ANN)
 
 
 def test_one_person_owns_so_many_clients_and_no_more() -> None:
@@ -225,23 +402,18 @@ def test_one_person_owns_so_many_clients_and_no_more() -> None:
     assert document.apply(update_of(5, saying("x")), WANG)
 
 
-def test_updates_that_wait_for_ever_are_put_together() -> None:
+def test_so_much_waits_and_no_more() -> None:
     # Each stands on a line of a client that never comes.
     lost = update_of(9, saying("never sent"))
     document = started()
-    for client in range(1000, 1000 + LIMITS.held + 50):
-        applied = document.apply(update_of(client, saying("waits"), lost), ANN)
-        assert applied is not None
-        assert applied.whole == ()
-    assert len(document._held) <= LIMITS.held
-    assert lines(document) == []
-    theirs = document.apply(update_of(7, saying("hello")), WANG)
-    assert theirs is not None
-    assert len(theirs.whole) == 1
-    came = document.apply(lost, ANN)
-    assert came is not None
-    assert came.whole[0] == lost
-    assert len(lines(document)) == LIMITS.held + 52
+    for client in range(1000, 1000 + LIMITS.waiting):
+        assert document.apply(update_of(client, saying("waits"), lost), ANN).updates == ()
+    with pytest.raises(TryAgainError):
+        document.apply(update_of(999, saying("waits"), lost), ANN)
+    assert document.apply(update_of(7, saying("hello")), WANG).updates
+    document.apply(update_of(1000, saying("waits"), lost), ANN)
+    assert document.apply(lost, ANN).updates[0] == lost
+    assert len(lines(document)) == 3
 
 
 def lines(document: Document) -> list[str]:

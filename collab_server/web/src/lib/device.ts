@@ -16,6 +16,15 @@ export function recall(key: string, kind: "local" | "session" = "local"): string
   }
 }
 
+/** The keys that begin so. */
+export function kept(prefix: string): string[] {
+  try {
+    return Object.keys(store("local") ?? {}).filter((key) => key.startsWith(prefix));
+  } catch {
+    return [];
+  }
+}
+
 /** Keep `value` (null: forget it); tells whether the device did. */
 export function remember(
   key: string,

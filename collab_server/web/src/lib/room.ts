@@ -2,7 +2,7 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { decodeStateVector, Doc } from "yjs";
 import { serverNow } from "./clock";
-import { forget, keep, restore } from "./keep";
+import { Keep } from "./keep";
 import {
   append,
   type Author,
@@ -22,6 +22,8 @@ export type SaveState = "saved" | "saving" | "device" | "nowhere";
 export interface RoomOptions {
   session: string;
   role: Role;
+  /** Whose lines are kept on this device: a role, or an agent's URI. */
+  who: string;
   access: SyncAccess | null;
   /** Fetches a fresh token; throws Problem. */
   renew: () => Promise<SyncAccess>;
@@ -44,6 +46,7 @@ export class Room {
 
   readonly #unsaved = signal(false);
   readonly #kept = signal(true);
+  readonly #keep: Keep;
   readonly #authors: Map<number, Author>;
   #typing = false;
   #storedBytes: Uint8Array | null = null;
@@ -53,7 +56,8 @@ export class Room {
   constructor(options: RoomOptions) {
     this.session = options.session;
     this.role = options.role;
-    this.#authors = new Map(restore(options.session, this.doc));
+    this.#keep = new Keep(options.session, options.who, this.doc);
+    this.#authors = this.#keep.restore();
     this.#authors.set(this.doc.clientID, { role: options.role, name: "", me: true });
     this.doc.on("update", (_update: Uint8Array, origin: unknown) => this.#read(origin === null));
     this.socket = new SyncLink({
@@ -75,6 +79,8 @@ export class Room {
           .flatMap(([client]) => this.#authors.get(client) ?? [])
           .slice(0, MOST_TYPING);
       },
+      // It was another's, who used this browser before: a reload begins without it.
+      disowned: () => this.#keep.forget(),
       writers: (text) => {
         readAuthors(text).forEach((author, client) => this.#authors.set(client, author));
         this.#read();
@@ -114,9 +120,9 @@ export class Room {
     this.lines.value = lines;
     const unsaved = lines.some((line) => !line.stored && line.author.me);
     if (unsaved && (own || !this.#unsaved.value)) {
-      this.#kept.value = keep(this.session, this.doc, this.#storedBytes, this.#authors);
+      this.#kept.value = this.#keep.save(this.#storedBytes, this.#authors);
     } else if (!unsaved && this.#storedBytes) {
-      forget(this.session);
+      this.#keep.forget();
       this.#kept.value = true;
     }
     this.#unsaved.value = unsaved;

@@ -65,6 +65,8 @@ export interface LinkOptions {
   stored: (vector: Uint8Array) => void;
   /** The session's state, as JSON. */
   view: (text: string) => void;
+  /** The server takes nothing of this document: it says what somebody else wrote. */
+  disowned: () => void;
   /** Whose the Yjs clients of the document are, as JSON; more of them come later. */
   writers: (text: string) => void;
   /** What each other client shows of itself. Written by their pages: to be checked. */
@@ -231,6 +233,7 @@ export class SyncLink {
 
   #ended(code: number): void {
     if (this.#closed) return;
+    if (code === 4403) this.#options.disowned();
     if (this.#isGone(GONE[code])) return;
     // 4401 says the token is old; a handshake that fails says nothing, so ask by HTTP then too.
     if (code === 4401 || this.#failures > 0) this.#refresh = true;

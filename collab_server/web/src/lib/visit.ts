@@ -23,7 +23,7 @@ export async function visit(session: string): Promise<Room> {
   }
   rememberCsrf(joined.csrf);
   remember(roleKey(session), joined.role, "session");
-  return makeRoom(session, joined.role, joined);
+  return makeRoom(session, joined.role, joined.role, joined);
 }
 
 /** The way back of a browser whose link is used up already; null when it was not this browser. */
@@ -37,11 +37,11 @@ export async function rejoin(session: string): Promise<Joined | null> {
 }
 
 /** Open a session from the desk; the first token is fetched by the room itself. */
-export function deskRoom(session: string): Room {
-  return makeRoom(session, "agent", null);
+export function deskRoom(session: string, agent: string): Room {
+  return makeRoom(session, "agent", agent, null);
 }
 
-function makeRoom(session: string, role: Role, joined: Joined | null): Room {
+function makeRoom(session: string, role: Role, who: string, joined: Joined | null): Room {
   const renew = async () => (await freshToken(session, role)).sync;
-  return new Room({ session, role, access: joined?.sync ?? null, renew });
+  return new Room({ session, role, who, access: joined?.sync ?? null, renew });
 }

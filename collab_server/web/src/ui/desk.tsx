@@ -143,7 +143,7 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
       setRoom(null);
       return;
     }
-    const made = deskRoom(wanted);
+    const made = deskRoom(wanted, agent.uri);
     setRoom(made);
     return () => made.close();
   }, [wanted, turn]);
