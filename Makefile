@@ -13,6 +13,7 @@ CHROMIUM := $(or $(wildcard /usr/bin/chromium),$(VENV)/.chromium)
 help:
 	@echo "make demo                 a collaboration call between a caller and an agent, in two browsers"
 	@echo "make demo PBX=asterisk    the same on a real Asterisk, unpacked for it"
+	@echo "make demo PBX=freeswitch-sim    on a simulated FreeSWITCH"
 	@echo "make test                 every test"
 	@echo "make bench                the benchmark tables"
 	@echo "make lint                 style and types"

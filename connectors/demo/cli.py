@@ -21,10 +21,10 @@ _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.command(short_help="Show a call and its session in two browsers.")
 @click.option(
     "--pbx",
-    type=click.Choice(["simulator", "asterisk"]),
+    type=click.Choice(["simulator", "freeswitch-sim", "asterisk"]),
     default="simulator",
     show_default=True,
-    help="A simulated PBX, or a real Asterisk unpacked for it.",
+    help="A simulated Asterisk or FreeSWITCH, or a real Asterisk unpacked for it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on one line.")
 @click.option(
@@ -37,9 +37,11 @@ def demo(pbx: str, as_json: bool, port: int | None) -> None:
     """Show a call between a caller and an agent, and their shared session, until Ctrl-C."""
     try:
         with _interrupted():
-            chosen: DemoPbx = (
-                RealPbx(unpack(progress=_progress)) if pbx == "asterisk" else SimulatedPbx()
-            )
+            chosen: DemoPbx
+            if pbx == "asterisk":
+                chosen = RealPbx(unpack(progress=_progress))
+            else:
+                chosen = SimulatedPbx("asterisk" if pbx == "simulator" else "freeswitch")
             asyncio.run(_show(chosen, port, as_json=as_json))
     except LabError as error:
         raise click.ClickException(str(error)) from None

@@ -1,11 +1,11 @@
-"""The two PBXs of the demo: the simulated one, and a real Asterisk with SIPp telephones."""
+"""The PBXs of the demo: simulated ones, and a real Asterisk with SIPp telephones."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from connectors.demo import LabError
 from connectors.demo.asterisk import Asterisk
@@ -13,9 +13,12 @@ from connectors.demo.debian import Prefix
 from connectors.demo.phones import Call as SipCall
 from connectors.demo.phones import Phone, Phones
 from connectors.simulator import Call, Simulator
-from connectors.simulator.asterisk import lab
-from connectors.simulator.asterisk.calls import PlacedCall
+from connectors.simulator.asterisk import lab as asterisk_lab
+from connectors.simulator.freeswitch import lab as freeswitch_lab
+from connectors.simulator.freeswitch.simulator import PASSWORD, FreeSwitchSimulator
 from connectors.simulator.simulator import SECRET, USERNAME
+from connectors.simulator.switch import SimulatedSwitch
+from connectors.simulator.world import Rings
 
 _LINK = re.compile(r"https?://\S+")
 WITHIN = 20.0
@@ -26,8 +29,9 @@ class DemoPbx(Protocol):
     """What the demo does with a PBX. Entered it runs, left it is gone without a trace."""
 
     title: str
+    kind: Literal["asterisk", "freeswitch"]
     port: int
-    """AMI."""
+    """AMI or ESL."""
     username: str
     secret: str
     agent: str
@@ -58,17 +62,26 @@ class DemoPbx(Protocol):
 
 
 class SimulatedPbx:
-    """The simulator, in this process."""
+    """A simulator, in this process."""
 
-    title = "a simulated Asterisk"
     username = USERNAME
-    secret = SECRET
     agent = "1001"
-    agents = r"PJSIP/1\d{3}"
 
-    def __init__(self) -> None:
-        self._simulator = Simulator(lab.world(agents=1), answer_delay=0.5)
-        self._call: PlacedCall | None = None
+    def __init__(self, kind: Literal["asterisk", "freeswitch"]) -> None:
+        self.kind = kind
+        self._simulator: SimulatedSwitch[Any]
+        if kind == "asterisk":
+            self.title, self.secret, self.agents = "a simulated Asterisk", SECRET, r"PJSIP/1\d{3}"
+            self._simulator = Simulator(asterisk_lab.world(agents=1), answer_delay=0.5)
+        else:
+            self.title, self.secret, self.agents = (
+                "a simulated FreeSWITCH",
+                PASSWORD,
+                r"user/1\d{3}",
+            )
+            rings = Rings(answer_after=0.5)
+            self._simulator = FreeSwitchSimulator(freeswitch_lab.world(agents=1, rings=rings))
+        self._call: Any = None
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -109,6 +122,7 @@ class SimulatedPbx:
 class RealPbx:
     """A real Asterisk; real SIP between it and SIPp."""
 
+    kind: Literal["asterisk", "freeswitch"] = "asterisk"
     username = "tandem"
     agent = "agent1"
     agents = r"PJSIP/agent\d+"

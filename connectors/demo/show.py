@@ -178,7 +178,7 @@ secret = "{secrets.token_urlsafe(48)}"
 [server.api_keys]
 demo = "{self._api_key}"
 [pbx.{PBX_NAME}]
-kind = "asterisk"
+kind = "{self._pbx.kind}"
 server = "{self._url}"
 key = "{self._pbx_key}"
 host = "127.0.0.1"

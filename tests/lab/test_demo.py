@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = Path(sys.executable).with_name("tandem-connector")
-KINDS = ("simulator", "asterisk")
+KINDS = ("simulator", "freeswitch-sim", "asterisk")
 
 
 @contextmanager
