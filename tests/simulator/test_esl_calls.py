@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
@@ -11,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from connectors.simulator import Call, FreeSwitchSimulator, Rings
+from connectors.simulator import (
+    Call,
+    FreeSwitchSimulator,
+    MemberSpec,
+    PhoneSpec,
+    QueueSpec,
+    Rings,
+    WorldSpec,
+)
 from connectors.simulator.freeswitch import lab
 from connectors.simulator.freeswitch.dialplan import Dialplan
 from connectors.simulator.freeswitch.session import DirectoryUser
@@ -126,6 +135,31 @@ async def test_who_gave_up_is_listed_as_abandoned_for_a_while(
     members = await client.api("callcenter_config queue list members nobody@default")
     row = members.split("\n")[1].split("|")
     assert (row[3], row[15]) == ("", "Abandoned")
+
+
+async def test_a_caller_runs_out_of_time_while_an_agent_rings() -> None:
+    world = WorldSpec(
+        (PhoneSpec("caller"), PhoneSpec("1001", display="Agent 1001", rings=Rings(None))),
+        (QueueSpec("short", (MemberSpec("user/1001", "1001"),), max_wait=0.2),),
+    )
+    async with FreeSwitchSimulator(world) as sim, Client(sim.host, sim.port) as client:
+        await client.login(ALL)
+        await sim.run(Call("form-short", (Until("ringing", "1001"), Until("gone"))))
+        left = await client.event("CUSTOM", CC_Action="member-queue-end")
+        assert left["CC-Cancel-Reason"] == "TIMEOUT"
+        failed = await client.event("CUSTOM", CC_Action="bridge-agent-fail")
+        assert failed["CC-Hangup-Cause"] == "ORIGINATOR_CANCEL"
+        assert "|Available|Waiting|" in await client.api("callcenter_config agent list 1001")
+
+
+async def test_the_next_agent_is_rung_when_one_is_busy(
+    sim: FreeSwitchSimulator, client: Client
+) -> None:
+    phones = {**QUICK, "1001": Rings(None, busy=True)}
+    await sim.run(Call("form-support", (Until("talking"),), phones=phones))
+    failed = await client.event("CUSTOM", CC_Action="bridge-agent-fail")
+    assert (failed["CC-Agent"], failed["CC-Hangup-Cause"]) == ("1001", "USER_BUSY")
+    assert (await client.event("CUSTOM", CC_Action="bridge-agent-start"))["CC-Agent"] == "1002"
 
 
 @pytest.mark.parametrize("step", [BlindTransfer("1001", "1002", "control"), MoveCaller("1002")])
@@ -277,8 +311,6 @@ async def test_many_calls_of_every_kind_run_at_once() -> None:
 
 
 async def test_the_command_line_plays_freeswitch() -> None:
-    import asyncio
-
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "connectors.simulator", "--kind", "freeswitch", "--listen",
         "127.0.0.1:0", "--rate", "20", "--calls", "4", "--talk", "0.05", "--ring", "0.05",

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connectors.simulator import Call, FreeSwitchSimulator, Rings
+from connectors.simulator import Call, FreeSwitchSimulator, PhoneSpec, Rings, WorldSpec
 from connectors.simulator.freeswitch import wire
+from connectors.simulator.freeswitch.dialplan import Dialplan
 from connectors.simulator.freeswitch.normalise import events
 from connectors.simulator.script import Until
 
@@ -63,9 +64,6 @@ async def test_a_restart_tells_of_every_call_and_ends_with_the_recorded_notice(
 
 async def test_a_call_in_a_shutdown_ends_as_recorded() -> None:
     """One leg that listens to itself, as when it was recorded."""
-    from connectors.simulator import PhoneSpec, WorldSpec
-    from connectors.simulator.freeswitch.dialplan import Dialplan
-
     plan = Dialplan().read(
         '<context name="default"><extension name="e"><condition field="destination_number" '
         'expression="^9196$"><action application="answer"/><action application="echo"/>'

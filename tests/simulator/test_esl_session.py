@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import re
+import urllib.parse
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -248,8 +249,6 @@ def test_recorded_events_are_encoded_to_the_same_bytes(name: str, kind: str) -> 
 
 
 def _pairs(body: bytes, kind: str) -> wire.Headers:
-    import urllib.parse
-
     text = body.decode()
     found = (
         re.findall(r"^ {4}<([^>]+)>(.*)</\1>$", text, re.MULTILINE)

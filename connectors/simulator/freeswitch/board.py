@@ -126,6 +126,8 @@ class Switchboard:
             f"origination_uuid={uuid},origination_caller_id_number={by},"
             f"origination_caller_id_name={name}"
         )
+        for gone in self._consulted.keys() - pbx.channels.keys():
+            del self._consulted[gone]
         self._consulted[asking.uuid] = (other, uuid)
         command = f"originate {{{variables}}}user/{to}@{pbx.domain} &park()"
         pbx.spawn(self._originate(call, command), f"consultation of {by}")

@@ -75,6 +75,10 @@ CALLING = {
 """Where in FreeSWITCH an event comes from, by its name or what is special about it."""
 
 
+NAMES_MAX = 1000
+"""Names of events that are remembered; ``sendevent`` may make up any."""
+
+
 class Happened(NamedTuple):
     """An event, before it is rendered."""
 
@@ -152,10 +156,14 @@ class EventBus:
         with the subclass in it when it is `named` there.
         """
         self.sequence += 1
-        self.emitted[subclass or name] += 1
+        counted = subclass or name
+        if len(self.emitted) < NAMES_MAX or counted in self.emitted:
+            self.emitted[counted] += 1
         key = (name, subclass)
         takers = self._takers.get(key)
         if takers is None:
+            if len(self._takers) >= NAMES_MAX:
+                self._takers.clear()
             takers = [each for each in self._listeners if each.wants(name, subclass)]
             self._takers[key] = takers
         if not takers:

@@ -56,6 +56,13 @@ async def _module_exists(request: Request) -> str:
     return "true" if request.text in MODULES else "false"
 
 
+async def _user_exists(request: Request) -> str:
+    """``user_exists id <user> <domain>``: whether the directory has a user."""
+    words = request.words
+    phone = request.pbx.phones.get(words[1]) if len(words) > 1 else None
+    return "true" if phone is not None and phone.registered else "false"
+
+
 async def _hostname(request: Request) -> str:
     return request.pbx.bus.hostname
 
@@ -178,6 +185,7 @@ COMMANDS: dict[str, Command] = {
     "sofia": _sofia,
     "status": _status_command,
     "uptime": _uptime,
+    "user_exists": _user_exists,
     "url_decode": _url_decode,
     "url_encode": _url_encode,
     "version": _version,

@@ -1,0 +1,102 @@
+"""The same script on either simulated PBX brings the connector's core to the same conclusions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+import pytest
+
+from connectors.application import Application
+from connectors.asterisk.driver import AsteriskDriver
+from connectors.freeswitch.driver import FreeSwitchDriver
+from connectors.model import CallReport, CallState, PbxEvent
+from connectors.runtime.connector import core_settings
+from connectors.runtime.driver import Driver
+from connectors.settings import PbxSettings
+from connectors.simulator import Call, FreeSwitchSimulator, Simulator
+from connectors.simulator.mixes import kinds
+from connectors.simulator.switch import SimulatedSwitch
+
+AGENTS = ("1001", "1002")
+MAKERS = {
+    "asterisk": kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3),
+    "freeswitch": kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3, via="control"),
+}
+KINDS = (
+    "queue", "direct", "outbound", "agent-hangup", "abandon", "abandon-ringing", "blind",
+    "attended", "redirect", "feature",
+)  # fmt: skip
+Conclusion = tuple[str, str | None, str, str | None, str | None]
+
+
+class Watcher:
+    """A driver with the core behind it, and what the core concludes of the calls."""
+
+    def __init__(self, simulator: SimulatedSwitch[Any], kind: str) -> None:
+        patterns = {"asterisk": r"PJSIP/1\d{3}", "freeswitch": r"user/1\d{3}"}
+        secrets = {"asterisk": "tandem-secret", "freeswitch": "ClueCon"}
+        values = {
+            "name": "hq",
+            "kind": kind,
+            "key": "k" * 32,
+            "port": simulator.port,
+            "secret": secrets[kind],
+            "domain": "example.org",
+            "agent_endpoints": (patterns[kind],),
+            "outbox": "unused.db",
+        }
+        settings = PbxSettings.model_validate(values)
+        self.driver: Driver = (
+            AsteriskDriver(settings) if kind == "asterisk" else FreeSwitchDriver(settings)
+        )
+        self.core = Application(core_settings(settings))
+        self.concluded: list[Conclusion] = []
+        self.ready = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    def take(self, event: PbxEvent) -> None:
+        """An event of the PBX."""
+        for report in self.core.handle(event, time.monotonic()):
+            self._note(report)
+
+    def _note(self, report: CallReport) -> None:
+        made = (report.state.value, report.type, report.user_uri, report.agent_uri, report.cause)
+        # Asterisk says that a caller left the line before it says who serves it: for a moment the
+        # call is requested again, which FreeSWITCH has no word for.
+        again = report.state is CallState.REQUESTED and self.concluded != []
+        if not again and self.concluded[-1:] != [made]:
+            self.concluded.append(made)
+        if report.state is CallState.ENDED:
+            self.ended.set()
+
+
+async def concluded(simulator: SimulatedSwitch[Any], kind: str, script: Call) -> list[Conclusion]:
+    """What the core concludes while a script runs."""
+    async with simulator:
+        watcher = Watcher(simulator, kind)
+        session = asyncio.create_task(watcher.driver.session(watcher.take, watcher.ready.set))
+        try:
+            await asyncio.wait_for(watcher.ready.wait(), 10)
+            call = await simulator.run(script)
+            for leg in call.legs:
+                await call.until("gone", leg.phone.name if leg.phone else "caller")
+            await asyncio.wait_for(watcher.ended.wait(), 10)
+        finally:
+            session.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await session
+    return watcher.concluded
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_both_pbxs_tell_the_core_the_same(kind: str) -> None:
+    told = {
+        "asterisk": await concluded(Simulator(), "asterisk", MAKERS["asterisk"][kind](0)),
+        "freeswitch": await concluded(
+            FreeSwitchSimulator(), "freeswitch", MAKERS["freeswitch"][kind](0)
+        ),
+    }
+    assert told["asterisk"] == told["freeswitch"]
