@@ -128,7 +128,8 @@ SCRIPTS = {
         Until("talking", "1002"), Wait(4.0), HangUp(),
     ),
     "05c-": _call(
-        "7100", TALK, Wait(1.5), Consult("1001", "1002", "control"), Wait(2.0),
+        "7100", TALK, Wait(1.5), Consult("1001", "1002", "control"),
+        Until("talking", "1002"), Wait(1.0),
         CompleteTransfer("1001"), Until("talking", "1002"), Wait(5.4), HangUp(),
     ),
     "03-": _call(
