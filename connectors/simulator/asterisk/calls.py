@@ -24,12 +24,6 @@ class PlacedCall(ScriptedCall[Channel]):
         """The user leg's Uniqueid."""
         return self.caller.uniqueid
 
-    def talking_to(self, channel: Channel) -> Channel | None:
-        """Who shares the bridge of a channel."""
-        if channel.bridge is None:
-            return None
-        return next(iter(channel.bridge.others(channel)), None)
-
     def is_in(self, state: str, leg: Channel) -> bool:
         """Whether a standing leg is queued, ringing or talking."""
         if state == "queued":

@@ -24,10 +24,6 @@ class PlacedCall(ScriptedCall[Channel]):
         """The user leg's UUID."""
         return self.caller.uuid
 
-    def talking_to(self, channel: Channel) -> Channel | None:
-        """Who shares the bridge of a channel."""
-        return channel.partner
-
     def is_in(self, state: str, leg: Channel) -> bool:
         """Whether a standing leg is queued, ringing or talking."""
         if state == "queued":

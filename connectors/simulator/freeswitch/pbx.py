@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from ..clock import Clock
 from ..world import Phone, WorldSpec
@@ -87,9 +88,9 @@ class FreeSwitch(Speaker):
         """A word as SIP tags and branches have."""
         return f"{self.random.getrandbits(48):012x}p"
 
-    def spawn(self, work: object, name: str) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """A thread of the switch; `halt` ends it."""
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)  # type: ignore[arg-type]
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
