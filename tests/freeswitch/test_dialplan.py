@@ -1,7 +1,7 @@
 """The dialplan for FreeSWITCH: what it says, and what it made of hostile calls on a real one.
 
-The streams in ``captures/freeswitch-1.11/attacks`` were recorded with this very dialplan; each
-``.txt`` says what the caller sent.
+The streams in ``captures/freeswitch-1.11/attacks`` were recorded with this very dialplan (but for
+``fs_send_unsupported_message``, which came later); each ``.txt`` says what the caller sent.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def test_it_runs_nothing_that_answers_delays_or_ends_a_call() -> None:
 
 def test_each_code_is_heard_from_either_side_and_announces_who_pressed_it() -> None:
     bound = [action.get("data", "").split(",") for condition in conditions("collab_features")
-             for action in condition]  # fmt: skip
+             for action in condition
+             if action.get("application") == "bind_digit_action"]  # fmt: skip
     kinds = {"*22": "form", "*23": "cobrowse", "*24": "chat"}
     assert sorted(bound) == sorted(
         ["collab", digits, "exec[H]:execute_extension", f"collab_feature_{kind} XML collab", s, s]
@@ -142,6 +143,16 @@ def test_each_code_is_heard_from_either_side_and_announces_who_pressed_it() -> N
     (feature,) = conditions("collab_feature")
     for kind in kinds.values():
         assert re.search(feature.get("expression", ""), f"collab_feature_{kind}")
+
+
+def test_an_invitation_can_be_sent_on_every_marked_or_armed_call() -> None:
+    """Without it ``uuid_send_message`` is answered ``+OK`` and nothing is sent."""
+    said = [(action.get("application"), action.get("data"))
+            for condition in conditions("collab_features") for action in condition]  # fmt: skip
+    assert ("set", "fs_send_unsupported_message=true") in said
+    *_, last = conditions("collab_request")
+    armed = [action.get("data") for action in last]
+    assert armed[-1] == "collab_features XML collab"
 
 
 def test_the_samples_have_no_secret_and_stay_on_loopback() -> None:
