@@ -259,8 +259,26 @@ async def test_messages_reach_telephones(sim: FreeSwitchSimulator, client: Clien
     assert sent == "Sent"
     assert (await sim.phone("1001").next_message()).body == "a | b\nc"
     assert (await client.api("chat sip|collab@x|9999@default|x|text/plain")).startswith("Error")
-    await client.api(f"uuid_send_message {call.id} come in")
+    assert await client.api(f"uuid_send_message {call.id} come in") == "+OK Success\n"
     assert (await sim.phone("caller").next_message()).body == "come in"
+
+
+async def test_a_message_on_a_leg_that_may_have_none_is_called_sent_and_is_not(
+    sim: FreeSwitchSimulator, client: Client
+) -> None:
+    call = await sim.run(Call("602", (Until("talking"),), phones=QUICK))
+    assert await client.api(f"uuid_send_message {call.id} lost") == "+OK Success\n"
+    for value in ("false", "0"):
+        await client.api(f"uuid_setvar {call.id} fs_send_unsupported_message {value}")
+        assert await client.api(f"uuid_send_message {call.id} lost") == "+OK Success\n"
+    assert not sim.phone("caller").messages
+    for value in ("true", "1"):
+        await client.api(f"uuid_setvar {call.id} fs_send_unsupported_message {value}")
+        await client.api(f"uuid_send_message {call.id} {value}")
+    assert [message.body for message in sim.phone("caller").messages] == ["true", "1"]
+    assert (await client.api(f"uuid_send_message {call.id}")).startswith("-USAGE")
+    gone = await client.api("uuid_send_message 11111111-2222-4333-8444-555555555555 x")
+    assert gone == "-ERR Unable to find session for UUID\n"
 
 
 async def test_a_second_originate_of_the_same_id_makes_another_channel(

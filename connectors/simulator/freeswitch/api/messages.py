@@ -6,11 +6,14 @@ import re
 
 from ...world import Phone, TextMessage
 from ..pbx import FreeSwitch
-from .command import NO_CHANNEL, Command, Request
+from .command import Command, Request
 
 SENT = "Sent"
 NOT_SENT = "Error! Message Not Sent"
 INVALID = "Invalid"
+USAGE = "-USAGE: <uuid> <message>\n"
+NO_SESSION = "-ERR Unable to find session for UUID\n"
+_TRUE = ("yes", "on", "true", "t", "enabled", "active", "allow")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "s": " "}
 
 
@@ -60,16 +63,23 @@ async def _chat(request: Request) -> str:
 
 
 async def _uuid_send_message(request: Request) -> str:
-    """``uuid_send_message <uuid> <message>``: to the leg's own telephone."""
+    """``uuid_send_message <uuid> <message>``: to the leg's own telephone.
+
+    As mod_sofia has it: ``+OK`` says only that there is such a leg. Nothing is sent unless its
+    variable ``fs_send_unsupported_message`` is true; no telephone here says that it takes text.
+    """
     uuid, _, body = request.text.partition(" ")
+    if not body:
+        return USAGE
     channel = request.channel(uuid)
     if channel is None:
-        return NO_CHANNEL
-    if channel.phone is not None:
+        return NO_SESSION
+    allowed = channel.get("fs_send_unsupported_message").lower()
+    if channel.phone is not None and (allowed in _TRUE or allowed.strip("0").isdecimal()):
         (text,) = separate(body)
         sender = channel.profile.destination
         channel.phone.deliver(TextMessage(channel.phone.name, sender, text))
-    return "+OK\n"
+    return "+OK Success\n"
 
 
 COMMANDS: dict[str, Command] = {"chat": _chat, "uuid_send_message": _uuid_send_message}
