@@ -6,10 +6,10 @@ import logging
 import re
 from collections.abc import Callable
 
-from connectors.freeswitch.actions import message, said_no
+from connectors.freeswitch.actions import ON_THE_LEG, message, said_no, unheard
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.events import Decoder
-from connectors.freeswitch.resync import Window, resync
+from connectors.freeswitch.resync import Window, read_dump, resync
 from connectors.freeswitch.wire import Event
 from connectors.model import SendMessage
 from connectors.runtime.driver import (
@@ -28,6 +28,9 @@ MARKING = "execute_extension collab_request_TYPE XML collab"
 """The dialplan's line that marks a call."""
 
 _VERSION = re.compile(r"\(Version (\d[\w.]*)")
+
+ALLOWED = "variable_fs_send_unsupported_message"
+"""Lets mod_sofia send text to telephones that did not say they take it."""
 
 MESSAGE_TIMEOUT = 10.0
 """Seconds a message may take; after that nobody knows whether it was sent."""
@@ -87,8 +90,11 @@ class FreeSwitchDriver:
         if esl is None:
             return Outcome("failed", "the connector is not connected to FreeSWITCH")
         try:
+            command = message(effect, self._settings.domain)
+            if command.startswith(ON_THE_LEG) and (why := await _unheard(esl, effect.leg)):
+                return Outcome("failed", why)
             # As a job, since FreeSWITCH waits for the telephone's answer.
-            answer = await esl.bgapi(message(effect, self._settings.domain), MESSAGE_TIMEOUT)
+            answer = await esl.bgapi(command, MESSAGE_TIMEOUT)
         except ActionError as error:
             return Outcome("failed", str(error))
         except UnansweredError as error:
@@ -155,3 +161,29 @@ class FreeSwitchDriver:
                     self._refused,
                     self._decoder.last_refusal,
                 )
+
+
+async def _unheard(esl: Esl, leg: str) -> str:
+    """Why a message on a leg would not be sent; '' if it would. Raises `ActionError`."""
+    try:
+        dump = read_dump(leg, await esl.api(f"uuid_dump {leg} json"))
+        if dump is None:
+            return "nothing was sent: uuid_dump does not say what the leg is"
+        allowed = dump.headers.get(ALLOWED)
+        if allowed is None:  # as FreeSWITCH does: a leg without the variable has the global one
+            allowed = await _global(esl, ALLOWED.removeprefix("variable_"))
+    except UnansweredError as error:
+        return f"nothing was sent: {error}"
+    except ActionError as error:
+        if "No such channel" in str(error):
+            return "nothing was sent: the call is over"
+        raise
+    return unheard(dump.get("Call-Direction"), allowed)
+
+
+async def _global(esl: Esl, name: str) -> str:
+    """A global variable; '' where it is not set or not to be seen."""
+    try:
+        return (await esl.api(f"global_getvar {name}")).strip()
+    except ActionError:
+        return ""

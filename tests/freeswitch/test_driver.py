@@ -53,6 +53,13 @@ def marked() -> dict[str, str]:
     return event("CUSTOM collab::request", DPTOOLS, channel(CALLER, NAME) | mark).headers
 
 
+def leg(allowed: str | None = "true", **variables: str) -> str:
+    """What ``uuid_dump`` says of the caller; `allowed` is what lets text be sent to it."""
+    if allowed is not None:
+        variables["fs_send_unsupported_message"] = allowed
+    return json.dumps({"Event-Name": "CHANNEL_DATA", **channel(CALLER, NAME, **variables)})
+
+
 class Seen:
     """What a driver delivered, and a way to wait for it."""
 
@@ -192,11 +199,11 @@ async def test_forged_events_are_counted(pbx: EslDouble) -> None:
 async def test_a_message_to_a_user_goes_by_chat_and_to_others_on_their_leg(
     pbx: EslDouble,
 ) -> None:
-    pbx.answers |= {"chat": "Sent", "uuid_send_message": "+OK Success\n"}
+    pbx.answers |= {"chat": "Sent", "uuid_send_message": "+OK Success\n", "uuid_dump": leg()}
     async with session(pbx) as (one, _):
         done = await one.perform(SendMessage("1", "user/1001", "it's\n1|2 \\ https://x/join#t"))
         assert done == Outcome("done", "FreeSWITCH sent it to user/1001")
-        done = await one.perform(SendMessage("u-2", "internal/+49123", "a|b"))
+        done = await one.perform(SendMessage(CALLER, "internal/+49123", "a|b"))
         assert done.status == "done"
         pbx.answers["chat"] = "Error! Message Not Sent"
         done = await one.perform(SendMessage("1", "user/1001", "hi"))
@@ -207,8 +214,81 @@ async def test_a_message_to_a_user_goes_by_chat_and_to_others_on_their_leg(
             "bgapi chat sip|collab@pbx.example.org|1001@pbx.example.org"
             "|it\\'s\\n1\\|2 \\\\ https://x/join#t|text/plain"
         ),
-        "bgapi uuid_send_message u-2 a|b",
+        f"bgapi uuid_send_message {CALLER} a|b",
     ]
+    assert pbx.asked("api uuid_dump ") == [f"api uuid_dump {CALLER} json"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "everywhere", "sent"),
+    [
+        ({}, "-ERR no reply\n", False),
+        ({}, "-ERR permission denied", False),
+        ({}, "true", True),
+        ({"fs_send_unsupported_message": "false"}, "true", False),
+        ({"fs_send_unsupported_message": ""}, "-ERR no reply\n", False),
+        ({"fs_send_unsupported_message": "TRUE"}, "-ERR no reply\n", True),
+        ({"fs_send_unsupported_message": "1"}, "-ERR no reply\n", True),
+        ({"fs_send_unsupported_message": "0"}, "-ERR no reply\n", False),
+        ({"fs_send_unsupported_message": "true;x"}, "-ERR no reply\n", False),
+        # What the dialplan sends to that leg, not what its telephone said.
+        ({"sip_h_X-FS-Support": "send_message"}, "-ERR no reply\n", False),
+    ],
+)
+async def test_what_mod_sofia_would_not_send_is_not_called_sent(
+    pbx: EslDouble, variables: dict[str, str], everywhere: str, sent: bool
+) -> None:
+    pbx.answers |= {"uuid_send_message": "+OK Success\n", "global_getvar": everywhere}
+    pbx.answers["uuid_dump"] = leg(None, **variables)
+    async with session(pbx) as (one, _):
+        outcome = await one.perform(SendMessage(CALLER, "internal/+49123", "hi"))
+    assert len(pbx.asked("bgapi uuid_send_message")) == sent
+    if not sent:
+        assert outcome == Outcome(
+            "failed",
+            "FreeSWITCH would send nothing: fs_send_unsupported_message is not true on the leg; in"
+            ' collab.xml, collab_features: <action application="set"'
+            ' data="fs_send_unsupported_message=true"/>',
+        )
+    else:
+        assert outcome.status == "done"
+
+
+async def test_a_leg_that_was_called_needs_the_variable_exported(pbx: EslDouble) -> None:
+    pbx.answers["uuid_dump"] = leg(None, direction="outbound")
+    async with session(pbx) as (one, _):
+        outcome = await one.perform(SendMessage(CALLER, "gateway/carrier", "hi"))
+    assert outcome.status == "failed"
+    assert 'before the bridge that calls it: <action application="export"' in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("dump", "why"),
+    [
+        ("-ERR No such channel!\n", "nothing was sent: the call is over"),
+        ("-ERR permission denied", "uuid_dump: -ERR permission denied"),
+        ("{}", "nothing was sent: uuid_dump does not say what the leg is"),
+        ("junk", "nothing was sent: uuid_dump does not say what the leg is"),
+    ],
+)
+async def test_nothing_is_sent_on_a_leg_that_is_gone_or_not_to_be_seen(
+    pbx: EslDouble, dump: str, why: str
+) -> None:
+    pbx.answers |= {"uuid_send_message": "+OK Success\n", "uuid_dump": dump}
+    async with session(pbx) as (one, _):
+        outcome = await one.perform(SendMessage(CALLER, "internal/+49123", "hi"))
+    assert outcome == Outcome("failed", why)
+    assert not pbx.asked("bgapi uuid_send_message")
+
+
+async def test_a_look_nobody_answered_for_is_failed_since_nothing_was_sent(pbx: EslDouble) -> None:
+    async with session(pbx) as (one, _):
+        pbx.deaf_to = {"uuid_dump"}
+        waiting = asyncio.create_task(one.perform(SendMessage(CALLER, "internal/+49123", "hi")))
+        await pbx.until(lambda: bool(pbx.asked("api uuid_dump")))
+    outcome = await waiting
+    assert outcome.status == "failed"
+    assert outcome.detail.startswith("nothing was sent: ")
 
 
 async def test_a_message_nobody_answered_for_is_unknown_and_without_a_session_failed(
