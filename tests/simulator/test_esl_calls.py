@@ -328,6 +328,28 @@ async def test_many_calls_of_every_kind_run_at_once() -> None:
         assert outcome.finished == 60
 
 
+async def test_whoever_hangs_up_at_any_moment_leaves_nothing_standing() -> None:
+    names = [str(1001 + n) for n in range(40)]
+    phones = {name: Rings(0.0) for name in names}
+    async with FreeSwitchSimulator(lab.world(40)) as sim:
+
+        async def one(number: int) -> None:
+            queued = number % 3
+            call = sim.place(Call("form-support" if queued else f"form-{names[number]}",
+                                  phones=phones))  # fmt: skip
+            for _ in range(number * 3):
+                await asyncio.sleep(0)  # a step further in what the switch does, no time
+            sim.hang_up(call)
+            await call.until("gone", within=5)
+
+        for _ in range(4):
+            await asyncio.gather(*(one(number) for number in range(40)))
+        async with asyncio.timeout(5):
+            while sim.pbx.channels:
+                await next(iter(sim.pbx.channels.values())).changed(1.0)
+        assert {agent.state for agent in sim.pbx.callcenter.agents.values()} == {"Waiting"}
+
+
 async def test_the_command_line_plays_freeswitch() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "connectors.simulator", "--kind", "freeswitch", "--listen",

@@ -62,7 +62,8 @@ def _create(pbx: FreeSwitch, channel: Channel) -> None:
     if channel.running != NONE:
         pbx.say("CHANNEL_STATE", channel, variables=False)  # CS_NEW, before it has a profile
     channel.profiled = True
-    channel.state = INIT
+    if channel.up:
+        channel.state = INIT
     pbx.enter(channel, INIT)
     if channel.up:
         channel.state = ROUTING
@@ -113,6 +114,11 @@ async def _reset(pbx: FreeSwitch, channel: Channel) -> None:
 
 
 async def _end(pbx: FreeSwitch, channel: Channel) -> None:
+    other = channel.bridge_to
+    if other is not None and other.bridge_to is channel:
+        # It was on its way into a bridge: who is to talk to it waits for nobody now.
+        channel.bridge_to = other.bridge_to = None
+        pbx.hangup(other, "NORMAL_CLEARING")
     pbx.enter(channel, HANGUP)
     pbx.presence(channel, "CS_HANGUP", "idle")
     channel.state = REPORTING
