@@ -3,6 +3,10 @@
 A participant writes as their own Yjs clients only (`writers`), and may change or delete what others
 wrote, as shared text and fields need it, but for one root: a line of `CHAT` stays as it was said.
 
+pycrdt and Yjs read the same update differently in two places, and both are refused: an item beside
+one of another kind (yrs takes a map's key from the right neighbour, Yjs does not) and a cut through
+a character of two UTF-16 units (yrs then counts other lengths in its snapshots).
+
 Everything integrated stands on what is there: an update that lacks an earlier one of its writer
 waits outside, and one that stands on anything else that is not there is refused. So nobody's update
 completes, or sets off, what another sent before. What others wrote and a client sends again is cut
@@ -13,6 +17,7 @@ together again when one fails half-way or turns out to be forbidden.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +29,12 @@ from collab_server.realtime.connection import (
     TooLargeError,
     TryAgainError,
 )
+from collab_server.realtime.spans import Spans
 from collab_server.realtime.update import Contents, inspect, state_vector
+from collab_server.realtime.wire import write_varuint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from collab_server.realtime.backend import Person
     from collab_server.realtime.limits import Limits
@@ -36,8 +43,6 @@ if TYPE_CHECKING:
 EMPTY_UPDATE = b"\x00\x00"
 CHAT = "chat"
 """The root array of the lines of chat."""
-TAKEN_BACK_AT_ONCE = 64
-"""Lines of their own that somebody may take back with one update; each costs a search."""
 WORTH_COMPACTING = 8
 """A document is read anew to make room once it has grown by this part of its limit."""
 
@@ -55,29 +60,41 @@ class Applied:
 
 
 class _Copy:
-    """A pycrdt document put together out of updates, and which places of its chat it loses."""
+    """A pycrdt document put together out of updates, which tells when its chat loses a line."""
 
     def __init__(self, updates: Iterable[bytes]) -> None:
         """Raises BadMessageError when an update is broken."""
         self.doc: pycrdt.Doc[pycrdt.Array[object]] = pycrdt.Doc()
         for update in updates:
-            try:
+            with _without_panic():
                 self.doc.apply_update(update)
-            except (ValueError, RuntimeError) as error:
-                raise BadMessageError(f"a stored update cannot be integrated: {error}") from None
-        self.chat = self.doc.get(CHAT, type=pycrdt.Array)
-        self.lost: list[int] = []
-        """Places, before the last update, of lines that it took away."""
-        lost = self.lost
+        self._chat = self.doc.get(CHAT, type=pycrdt.Array)
+        self._losses: list[bool] = []
+        losses = self._losses
 
         def see(event: Any) -> None:  # holds no reference to us: nothing here needs a collector
-            at = 0
-            for part in event.delta:
-                at += part.get("retain", 0)
-                lost.extend(range(at, at + part.get("delete", 0)))
-                at += part.get("delete", 0)
+            if any("delete" in part for part in event.delta):
+                losses.append(True)
 
-        self._watch = self.chat.observe(see)
+        self._watch = self._chat.observe(see)
+
+    def apply(self, update: bytes) -> bool:
+        """Integrate an update; whether that took a line of chat away."""
+        self._losses.clear()
+        with _without_panic():
+            self.doc.apply_update(update)
+        return bool(self._losses)
+
+
+@contextmanager
+def _without_panic() -> Iterator[None]:
+    """A panic inside pycrdt is no Exception; a broken update is a ValueError or RuntimeError."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise BadMessageError(f"an update cannot be integrated: {error}") from None
 
 
 class Document:
@@ -94,6 +111,8 @@ class Document:
         self._types = 0
         self._sizes: Counter[int] = Counter()
         """By client: bytes of what was written as it."""
+        self._keyed, self._collected, self._halves = Spans(), Spans(), Spans()
+        """See `Contents`."""
         self._waiting: dict[Person, list[bytes]] = {}
         for update in self._log:
             self._count(update, inspect(update, limits.nesting, ours=True))
@@ -134,10 +153,8 @@ class Document:
     def diff(self, state: bytes) -> bytes:
         """Give what a client with this state vector lacks; BadMessageError if one is broken."""
         state_vector(state)
-        try:
+        with _without_panic():
             return self._copy.doc.get_update(state)
-        except ValueError as error:
-            raise BadMessageError(f"a state vector is broken: {error}") from None
 
     def compact(self) -> bytes:
         """Put everything into one update, which also replaces the updates kept here."""
@@ -186,6 +203,7 @@ class Document:
             return None
         if update == EMPTY_UPDATE:
             return Applied((), ())
+        self._check_shape(contents)
         self._make_room(update, contents, person)
         self._integrate(update, contents, person)
         self._log.append(update)
@@ -195,11 +213,12 @@ class Document:
 
     def _cut(self, update: bytes, contents: Contents, person: Person) -> tuple[bytes, Contents]:
         """Cut away what the document has."""
-        try:
+        with _without_panic():
             cut = pycrdt.get_update(update, self.state())
-        except ValueError as error:
-            raise BadMessageError(f"an update cannot be read: {error}") from None
-        return cut, inspect(cut, self._limits.nesting)
+        rest = inspect(cut, self._limits.nesting)
+        if any(contents.writes.get(client) != end for client, end in rest.writes.items()):
+            raise BadMessageError("an update is cut in the middle of a character")
+        return cut, rest
 
     def _lacks(self, contents: Contents, person: Person) -> bool:
         """Whether an update lacks an earlier one of its writer; ForeignError where it writes as
@@ -217,6 +236,30 @@ class Document:
                     raise ForeignError(f"of client {client} not so much is there")
                 return True
         return False
+
+    def _check_shape(self, contents: Contents) -> None:
+        """BadMessageError where pycrdt and Yjs would make different things of an update."""
+
+        def is_in(spans: tuple[Spans, Spans], client: int, clock: int) -> bool:
+            return spans[0].has(client, clock) or spans[1].has(client, clock)
+
+        keyed, halves = (self._keyed, contents.keyed), (self._halves, contents.halves)
+        collected = (self._collected, contents.collected)
+        for client, clock, calls_itself_keyed in contents.lefts:
+            if is_in(halves, client, clock + 1):
+                raise BadMessageError("an update cuts a character in two")
+            if calls_itself_keyed != is_in(keyed, client, clock) and not is_in(
+                collected, client, clock
+            ):
+                raise BadMessageError("an item stands beside one of another kind")
+        for client, clock, calls_itself_keyed in contents.rights:
+            if is_in(halves, client, clock):
+                raise BadMessageError("an update cuts a character in two")
+            if calls_itself_keyed or is_in(keyed, client, clock):
+                raise BadMessageError("an item stands beside one of another kind")
+        for client, start, end in contents.ranges:
+            if is_in(halves, client, start) or is_in(halves, client, end):
+                raise BadMessageError("an update cuts a character in two")
 
     def _make_room(self, update: bytes, contents: Contents, person: Person) -> None:
         why = self._full(update, contents, person)
@@ -248,40 +291,49 @@ class Document:
         return ""
 
     def _integrate(self, update: bytes, contents: Contents, person: Person) -> None:
-        """Hand an update to pycrdt, and see that it did what was read in it and no more."""
-        after = self._copy
-        after.lost.clear()
-        try:
-            after.doc.apply_update(update)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # a panic inside pycrdt is no Exception
-            self._rebuild()
-            raise BadMessageError(f"an update cannot be integrated: {error}") from None
-        have = state_vector(self.state())
-        if have != self._have | contents.writes:
-            self._rebuild()
-            raise BadMessageError("an update is not what it was read as")
-        if after.lost:
-            self._rebuild()
-            self._check_lost(after.lost, person)
-            self._copy = after
-        self._have = have
+        """Hand an update to pycrdt, and see that it did what was read in it and no more.
 
-    def _check_lost(self, places: list[int], person: Person) -> None:
-        """ForeignError unless the lines at these places are this participant's own."""
-        if len(places) > TAKEN_BACK_AT_ONCE:
-            raise ForeignError(f"{len(places)} lines of chat would be taken away at once")
-        for place in places:
-            item = self._copy.chat.sticky_index(place, pycrdt.Assoc.AFTER).to_json()["item"]
-            if self._writers.owner(item["client"]) != person:
-                raise ForeignError("a line of chat is not to be taken away")
+        Of what is there, others' is deleted first, then the writer's own, by updates of their own:
+        only the second may take lines of chat away.
+        """
+        steps = [(update, False)]
+        if contents.ranges:
+            theirs: list[tuple[int, int, int]] = []
+            own: list[tuple[int, int, int]] = []
+            for client, start, end in contents.ranges:
+                known = min(end, self._have.get(client, 0))
+                if start < known:
+                    mine = self._writers.owner(client) == person
+                    (own if mine else theirs).append((client, start, known))
+            steps[:0] = [(_deleting(theirs), False), (_deleting(own), True)]
+        try:
+            for step, may_lose in steps:
+                if self._copy.apply(step) and not may_lose:
+                    raise ForeignError("a line of chat is not to be taken away")
+            have = state_vector(self.state())
+            if have != self._have | contents.writes:
+                raise BadMessageError("an update is not what it was read as")
+        except (BadMessageError, ForeignError):
+            self.rebuilds += 1
+            self._copy = _Copy(self._log)
+            raise
+        self._have = have
 
     def _count(self, update: bytes, contents: Contents) -> None:
         self._size += len(update)
         self._types += contents.types
         self._sizes.update(contents.sizes)
+        self._keyed.update(contents.keyed)
+        self._collected.update(contents.collected)
+        self._halves.update(contents.halves)
 
-    def _rebuild(self) -> None:
-        self.rebuilds += 1
-        self._copy = _Copy(self._log)
+
+def _deleting(ranges: list[tuple[int, int, int]]) -> bytes:
+    """An update that only deletes."""
+    by_client: dict[int, list[bytes]] = {}
+    for client, start, end in ranges:
+        by_client.setdefault(client, []).append(write_varuint(start) + write_varuint(end - start))
+    parts = [b"\x00", write_varuint(len(by_client))]
+    for client, deleted in by_client.items():
+        parts += write_varuint(client), write_varuint(len(deleted)), *deleted
+    return b"".join(parts)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from collab_server.realtime.connection import BadMessageError
+from collab_server.realtime.spans import Spans
 from collab_server.realtime.wire import varbytes, varuint
 
 _CLOCK_MOST = 2**31
@@ -42,6 +43,18 @@ class Contents:
     """The first clock after everything it deletes."""
     sizes: dict[int, int] = field(default_factory=dict)
     """Bytes of what it writes."""
+    ranges: list[tuple[int, int, int]] = field(default_factory=list)
+    """What it deletes: client, first clock, clock after the last."""
+    lefts: list[tuple[int, int, bool]] = field(default_factory=list)
+    """Left neighbours (client, clock), and whether the item beside it calls itself `keyed`."""
+    rights: list[tuple[int, int, bool]] = field(default_factory=list)
+    """Right neighbours, likewise."""
+    keyed: Spans = field(default_factory=Spans)
+    """Items that stand under a key, in a map, not in a list or a text."""
+    collected: Spans = field(default_factory=Spans)
+    """Items of which nothing is left, not even where they stood."""
+    halves: Spans = field(default_factory=Spans)
+    """Second halves of characters that take two UTF-16 units."""
 
 
 def inspect(update: bytes, nesting: int, *, ours: bool = False) -> Contents:
@@ -64,7 +77,7 @@ def inspect(update: bytes, nesting: int, *, ours: bool = False) -> Contents:
             continue
         found.begins[client] = clock
         for _ in range(structs):
-            length, at = _struct(update, at, nesting, found)
+            length, at = _struct(update, at, nesting, found, client, clock)
             clock += length
             if clock >= _CLOCK_MOST or not (length or ours):
                 raise BadMessageError("a clock is out of range")
@@ -80,6 +93,7 @@ def inspect(update: bytes, nesting: int, *, ours: bool = False) -> Contents:
             if clock + length >= _CLOCK_MOST:
                 raise BadMessageError("a deleted range is out of range")
             found.deletes[client] = max(found.deletes.get(client, 0), clock + length)
+            found.ranges.append((client, clock, clock + length))
     if at != len(update):
         raise BadMessageError("bytes follow the update")
     return found
@@ -102,42 +116,61 @@ def _count(number: int, data: bytes, at: int) -> int:
     return number
 
 
-def _struct(data: bytes, at: int, nesting: int, found: Contents) -> tuple[int, int]:
+def _struct(
+    data: bytes, at: int, nesting: int, found: Contents, client: int, clock: int
+) -> tuple[int, int]:
     """Read one struct: its length in clocks, where the next begins."""
     if at >= len(data):
         raise BadMessageError("the update ends before its structs")
     info = data[at]
     at += 1
     kind = info & 31
-    if kind == 0:  # collected
-        return varuint(data, at)
-    for flag in (0x80, 0x40):  # left and right neighbour
+    keyed = bool(info & 0x20)
+    if kind == 0:
+        length, at = varuint(data, at)
+        found.collected.add(client, clock, clock + length)
+        return length, at
+    for flag, neighbours in ((0x80, found.lefts), (0x40, found.rights)):
         if info & flag:
-            at = _id(data, at, found)
+            other, other_clock, at = _id(data, at, found)
+            neighbours.append((other, other_clock, keyed))
     if not info & 0xC0:
         by_name, at = varuint(data, at)
-        at = _text(data, at)[1] if by_name == 1 else _id(data, at, found)
-        if info & 0x20:
+        at = _text(data, at)[1] if by_name == 1 else _id(data, at, found)[2]
+        if keyed:
             at = _text(data, at)[1]
-    return _content(data, at, kind, nesting, found)
+    length, at = _content(data, at, kind, nesting, found, client, clock)
+    if keyed:
+        found.keyed.add(client, clock, clock + length)
+    return length, at
 
 
-def _id(data: bytes, at: int, found: Contents) -> int:
-    """Step over the id of another struct, which is needed."""
+def _id(data: bytes, at: int, found: Contents) -> tuple[int, int, int]:
+    """Read the id of another struct, which is needed; gives where the next thing begins too."""
     client, at = varuint(data, at)
     clock, at = varuint(data, at)
     if found.needs.get(client, 0) <= clock:
         found.needs[client] = clock + 1
-    return at
+    return client, clock, at
 
 
-def _content(data: bytes, at: int, kind: int, nesting: int, found: Contents) -> tuple[int, int]:
+def _content(
+    data: bytes, at: int, kind: int, nesting: int, found: Contents, client: int, clock: int
+) -> tuple[int, int]:
     if kind == 8:  # plain values
         length, at = varuint(data, at)
         return length, _values(data, at, length, nesting)
     if kind == 4:  # text, counted in UTF-16 units
         text, at = _text(data, at)
-        return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2, at
+        if text.isascii():
+            return len(text), at
+        length = 0
+        for character in text:
+            length += 1
+            if character > "\uffff":
+                found.halves.add(client, clock + length, clock + length + 1)
+                length += 1
+        return length, at
     if kind == 1:  # deleted
         return varuint(data, at)
     if kind == 7:  # a nested type; an XML element has a name

@@ -321,7 +321,7 @@ def test_a_line_is_not_taken_away_by_a_neighbour_with_a_name() -> None:
     document.apply(update_of(1, saying("one")), ANN)
     named = b"\x28\x01" + varbytes(b"chat") + varbytes(b"k") + b"\x01\x7e"
     beside = b"\xc8\x01\x00\x09\x00\x01\x7e"
-    with pytest.raises(ForeignError, match="not to be taken away"):
+    with pytest.raises(BadMessageError, match="of another kind"):
         document.apply(b"\x01\x02\x09\x00" + named + beside + b"\x00", WANG)
     assert document.apply(update_of(1, saying("two"), document.diff(b"\x00")), ANN).updates
     assert lines(document) == ["one", "two"]
@@ -344,6 +344,57 @@ def test_an_own_line_may_be_taken_back_together_with_a_correction_of_anothers_fi
     document.apply(filled, WANG)
     assert document.apply(update_of(1, correct, oops, filled), ANN).updates
     assert lines(document) == []
+
+
+def test_a_line_does_not_end_up_under_the_key_of_a_field_of_the_other_side() -> None:
+    document = started()
+    one = update_of(1, saying("one"))
+
+    def fill(doc: pycrdt.Doc[Any]) -> None:
+        doc.get("form", type=pycrdt.Map)["name"] = "An"
+
+    filled = update_of(1, fill, one)
+    own = update_of(9, saying("mine"), one, filled)
+    for update, person in ((one, ANN), (filled, ANN), (own, WANG)):
+        assert document.apply(update, person).updates
+    # Left: an own line; right: the other's field, whose key yrs would give to it.
+    between = b"\x01\x01\x09\x01\xc8\x09\x00\x01\x01\x01\x7e\x00"
+    with pytest.raises(BadMessageError, match="of another kind"):
+        document.apply(between, WANG)
+    assert document.apply(update_of(1, saying("two"), one, filled, own), ANN).updates
+    assert lines(document) == ["one", "mine", "two"]
+
+
+@pytest.mark.parametrize("before", ["ab", "é", "éééé", "😀"])
+def test_no_line_is_taken_away_whatever_stands_before_it(before: str) -> None:
+    # yrs counts in bytes here and in UTF-16 units there.
+    document = started()
+    said = update_of(1, saying("one"))
+    document.apply(said, ANN)
+    text = b"\x44\x01\x00" + varbytes(before.encode())  # its right neighbour is that line
+    assert document.apply(b"\x01\x01\x09\x00" + text + b"\x00", WANG).updates
+    with pytest.raises(ForeignError, match="not to be taken away"):
+        document.apply(b"\x00\x01\x01\x01\x00\x01", WANG)
+    assert document.apply(b"\x00\x01\x01\x01\x00\x01", ANN).updates  # but by who said it
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        b"\x00\x01\x01\x01\x01\x01",  # delete the first half
+        b"\x00\x01\x01\x01\x02\x01",  # the second
+        b"\x01\x01\x09\x00\x84\x01\x01\x01x\x00",  # insert behind the first half
+        b"\x01\x01\x09\x00\x44\x01\x02\x01x\x00",  # before the second
+    ],
+)
+def test_no_character_is_cut_in_two(update: bytes) -> None:
+    document = started()
+    written = b"\x01\x01\x01\x00\x04\x01\x01x" + varbytes("a😀b".encode()) + b"\x00"
+    document.apply(written, ANN)
+    before = document.diff(b"\x00")
+    with pytest.raises(BadMessageError, match="cuts a character"):
+        document.apply(update, WANG)
+    assert document.diff(b"\x00") == before
 
 
 def item(content: bytes, name: bytes = b"x") -> bytes:
@@ -372,22 +423,18 @@ def test_what_other_readers_would_read_otherwise_or_not_at_all_is_refused(conten
     assert document.state() == b"\x00"
 
 
-def test_half_a_character_does_not_lift_the_limits() -> None:
-    # pycrdt then writes an empty text into its snapshots.
-    halved = bytes.fromhex("010101000401017804f09f98800101010001")
-    document = started()
-    document.apply(halved, ANN)
-    snapshot = document.compact()
-    assert document.size == len(snapshot)
-    again = Document(LIMITS, Writers(LIMITS.writers_of_person, {1: ANN}), [snapshot])
-    assert again.size == len(snapshot)
+def test_types_are_counted_over_a_reload() -> None:
     types = b"".join(b"\x07\x01" + varbytes(b"y") + b"\x01" for _ in range(4000))
-    for client in (50, 51):
-        many = b"\x01" + varuint(4000) + varuint(client) + b"\x00" + types + b"\x00"
-        if client == 50:
-            again.apply(many, ANN)
+
+    def many(client: int) -> bytes:
+        return b"\x01" + varuint(4000) + varuint(client) + b"\x00" + types + b"\x00"
+
+    document = started()
+    document.apply(many(50), ANN)
+    writers = Writers(LIMITS.writers_of_person, {50: ANN})
+    again = Document(LIMITS, writers, [document.compact()])
     with pytest.raises(TooLargeError, match="shared types"):
-        again.apply(many, ANN)
+        again.apply(many(51), ANN)
 
 
 def test_one_person_owns_so_many_clients_and_no_more() -> None:
