@@ -102,6 +102,8 @@ class Document:
 
     def __init__(self, limits: Limits, writers: Writers, updates: Iterable[bytes] = ()) -> None:
         """Put a document together out of stored updates; BadMessageError if one is broken."""
+        self.broken = False
+        """Whether it could not be put together again, and is worth nothing any more."""
         self.rebuilds = 0
         """How often it was put together again, each time at a cost that grows with its size."""
         self._limits = limits
@@ -205,11 +207,12 @@ class Document:
             return Applied((), ())
         self._check_shape(contents)
         self._make_room(update, contents, person)
-        self._integrate(update, contents, person)
-        self._log.append(update)
+        updates = self._integrate(update, contents, person)
+        self._log += updates
         self._count(update, contents)
+        self._size += sum(map(len, updates)) - len(update)
         self._writers.claim(claimed, person)
-        return Applied((update,), claimed)
+        return Applied(updates, claimed)
 
     def _cut(self, update: bytes, contents: Contents, person: Person) -> tuple[bytes, Contents]:
         """Cut away what the document has."""
@@ -290,11 +293,12 @@ class Document:
                 return f"one person's part would exceed {limits.document_of_person} bytes"
         return ""
 
-    def _integrate(self, update: bytes, contents: Contents, person: Person) -> None:
+    def _integrate(self, update: bytes, contents: Contents, person: Person) -> tuple[bytes, ...]:
         """Hand an update to pycrdt, and see that it did what was read in it and no more.
 
         Of what is there, others' is deleted first, then the writer's own, by updates of their own:
-        only the second may take lines of chat away.
+        only the second may take lines of chat away. Gives what was handed over, in order, for
+        whoever takes it in any other way may get something else.
         """
         steps = [(update, False)]
         if contents.ranges:
@@ -305,7 +309,8 @@ class Document:
                 if start < known:
                     mine = self._writers.owner(client) == person
                     (own if mine else theirs).append((client, start, known))
-            steps[:0] = [(_deleting(theirs), False), (_deleting(own), True)]
+            first = [(theirs, False), (own, True)]
+            steps[:0] = [(_deleting(ranges), may_lose) for ranges, may_lose in first if ranges]
         try:
             for step, may_lose in steps:
                 if self._copy.apply(step) and not may_lose:
@@ -315,9 +320,12 @@ class Document:
                 raise BadMessageError("an update is not what it was read as")
         except (BadMessageError, ForeignError):
             self.rebuilds += 1
+            self.broken = True  # until it is put together again
             self._copy = _Copy(self._log)
+            self.broken = False
             raise
         self._have = have
+        return tuple(step for step, _ in steps)
 
     def _count(self, update: bytes, contents: Contents) -> None:
         self._size += len(update)

@@ -175,6 +175,9 @@ class Room:
         finally:
             self._count()
             pace.charge((self._document.rebuilds - rebuilds) * self._document.size)
+            if self._document.broken:
+                LOGGER.error("the document of session %s is broken", self.session_id)
+                self.lost(1013, "the document has to be loaded again")
         claimed = applied.claimed
         for whole in applied.updates:
             self._store(whole, claimed, person)

@@ -305,6 +305,24 @@ def test_nothing_is_deleted_that_is_not_there_yet() -> None:
     assert lines(document) == ["first", "second", "third", "x"]
 
 
+def test_a_document_is_stored_as_it_was_put_together() -> None:
+    # An item in an own one that the same update deletes: whether that is deleted first matters.
+    document = started()
+    document.apply(update_of(1, saying("one")), ANN)
+    plain = b"\x01\x01\x09\x00\x08\x01" + varbytes(b"chat") + b"\x01\x7e\x00"
+    inside = b"\x01\x01\x09\x01\x08\x00\x09\x00\x01\x7e\x01\x09\x01\x00\x01"
+    stored = [*document.apply(plain, WANG).updates, *document.apply(inside, WANG).updates]
+    with pytest.raises(ForeignError):  # puts it together again
+        document.apply(b"\x00\x01\x01\x01\x00\x01", WANG)
+    assert not document.broken
+    assert document.apply(update_of(1, saying("two"), document.diff(b"\x00")), ANN).updates
+    assert lines(document) == ["one", "two"]
+    first = update_of(1, saying("one"))
+    again = started([first])
+    for update in stored:
+        assert again.apply(update, WANG).updates
+
+
 def test_nobodys_update_sets_off_what_another_sent_before() -> None:
     document = started()
     document.apply(update_of(1, saying("one")), ANN)
