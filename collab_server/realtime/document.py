@@ -51,10 +51,12 @@ WORTH_COMPACTING = 8
 class Applied:
     """What came of updates."""
 
-    updates: tuple[bytes, ...]
-    """To be stored and handed on, in order: what was sent, and what waited for it; or nothing."""
-    claimed: tuple[int, ...]
+    updates: tuple[bytes, ...] = ()
+    """To be handed on, in order: what was sent, and what waited for it; or nothing."""
+    claimed: tuple[int, ...] = ()
     """Clients that belong to the writer from now on."""
+    steps: tuple[bytes, ...] = ()
+    """The same, as it was taken in and is to be stored."""
     failed: Exception | None = None
     """What was wrong with one that had waited, and is dropped with all behind it."""
 
@@ -149,7 +151,7 @@ class Document:
             ):
                 del self._waiting[person]
                 raise TryAgainError("too much waits for an earlier update")
-            return Applied((), ())
+            return Applied()
         return self._resume(done, person) if done.updates and person in self._waiting else done
 
     def diff(self, state: bytes) -> bytes:
@@ -172,7 +174,7 @@ class Document:
 
     def _resume(self, done: Applied, person: Person) -> Applied:
         """Take in what waited for an update of this participant, as far as it can go on now."""
-        updates, claimed = list(done.updates), list(done.claimed)
+        updates, claimed, steps = list(done.updates), list(done.claimed), list(done.steps)
         waiting = self._waiting.pop(person)
         going_on = True
         while waiting and going_on:
@@ -181,38 +183,39 @@ class Document:
                 try:
                     late = self._apply(one, person)
                 except (BadMessageError, TooLargeError, ForeignError) as error:
-                    return Applied(tuple(updates), tuple(claimed), error)
+                    return Applied(tuple(updates), tuple(claimed), tuple(steps), error)
                 if late is None:
                     left.append(one)
                 else:
                     updates += late.updates
                     claimed += late.claimed
+                    steps += late.steps
             going_on = len(left) < len(waiting)
             waiting = left
         if waiting:
             self._waiting[person] = waiting
-        return Applied(tuple(updates), tuple(claimed))
+        return Applied(tuple(updates), tuple(claimed), tuple(steps))
 
     def _apply(self, update: bytes, person: Person) -> Applied | None:
         """Integrate one update; None when it lacks an earlier one of its writer."""
         if update == EMPTY_UPDATE:
-            return Applied((), ())
-        contents = inspect(update, self._limits.nesting)
+            return Applied()
+        contents = inspect(update, self._limits.nesting, self._have)
         if any(begin < self._have.get(client, 0) for client, begin in contents.begins.items()):
             update, contents = self._cut(update, contents, person)
         claimed = self._writers.unclaimed(contents.writes, person)
         if self._lacks(contents, person):
             return None
         if update == EMPTY_UPDATE:
-            return Applied((), ())
+            return Applied()
         self._check_shape(contents)
         self._make_room(update, contents, person)
-        updates = self._integrate(update, contents, person)
-        self._log += updates
+        steps = self._integrate(update, contents, person)
+        self._log += steps
         self._count(update, contents)
-        self._size += sum(map(len, updates)) - len(update)
+        self._size += sum(map(len, steps)) - len(update)
         self._writers.claim(claimed, person)
-        return Applied(updates, claimed)
+        return Applied((update,), claimed, steps)
 
     def _cut(self, update: bytes, contents: Contents, person: Person) -> tuple[bytes, Contents]:
         """Cut away what the document has."""
@@ -221,6 +224,10 @@ class Document:
         rest = inspect(cut, self._limits.nesting)
         if any(contents.writes.get(client) != end for client, end in rest.writes.items()):
             raise BadMessageError("an update is cut in the middle of a character")
+        # pycrdt drops the mark of what stands under a key beside something else.
+        rest.lefts, rest.rights = contents.lefts, contents.rights
+        rest.keyed, rest.collected = contents.keyed, contents.collected
+        rest.halves = contents.halves
         return cut, rest
 
     def _lacks(self, contents: Contents, person: Person) -> bool:

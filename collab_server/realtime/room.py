@@ -179,9 +179,10 @@ class Room:
                 LOGGER.error("the document of session %s is broken", self.session_id)
                 self.lost(1013, "the document has to be loaded again")
         claimed = applied.claimed
-        for whole in applied.updates:
-            self._store(whole, claimed, person)
+        for step in applied.steps:
+            self._store(step, claimed, person)
             claimed = ()
+        for whole in applied.updates:
             message = wire.sync_update(whole)
             self._once_stored(partial(self._tell_others, socket, message), len(message))
         if applied.failed is not None:

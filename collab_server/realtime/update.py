@@ -11,6 +11,7 @@ bytes differ. Source of the format: yjs `utils/UpdateEncoder.js`, `structs/*.js`
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -57,15 +58,21 @@ class Contents:
     """Second halves of characters that take two UTF-16 units."""
 
 
-def inspect(update: bytes, nesting: int, *, ours: bool = False) -> Contents:
+def inspect(
+    update: bytes, nesting: int, have: Mapping[int, int] | None = None, *, ours: bool = False
+) -> Contents:
     """Read a whole update; `nesting` is the deepest plain value allowed.
 
+    `have`: a state vector; how items stand (`lefts`, `rights`, `keyed`, `collected`, `halves`) is
+    told of what it lacks only, as it is once the rest is cut away. `ours`: pycrdt wrote it, which
+    leaves an empty text where a character of two UTF-16 units was cut in half.
+
     Raises BadMessageError when it is broken, too deep, or holds what a Tandem page never makes
-    (subdocuments, gaps). `ours`: pycrdt wrote it, which leaves an empty text where a character of
-    two UTF-16 units was cut in half.
+    (subdocuments, gaps).
     """
     found = Contents()
     writers, at = varuint(update, 0)
+    have = have or {}
     for _ in range(_count(writers, update, at)):
         begin = at
         structs, at = varuint(update, at)
@@ -77,7 +84,7 @@ def inspect(update: bytes, nesting: int, *, ours: bool = False) -> Contents:
             continue
         found.begins[client] = clock
         for _ in range(structs):
-            length, at = _struct(update, at, nesting, found, client, clock)
+            length, at = _struct(update, at, nesting, found, client, clock, have.get(client, 0))
             clock += length
             if clock >= _CLOCK_MOST or not (length or ours):
                 raise BadMessageError("a clock is out of range")
@@ -117,7 +124,7 @@ def _count(number: int, data: bytes, at: int) -> int:
 
 
 def _struct(
-    data: bytes, at: int, nesting: int, found: Contents, client: int, clock: int
+    data: bytes, at: int, nesting: int, found: Contents, client: int, clock: int, known: int
 ) -> tuple[int, int]:
     """Read one struct: its length in clocks, where the next begins."""
     if at >= len(data):
@@ -128,20 +135,29 @@ def _struct(
     keyed = bool(info & 0x20)
     if kind == 0:
         length, at = varuint(data, at)
-        found.collected.add(client, clock, clock + length)
+        if clock + length > known:
+            found.collected.add(client, max(clock, known), clock + length)
         return length, at
-    for flag, neighbours in ((0x80, found.lefts), (0x40, found.rights)):
-        if info & flag:
-            other, other_clock, at = _id(data, at, found)
-            neighbours.append((other, other_clock, keyed))
+    left = right = None
+    if info & 0x80:
+        *left, at = _id(data, at, found)
+    if info & 0x40:
+        *right, at = _id(data, at, found)
     if not info & 0xC0:
         by_name, at = varuint(data, at)
         at = _text(data, at)[1] if by_name == 1 else _id(data, at, found)[2]
         if keyed:
             at = _text(data, at)[1]
-    length, at = _content(data, at, kind, nesting, found, client, clock)
-    if keyed:
-        found.keyed.add(client, clock, clock + length)
+    length, at = _content(data, at, kind, nesting, found, client, clock, known)
+    if clock + length > known:
+        if clock < known:
+            left = [client, known - 1]  # what is cut away
+        if left:
+            found.lefts.append((left[0], left[1], keyed))
+        if right:
+            found.rights.append((right[0], right[1], keyed))
+        if keyed:
+            found.keyed.add(client, max(clock, known), clock + length)
     return length, at
 
 
@@ -155,7 +171,14 @@ def _id(data: bytes, at: int, found: Contents) -> tuple[int, int, int]:
 
 
 def _content(
-    data: bytes, at: int, kind: int, nesting: int, found: Contents, client: int, clock: int
+    data: bytes,
+    at: int,
+    kind: int,
+    nesting: int,
+    found: Contents,
+    client: int,
+    clock: int,
+    known: int,
 ) -> tuple[int, int]:
     if kind == 8:  # plain values
         length, at = varuint(data, at)
@@ -167,9 +190,9 @@ def _content(
         length = 0
         for character in text:
             length += 1
-            if character > "\uffff":
+            if character > "\uffff" and clock + length >= known:
                 found.halves.add(client, clock + length, clock + length + 1)
-                length += 1
+            length += character > "\uffff"
         return length, at
     if kind == 1:  # deleted
         return varuint(data, at)

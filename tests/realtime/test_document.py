@@ -160,7 +160,7 @@ def test_an_update_that_reads_well_and_fails_half_way_is_taken_back() -> None:
 
 
 def test_an_empty_update_is_none() -> None:
-    assert started().apply(b"\x00\x00", ANN) == Applied((), ())
+    assert started().apply(b"\x00\x00", ANN) == Applied()
 
 
 def test_a_document_is_freed_without_the_garbage_collector() -> None:

@@ -311,7 +311,7 @@ def test_a_document_is_stored_as_it_was_put_together() -> None:
     document.apply(update_of(1, saying("one")), ANN)
     plain = b"\x01\x01\x09\x00\x08\x01" + varbytes(b"chat") + b"\x01\x7e\x00"
     inside = b"\x01\x01\x09\x01\x08\x00\x09\x00\x01\x7e\x01\x09\x01\x00\x01"
-    stored = [*document.apply(plain, WANG).updates, *document.apply(inside, WANG).updates]
+    stored = [*document.apply(plain, WANG).steps, *document.apply(inside, WANG).steps]
     with pytest.raises(ForeignError):  # puts it together again
         document.apply(b"\x00\x01\x01\x01\x00\x01", WANG)
     assert not document.broken
