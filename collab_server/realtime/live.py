@@ -19,8 +19,9 @@ from collab_server.realtime.channels import PushSocket
 from collab_server.realtime.connection import BadMessageError
 from collab_server.realtime.journal import Journal
 from collab_server.realtime.limits import Limits
+from collab_server.realtime.participant import SyncSocket
 from collab_server.realtime.presence import PresenceReporter
-from collab_server.realtime.room import Room, SyncSocket
+from collab_server.realtime.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
