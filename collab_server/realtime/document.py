@@ -61,6 +61,22 @@ class Applied:
     """What was wrong with one that had waited, and is dropped with all behind it."""
 
 
+@dataclass
+class _Waiting:
+    """An update that lacks earlier ones of its writer."""
+
+    update: bytes
+    lacks: list[tuple[int, int]]
+    """Client, and the clock it has to reach; what has been reached is dropped."""
+
+    def is_ready(self, have: dict[int, int]) -> bool:
+        """Whether nothing is lacking any more; each thing lacking is looked at once when it is
+        there, so that an update is read again only to be taken in."""
+        while self.lacks and have.get(self.lacks[-1][0], 0) >= self.lacks[-1][1]:
+            self.lacks.pop()
+        return not self.lacks
+
+
 class _Copy:
     """A pycrdt document put together out of updates, which tells when its chat loses a line."""
 
@@ -117,7 +133,7 @@ class Document:
         """By client: bytes of what was written as it."""
         self._keyed, self._collected, self._halves = Spans(), Spans(), Spans()
         """See `Contents`."""
-        self._waiting: dict[Person, list[bytes]] = {}
+        self._waiting: dict[Person, list[_Waiting]] = {}
         for update in self._log:
             self._count(update, inspect(update, limits.nesting, ours=True))
         self._compacted = self._size
@@ -143,11 +159,11 @@ class Document:
         as it was.
         """
         done = self._apply(update, person)
-        if done is None:
+        if isinstance(done, _Waiting):
             waiting = self._waiting.setdefault(person, [])
-            waiting.append(update)
+            waiting.append(done)
             if len(waiting) > self._limits.waiting or (
-                sum(map(len, waiting)) > self._limits.waiting_bytes
+                sum(len(one.update) for one in waiting) > self._limits.waiting_bytes
             ):
                 del self._waiting[person]
                 raise TryAgainError("too much waits for an earlier update")
@@ -178,15 +194,16 @@ class Document:
         waiting = self._waiting.pop(person)
         going_on = True
         while waiting and going_on:
-            left: list[bytes] = []
+            left: list[_Waiting] = []
             for one in waiting:
+                if not one.is_ready(self._have):
+                    left.append(one)
+                    continue
                 try:
-                    late = self._apply(one, person)
+                    late = self._apply(one.update, person)
                 except (BadMessageError, TooLargeError, ForeignError) as error:
                     return Applied(tuple(updates), tuple(claimed), tuple(steps), error)
-                if late is None:
-                    left.append(one)
-                else:
+                if isinstance(late, Applied):  # what was there once stays
                     updates += late.updates
                     claimed += late.claimed
                     steps += late.steps
@@ -196,16 +213,16 @@ class Document:
             self._waiting[person] = waiting
         return Applied(tuple(updates), tuple(claimed), tuple(steps))
 
-    def _apply(self, update: bytes, person: Person) -> Applied | None:
-        """Integrate one update; None when it lacks an earlier one of its writer."""
+    def _apply(self, update: bytes, person: Person) -> Applied | _Waiting:
+        """Integrate one update, unless it lacks an earlier one of its writer."""
         if update == EMPTY_UPDATE:
             return Applied()
-        contents = inspect(update, self._limits.nesting, self._have)
+        sent, contents = update, inspect(update, self._limits.nesting, self._have)
         if any(begin < self._have.get(client, 0) for client, begin in contents.begins.items()):
-            update, contents = self._cut(update, contents, person)
+            update, contents = self._cut(update, contents)
         claimed = self._writers.unclaimed(contents.writes, person)
-        if self._lacks(contents, person):
-            return None
+        if lacks := self._lacks(contents, person):
+            return _Waiting(sent, lacks)
         if update == EMPTY_UPDATE:
             return Applied()
         self._check_shape(contents)
@@ -217,7 +234,7 @@ class Document:
         self._writers.claim(claimed, person)
         return Applied((update,), claimed, steps)
 
-    def _cut(self, update: bytes, contents: Contents, person: Person) -> tuple[bytes, Contents]:
+    def _cut(self, update: bytes, contents: Contents) -> tuple[bytes, Contents]:
         """Cut away what the document has."""
         with _without_panic():
             cut = pycrdt.get_update(update, self.state())
@@ -230,22 +247,23 @@ class Document:
         rest.halves = contents.halves
         return cut, rest
 
-    def _lacks(self, contents: Contents, person: Person) -> bool:
-        """Whether an update lacks an earlier one of its writer; ForeignError where it writes as
-        another, or stands on or deletes what nobody has written."""
+    def _lacks(self, contents: Contents, person: Person) -> list[tuple[int, int]]:
+        """What an update lacks of its writer: client, and the clock it has to reach. ForeignError
+        where it writes as another, or stands on or deletes what another has not written."""
+        lacks = []
         for client, begin in contents.begins.items():
             if self._writers.owner(client) not in (None, person):
                 raise ForeignError(f"client {client} is another's")
             if begin > self._have.get(client, 0):
-                return True
+                lacks.append((client, begin))
         for needs in (contents.needs, contents.deletes):
             for client, end in needs.items():
                 if end <= max(self._have.get(client, 0), contents.writes.get(client, 0)):
                     continue
                 if self._writers.owner(client) not in (None, person):
                     raise ForeignError(f"of client {client} not so much is there")
-                return True
-        return False
+                lacks.append((client, end))
+        return lacks
 
     def _check_shape(self, contents: Contents) -> None:
         """BadMessageError where pycrdt and Yjs would make different things of an update."""

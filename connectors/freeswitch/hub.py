@@ -13,6 +13,7 @@ import gevent
 
 Item = TypeVar("Item")
 
+START_TIMEOUT = 10.0
 SLICE = 0.02
 """Seconds of the loop's time that one hand-over takes before others have their turn."""
 
@@ -24,7 +25,8 @@ class HubThread:
         self._loop: Any = None
         self._running = threading.Event()
         threading.Thread(target=self._run, name="gevent hub", daemon=True).start()
-        self._running.wait()
+        if not self._running.wait(START_TIMEOUT):
+            raise RuntimeError(f"gevent's hub did not start within {START_TIMEOUT:g} s")
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Run `function` in the hub's thread, soon. It must not block; order is kept."""

@@ -18,6 +18,7 @@ from collab_server.realtime.connection import (
 )
 from collab_server.realtime.document import Document
 from collab_server.realtime.limits import Limits, Rate
+from collab_server.realtime.update import Contents, inspect
 from collab_server.realtime.writers import Writers
 
 from .fake import FakeBackend
@@ -465,6 +466,27 @@ def test_one_person_owns_so_many_clients_and_no_more() -> None:
         document.apply(update_of(4, saying("x")), ANN)
     assert document.diff(b"\x00") == before
     assert document.apply(update_of(5, saying("x")), WANG)
+
+
+def test_what_waits_is_read_again_only_to_be_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = started()
+    chain = [update_of(1, saying("0"))]
+    for n in range(1, 60):
+        chain.append(update_of(1, saying(str(n)), *chain))
+    for update in reversed(chain[1:]):  # each waits for the one that comes after it
+        assert document.apply(update, ANN).updates == ()
+    read = []
+
+    def counting(update: bytes, *more: Any, **named: Any) -> Contents:
+        read.append(update)
+        return inspect(update, *more, **named)
+
+    monkeypatch.setattr("collab_server.realtime.document.inspect", counting)
+    document.apply(update_of(2, saying("beside it")), ANN)
+    assert len(read) == 1
+    assert len(document.apply(chain[0], ANN).updates) == 60
+    assert len(read) == 61
+    assert {*lines(document)} == {*map(str, range(60)), "beside it"}
 
 
 def test_so_much_waits_and_no_more() -> None:
