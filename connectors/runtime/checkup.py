@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import aiohttp
 
-from connectors.asterisk.check import check_asterisk
-from connectors.freeswitch.check import check_freeswitch
 from connectors.runtime.driver import Finding
 from connectors.runtime.http import why
 from connectors.settings import PbxSettings
 
-CHECKS = {"asterisk": check_asterisk, "freeswitch": check_freeswitch}
-"""By the kind of the PBX."""
+Check = Callable[[PbxSettings, float], Awaitable[Iterable[Finding]]]
 
 SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 
@@ -41,9 +38,20 @@ def run(settings: PbxSettings, listen: float = 0.0) -> int:
 async def check_pbx_and_server(settings: PbxSettings, listen: float = 0.0) -> list[Finding]:
     """What is well and what is wrong, the PBX first."""
     pbx, server = await asyncio.gather(
-        CHECKS[settings.kind](settings, listen), check_server(settings)
+        check_for(settings)(settings, listen), check_server(settings)
     )
     return [*pbx, *server]
+
+
+def check_for(settings: PbxSettings) -> Check:
+    """The check of the PBX's kind. Only that one's libraries are loaded."""
+    if settings.kind == "freeswitch":
+        from connectors.freeswitch.check import check_freeswitch
+
+        return check_freeswitch
+    from connectors.asterisk.check import check_asterisk
+
+    return check_asterisk
 
 
 async def check_server(settings: PbxSettings) -> Iterable[Finding]:
