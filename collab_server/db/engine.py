@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, make_url, text
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, insert, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -103,6 +103,8 @@ class Database:
         self.engine = create_engine(self.url, **options)
         if self.sqlite:
             _tame_sqlite(self.engine)
+        else:
+            event.listen(self.engine, "handle_error", _leave_out_the_row)
         self._writing = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._turn = threading.Lock()
 
@@ -216,6 +218,13 @@ def _check_file(path: Path) -> None:
         # Conversations are nobody's business but the server's; SQLite gives its other files the
         # same rights.
         path.touch(0o600)
+
+
+def _leave_out_the_row(context: ExceptionContext) -> None:
+    """Cut an error of PostgreSQL down to its first line; the DETAIL behind it shows the row."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _tame_sqlite(engine: Engine) -> None:
