@@ -70,14 +70,12 @@ def main(
     chosen rate.
 
     Kinds of calls: queue plain local direct outbound agent-hangup abandon abandon-ringing timeout
-    hold blind attended redirect feature; no local on FreeSWITCH. On Asterisk, user "lab", secret
-    "lab-secret", may see and do all.
+    hold blind attended redirect feature. On Asterisk, user "lab", secret "lab-secret", may see and
+    do all.
     """
     names = [str(1001 + n) for n in range(agents)]
     freeswitch = kind == "freeswitch"
-    known = dict(kinds(names, talk=talk, ring=ring, via="control" if freeswitch else "phone"))
-    if freeswitch:
-        del known["local"]
+    known = kinds(names, talk=talk, ring=ring)
     try:
         chosen = mix(mixture, known)
     except ValueError as error:

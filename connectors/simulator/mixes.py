@@ -33,7 +33,7 @@ def kinds(
     via: Literal["phone", "control"] = "phone",
 ) -> Mapping[str, Maker]:
     """Makers of calls by name, on the switch of `asterisk.lab` or `freeswitch.lab` with these
-    agents; the second has no queue for the kind ``local``.
+    agents.
 
     `talk`: seconds of conversation. `ring`: seconds until an agent answers. `patience`: seconds
     until a caller who gives up does. `via`: how transfers are made.

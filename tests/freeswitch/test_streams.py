@@ -43,9 +43,16 @@ SUSPENDED, ENDED = CallState.SUSPENDED, CallState.ENDED
 
 def play(name: str, agents: tuple[str, ...] = AGENTS, also: PbxEvent | None = None) -> World:
     """A stream at its own pace; `also` is handed in behind the first event that says anything."""
+    return play_stream(stream(name), agents, also)
+
+
+def play_stream(
+    data: bytes, agents: tuple[str, ...] = AGENTS, also: PbxEvent | None = None
+) -> World:
+    """The same of a stream that no file holds."""
     world = World(CoreSettings(domain="lab.example", agent_endpoints=agents))
     decoder = Decoder()
-    for event in events(stream(name)):
+    for event in events(data):
         then = int(event.get("Event-Date-Timestamp")) / 1e6
         if world.now < then - 0.02:
             world.wait(then - 0.02 - world.now)

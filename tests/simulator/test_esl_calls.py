@@ -192,9 +192,13 @@ async def test_a_call_is_transferred_after_asking(
     assert await pairs(client) == {frozenset(("caller", "1002"))}
 
 
-async def test_a_transfer_that_no_recording_has_is_refused(sim: FreeSwitchSimulator) -> None:
-    with pytest.raises(ValueError, match="via='control'"):
-        await sim.run(Call("1001", (Until("talking"), BlindTransfer("1001", "1002")), phones=QUICK))
+async def test_who_talks_to_nobody_can_transfer_nobody(sim: FreeSwitchSimulator) -> None:
+    call = sim.place(Call("form-support", phones={"1001": Rings(None)}))
+    await call.until("ringing", "1001")
+    with pytest.raises(LookupError, match="talks to nobody"):
+        await sim.board.perform(call, BlindTransfer("caller", "1002"))
+    with pytest.raises(LookupError, match="asked nobody"):
+        await sim.board.perform(call, CompleteTransfer("caller"))
 
 
 async def test_either_side_can_press_a_feature_code(
@@ -319,8 +323,8 @@ async def test_a_directory_user_may_run_what_it_may() -> None:
 
 async def test_many_calls_of_every_kind_run_at_once() -> None:
     names = [str(1001 + n) for n in range(40)]
-    known = dict(kinds(names, talk=0.5, ring=0.05, patience=0.3, via="control"))
-    del known["local"], known["timeout"]
+    known = dict(kinds(names, talk=0.5, ring=0.05, patience=0.3))
+    del known["timeout"]
     async with FreeSwitchSimulator(lab.world(40)) as sim, Client(sim.host, sim.port) as client:
         await client.login("event plain all")
         outcome = await sim.run_many(mix(",".join(known), known), calls=60, rate=60)

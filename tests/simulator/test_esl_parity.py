@@ -21,13 +21,11 @@ from connectors.simulator.mixes import kinds
 from connectors.simulator.switch import SimulatedSwitch
 
 AGENTS = ("1001", "1002")
-MAKERS = {
-    "asterisk": kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3),
-    "freeswitch": kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3, via="control"),
-}
+MAKERS = kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3)
+BY_CONTROL = kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3, via="control")
 KINDS = (
-    "queue", "direct", "outbound", "agent-hangup", "abandon", "abandon-ringing", "blind",
-    "attended", "redirect", "feature",
+    "queue", "local", "direct", "outbound", "agent-hangup", "abandon", "abandon-ringing", "hold",
+    "blind", "attended", "redirect", "feature",
 )  # fmt: skip
 Conclusion = tuple[str, str | None, str, str | None, str | None]
 
@@ -93,10 +91,17 @@ async def concluded(simulator: SimulatedSwitch[Any], kind: str, script: Call) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_both_pbxs_tell_the_core_the_same(kind: str) -> None:
+    script = MAKERS[kind](0)
     told = {
-        "asterisk": await concluded(Simulator(), "asterisk", MAKERS["asterisk"][kind](0)),
-        "freeswitch": await concluded(
-            FreeSwitchSimulator(), "freeswitch", MAKERS["freeswitch"][kind](0)
-        ),
+        "asterisk": await concluded(Simulator(), "asterisk", script),
+        "freeswitch": await concluded(FreeSwitchSimulator(), "freeswitch", script),
     }
     assert told["asterisk"] == told["freeswitch"]
+
+
+@pytest.mark.parametrize("kind", ["blind", "attended"])
+async def test_a_transfer_is_one_whoever_asks_for_it(kind: str) -> None:
+    """By the telephone's REFER, or by the event socket."""
+    by_phone = await concluded(FreeSwitchSimulator(), "freeswitch", MAKERS[kind](0))
+    by_control = await concluded(FreeSwitchSimulator(), "freeswitch", BY_CONTROL[kind](0))
+    assert by_phone == by_control

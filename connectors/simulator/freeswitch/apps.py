@@ -12,6 +12,7 @@ from . import digits
 from .bridging import bridge
 from .channel import HANGUP, Channel
 from .dialplan import expand
+from .transfer import transfer
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -109,7 +110,7 @@ async def event(pbx: FreeSwitch, channel: Channel, data: str) -> None:
             name = value
         elif key == "Event-Subclass":
             subclass = value
-        elif key:
+        elif key and value:  # an empty header is in no event
             after.append((key, value))
     pbx.say(name, channel, after=after, subclass=subclass, at="event-app")
 
@@ -166,7 +167,7 @@ async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
 async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     exten, _, rest = data.partition(" ")
     context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
-    pbx.transfer(channel, exten, context)
+    transfer(pbx, channel, exten, context)
 
 
 async def _callcenter(pbx: FreeSwitch, channel: Channel, data: str) -> None:

@@ -20,7 +20,7 @@ from ..script import (
     Until,
     Wait,
 )
-from . import digits
+from . import digits, hold, transfer
 from .api import run_command
 from .calls import PlacedCall
 from .channel import Channel
@@ -60,9 +60,8 @@ class Switchboard:
     async def perform(self, call: PlacedCall, step: Step) -> None:
         """Do one step.
 
-        Raises TimeoutError when what it waits for does not come, LookupError when the telephone
-        it names has no leg in the call, and ValueError for a transfer by a telephone's own SIP
-        REFER: no recording of FreeSWITCH has one.
+        Raises TimeoutError when what it waits for does not come, and LookupError when the
+        telephone it names has no leg in the call or talks to nobody.
         """
         pbx = self.pbx
         match step:
@@ -77,8 +76,14 @@ class Switchboard:
             case BlindTransfer(by, to, "control"):
                 other = self._talking_to(call, by)
                 await self._api(f"uuid_transfer {other.uuid} {to} XML default")
+            case BlindTransfer(by, to):
+                transfer.blind(pbx, call.standing(by), to)
             case Consult(by, to, "control"):
                 await self._consult(call, by, to)
+            case Consult(by, to):
+                second = self._dial(by, to, "", {})
+                second.call = call
+                call.legs.append(second)
             case CompleteTransfer(by):
                 await self._complete(call, by)
             case MoveCaller(to):
@@ -87,9 +92,7 @@ class Switchboard:
             case Press(phone, keys, how):
                 digits.press(pbx, call.standing(phone), keys, info=how == "info")
             case Hold(phone, on):
-                digits.hold(pbx, call.standing(phone), on=on)
-            case BlindTransfer() | Consult():
-                raise ValueError("a transfer by SIP REFER is not simulated here; via='control' is")
+                hold.by_telephone(pbx, call.standing(phone), on=on)
 
     def answer(self, call: PlacedCall, phone: str) -> None:
         """Pick up a telephone that rings for this call."""
@@ -137,6 +140,10 @@ class Switchboard:
         await run_command(self.pbx, command, job=self.pbx.new_uuid(), call=call)
 
     async def _complete(self, call: PlacedCall, by: str) -> None:
+        legs = [leg for leg in call.legs if leg.alive and leg.phone and leg.phone.name == by]
+        if len(legs) > 1:
+            transfer.attended(self.pbx, legs[0], legs[-1])
+            return
         asking = call.standing(by)
         consulted = self._consulted.pop(asking.uuid, None)
         if consulted is None:

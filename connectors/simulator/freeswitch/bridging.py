@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from .channel import EXCHANGE_MEDIA, SOFT_EXECUTE, Channel
-from .digits import stop_music
-from .originate import Leg, target
+from . import loopback
+from .channel import EXCHANGE_MEDIA, EXECUTE, SOFT_EXECUTE, Channel
+from .dialling import dial
+from .hold import stop_music
+from .originate import target
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
     from .wire import Headers
+
+
+GONE = ("ATTENDED_TRANSFER", "BLIND_TRANSFER")
+"""What a telephone that has handed its call on is done with: its leg ends whatever the dialplan
+would do next."""
 
 
 async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> None:
@@ -21,8 +28,13 @@ async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> None:
         pbx.set_callstate(channel, "RING_WAIT")
     channel.set("originate_disposition", "failure")
     channel.set("DIALSTATUS", "INVALIDARGS")
-    caller = (channel.profile.name, channel.profile.number)
-    leg = Leg(pbx, wanted, caller=caller, originator=channel, call=channel.call)
+    caller = (
+        channel.get("effective_caller_id_name") or channel.profile.name,
+        channel.get("effective_caller_id_number") or channel.profile.number,
+    )
+    if wanted.kind == "loopback" and channel.answer == "ringing":
+        pbx.pre_answer(channel)
+    leg = dial(pbx, wanted, caller=caller, originator=channel, call=channel.call)
     callee = leg.channel
     if callee is not None:
         _dialled(channel, callee)
@@ -49,8 +61,9 @@ async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> None:
 
 
 def _dialled(channel: Channel, callee: Channel) -> None:
-    channel.set("dialed_user", callee.get("dialed_user"))
-    channel.set("dialed_domain", callee.get("dialed_domain"))
+    if callee.get("dialed_user"):
+        channel.set("dialed_user", callee.get("dialed_user"))
+        channel.set("dialed_domain", callee.get("dialed_domain"))
     channel.set("originate_signal_bond", callee.uuid)
     for _ in range(1 if channel.get("originated_legs") else 2):
         channel.push("originated_legs", _legs(callee))
@@ -65,7 +78,9 @@ def _passed_on(pbx: FreeSwitch, channel: Channel, callee: Channel) -> None:
     channel.profile.callee_name = callee.profile.callee_name
     channel.profile.callee_number = callee.profile.callee_number
     channel.times.progress = callee.times.progress
-    if channel.answer != "answered":
+    if channel.half is not None:
+        loopback.ring(pbx, channel.half)
+    if channel.answer == "ringing":
         pbx.say("CHANNEL_PROGRESS", channel)
 
 
@@ -117,6 +132,8 @@ async def run_bridge(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
         if leg.get("cc_side"):
             leg.set("cc_agent_bridged", "true")
         _connected_line(pbx, leg, other)
+    loopback.talks(pbx, one)
+    loopback.talks(pbx, two)
     pbx.poke(one)
     while one.state == state and two.state == EXCHANGE_MEDIA:
         await one.changed()
@@ -124,7 +141,7 @@ async def run_bridge(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
 
 
 def _connected_line(pbx: FreeSwitch, leg: Channel, other: Channel) -> None:
-    """CALL_UPDATE: what the telephone shows of the other side."""
+    """CALL_UPDATE: what the telephone shows of the other side. A loopback has none to say it."""
     profile = leg.profile
     name, number = profile.callee_name, profile.callee_number
     if leg.direction == "outbound":
@@ -132,6 +149,8 @@ def _connected_line(pbx: FreeSwitch, leg: Channel, other: Channel) -> None:
     leg.callee_direction, leg.sent_callee = "SEND", (name, number)
     leg.set("last_sent_callee_id_name", name)
     leg.set("last_sent_callee_id_number", number)
+    if leg.half is not None:
+        return
     pbx.say(
         "CALL_UPDATE",
         leg,
@@ -146,29 +165,35 @@ def _connected_line(pbx: FreeSwitch, leg: Channel, other: Channel) -> None:
 
 def _part(pbx: FreeSwitch, one: Channel, two: Channel, pair: Headers, *, moved: bool) -> None:
     soft = one.running == SOFT_EXECUTE
-    one.partner = two.partner = None
+    if one.partner is two:
+        one.partner = None
+    if two.partner is one:
+        two.partner = None
+    stays = two.up and two.state == EXCHANGE_MEDIA
     if not one.up:
         two.set("sip_hangup_phrase", "OK")
         two.set("last_bridge_hangup_cause", "NORMAL_CLEARING")
         two.set("last_bridge_proto_specific_hangup_cause", "sip:200")
         two.unset("bridge_to")
-        if two.up:
+        if stays:
             stop_music(pbx, two)
-        pbx.hangup(two, "NORMAL_CLEARING")
+            pbx.hangup(two, "NORMAL_CLEARING")
+    elif one.up and not moved:
+        stop_music(pbx, one, whole=True)
     one.set("bridge_hangup_cause", two.cause or one.cause or "NORMAL_CLEARING")
     one.unset("bridge_to")
     pbx.say("CHANNEL_UNBRIDGE", one, before=pair)
     two.set("bridge_hangup_cause", "NORMAL_CLEARING")
     two.unset("bridge_to")
-    if moved:
+    if moved and stays:
         pbx.hangup(two, "NORMAL_CLEARING")
-    elif one.up and two.up:
-        # The other side was sent elsewhere; who stays behind is let go, as hangup_after_bridge.
-        pbx.hangup(one, "NORMAL_CLEARING")
-    elif one.up and (soft or one.get("hangup_after_bridge") == "true"):
+    elif one.up and not moved:
         one.set("last_bridge_hangup_cause", "NORMAL_CLEARING")
         one.set("last_bridge_role", "originator")
-        pbx.hangup(one, "NORMAL_CLEARING")
+        if soft:
+            pbx.move(one, EXECUTE)  # with nothing left to do there
+        elif one.get("hangup_after_bridge") == "true" or one.get("endpoint_disposition") in GONE:
+            pbx.hangup(one, "NORMAL_CLEARING")
     pbx.poke(one)
     pbx.poke(two)
 

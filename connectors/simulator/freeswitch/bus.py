@@ -26,7 +26,7 @@ CALLING = {
     "CHANNEL_HANGUP_COMPLETE": (
         "switch_core_state_machine.c", "switch_core_session_reporting_state", 943,
     ),
-    "CHANNEL_HOLD": ("switch_channel.c", "switch_channel_mark_hold", 869),
+    "CHANNEL_HOLD": ("switch_channel.c", "switch_channel_mark_hold", 876),
     "CHANNEL_ORIGINATE": ("switch_core_state_machine.c", "switch_core_session_run", 632),
     "CHANNEL_OUTGOING": ("switch_core_session.c", "switch_core_session_outgoing_channel", 768),
     "CHANNEL_PARK": ("switch_ivr.c", "switch_ivr_park", 1002),
@@ -36,7 +36,7 @@ CALLING = {
     ),
     "CHANNEL_STATE": ("switch_channel.c", "switch_channel_perform_set_running_state", 2409),
     "CHANNEL_UNBRIDGE": ("switch_ivr_bridge.c", "switch_ivr_multi_threaded_bridge", 1879),
-    "CHANNEL_UNHOLD": ("switch_channel.c", "switch_channel_mark_hold", 869),
+    "CHANNEL_UNHOLD": ("switch_channel.c", "switch_channel_mark_hold", 876),
     "CHANNEL_UNPARK": ("switch_ivr.c", "switch_ivr_park", 1213),
     "DTMF": ("switch_channel.c", "switch_channel_dequeue_dtmf", 678),
     "HEARTBEAT": ("switch_core.c", "send_heartbeat", 95),
@@ -69,6 +69,9 @@ CALLING = {
     "member-queue-start": ("mod_callcenter.c", "callcenter_function", 3113),
     "members-count": ("mod_callcenter.c", "cc_queue_count", 878),
     "sendevent": ("mod_event_socket.c", "parse_command", 2272),
+    "sofia::reinvite": ("sofia.c", "sofia_handle_sip_i_state", 8489),
+    "uuid-hold": ("switch_ivr.c", "switch_ivr_hold", 1558),
+    "uuid-unhold": ("switch_ivr.c", "switch_ivr_unhold", 1638),
     "uuid-bridge-a": ("switch_ivr_bridge.c", "uuid_bridge_on_soft_execute", 1236),
     "uuid-bridge-b": ("switch_ivr_bridge.c", "uuid_bridge_on_soft_execute", 1243),
 }  # fmt: skip

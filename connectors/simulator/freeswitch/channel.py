@@ -41,6 +41,8 @@ class Times:
     bridged: int = 0
     last_hold: int = 0
     hold_accum: int = 0
+    holds: list[tuple[int, int]] = field(default_factory=list)
+    """From when to when it held the other party."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,10 @@ class Channel:
     call_uuid: str = ""
     presence_id: str = ""
     codec: bool = False
+    media: tuple[str, str] = ("PCMA", "64000")
+    """Its codec, once it has one, and the bits a second."""
+    half: Channel | None = None
+    """The other half of its loopback pair."""
     profiled: bool = False
     """Its caller profile stands in its events; not before CS_INIT."""
     cause: str = ""
@@ -204,10 +210,11 @@ class Channel:
         if self.cause:
             out.append(("Hangup-Cause", self.cause))
         if self.codec:
+            name, rate = self.media
             for side in ("Read", "Write"):
-                out.append((f"Channel-{side}-Codec-Name", "PCMA"))
+                out.append((f"Channel-{side}-Codec-Name", name))
                 out.append((f"Channel-{side}-Codec-Rate", "8000"))
-                out.append((f"Channel-{side}-Codec-Bit-Rate", "64000"))
+                out.append((f"Channel-{side}-Codec-Bit-Rate", rate))
         if self.profiled:
             out += self._profile("Caller", own=True)
             if self.other is not None:

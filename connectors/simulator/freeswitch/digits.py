@@ -9,13 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from . import hold
 from .wire import Headers
 
 if TYPE_CHECKING:
     from .channel import Channel
     from .pbx import FreeSwitch
-
-HOLD_MUSIC = "tone_stream://%(400,3600,425);loops=-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,90 +118,13 @@ async def _run(pbx: FreeSwitch, channel: Channel, binding: DigitBinding) -> None
 
     other = channel.partner if binding.holds else None
     if other is not None and not binding.realm:
-        _start_music(pbx, other)
+        hold.start_music(pbx, other)
     channel.update({"current_loop": "1", "total_loops": "1"})
     await execute(pbx, channel, binding.app, binding.data)
     channel.unset("current_loop", "total_loops")
     if other is not None and binding.realm:
-        _start_music(pbx, other)
+        hold.start_music(pbx, other)
     elif other is not None:
-        stop_music(pbx, other)
+        hold.stop_music(pbx, other)
     held = [("hold-bleg", "true")] if other is not None else []
-    _command(pbx, channel, (binding.app, binding.data), *held)
-
-
-_MUSIC: Headers = [("Playback-File-Type", "tone_stream"), ("Playback-File-Path", HOLD_MUSIC)]
-_PLAYS: Headers = [("Application", "playback"), ("Application-Data", HOLD_MUSIC)]
-
-
-def _start_music(pbx: FreeSwitch, channel: Channel) -> None:
-    if channel.music:
-        return
-    channel.music = pbx.new_uuid()
-    channel.application = ("playback", HOLD_MUSIC)
-    channel.update({"current_loop": "1", "total_loops": "-1"})
-    channel.set("current_application", "playback")
-    channel.set("current_application_data", HOLD_MUSIC)
-    after: Headers = [*_PLAYS, ("Application-UUID", channel.music)]
-    pbx.say("CHANNEL_EXECUTE", channel, after=after)
-    pbx.say("PLAYBACK_START", channel, after=_MUSIC)
-
-
-def stop_music(pbx: FreeSwitch, channel: Channel) -> None:
-    """The music that digits brought a channel ends, if there is any."""
-    if not channel.music:
-        return
-    number, channel.music = channel.music, ""
-    channel.update(
-        {
-            "playback_last_offset_pos": "160",
-            "playback_seconds": "2",
-            "playback_ms": "2048",
-            "playback_samples": "16384",
-        }
-    )
-    pbx.say("PLAYBACK_STOP", channel, after=[*_MUSIC, ("Playback-Status", "break")])
-    channel.set("current_application_response", "FILE PLAYED")
-    after: Headers = [
-        *_PLAYS, ("Application-Response", "FILE PLAYED"), ("Application-UUID", number),
-    ]  # fmt: skip
-    pbx.say("CHANNEL_EXECUTE_COMPLETE", channel, after=after)
-    channel.unset("current_loop", "total_loops")
-    _command(pbx, channel, ("playback", HOLD_MUSIC), ("loops", "-1"))
-
-
-def _command(
-    pbx: FreeSwitch, channel: Channel, ran: tuple[str, str], *more: tuple[str, str]
-) -> None:
-    """PRIVATE_COMMAND: what a channel was told to run comes back as an event."""
-    first: Headers = [
-        *pbx.bus.heading("PRIVATE_COMMAND"),
-        ("call-command", "execute"),
-        ("execute-app-name", ran[0]),
-        ("execute-app-arg", ran[1]),
-        ("event-lock", "true"),
-        ("lead-frames", "5"),
-        *more,
-    ]
-    pbx.bus.emit("PRIVATE_COMMAND", lambda: channel.headers(variables=False), first=first)
-
-
-def hold(pbx: FreeSwitch, channel: Channel, *, on: bool) -> None:
-    """A telephone holds the other party by re-INVITE, or takes it back.
-
-    No recording has it: CHANNEL_HOLD and CHANNEL_UNHOLD with the call states before them are as
-    ``switch_channel_mark_hold`` says them.
-    """
-    if channel.held == on or not channel.up:
-        return
-    channel.held = on
-    now = pbx.now()
-    if on:
-        channel.times.last_hold = now
-        pbx.set_callstate(channel, "HELD")
-    else:
-        channel.times.hold_accum += now - channel.times.last_hold
-        pbx.set_callstate(channel, "UNHELD")
-    pbx.say("CHANNEL_HOLD" if on else "CHANNEL_UNHOLD", channel)
-    if not on:
-        pbx.set_callstate(channel, "ACTIVE")
+    hold.command(pbx, channel, (binding.app, binding.data), *held)

@@ -6,13 +6,14 @@ The numbers are those of `connectors.simulator.asterisk.lab`, so that one script
 ``600``                 marked ``form``, then queue ``support``
 ``601``                 marked ``chat``, then queue ``nobody``, which gives up after 15 s
 ``602``                 an ordinary call to ``support``
+``603``                 marked ``form``, then ``local``, whose agents are ``loopback/…`` contacts
 ``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
 ``<phone>``             rings it, feature codes armed
 ``<type>-<phone>``      rings it, marked
 ======================  ===================================================================
 
 Agents are the directory users ``1001`` to ``1010``; ``caller``, ``caller2`` and ``caller3`` call
-from outside. Not here: members that are ``Local`` or ``loopback`` channels, ``login``, ``logout``.
+from outside. Not here: ``login``, ``logout``.
 """
 
 from __future__ import annotations
@@ -83,15 +84,17 @@ def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B0
     """Telephones and queues; the first half of the agents serve ``support``."""
     names = [str(1001 + n) for n in range(agents)]
     half = names[: (agents + 1) // 2]
+    rest = names[len(half) :] or half
     phones = [PhoneSpec(name) for name in CALLERS]
     phones += [
         PhoneSpec(name, display=f"Agent {name}", one_line=True, rings=rings) for name in names
     ]
     some = tuple(MemberSpec(f"user/{name}", name) for name in half)
-    every = tuple(MemberSpec(f"user/{name}", name) for name in names)
+    local = tuple(MemberSpec(f"loopback/{name}/from-queue", name) for name in rest)
     queues = (
         QueueSpec("support", some, strategy="rrmemory"),
-        QueueSpec("team", every, strategy="rrmemory"),
+        QueueSpec("local", local, strategy="rrmemory"),
+        QueueSpec("team", some + local, strategy="rrmemory"),
         QueueSpec("all", some, strategy="ringall"),
         QueueSpec("nobody", max_wait=15.0),
         QueueSpec("dynamic"),
@@ -108,6 +111,7 @@ def dialplan(spec: WorldSpec) -> Dialplan:
         extensions += [_extension(f"{mark}-{queue.name}", _mark(mark), wait) for mark in TYPES]
     for number, mark, name in (
         ("600", "form", "support"), ("601", "chat", "nobody"), ("602", "", "support"),
+        ("603", "form", "local"),
     ):  # fmt: skip
         wait = ("callcenter", f"{name}@default")
         extensions.append(_extension(number, *([_mark(mark)] if mark else []), wait))
@@ -119,7 +123,13 @@ def dialplan(spec: WorldSpec) -> Dialplan:
         extensions += [
             _extension(f"{mark}-{phone.name}", _mark(mark), hang, ring) for mark in TYPES
         ]
-    text = f'<include><context name="default">{"".join(extensions)}</context></include>'
+    behind = [
+        _extension(phone.name, hang, ("bridge", RING.format(phone.name))) for phone in spec.phones
+    ]
+    text = (
+        f'<include><context name="default">{"".join(extensions)}</context>'
+        f'<context name="from-queue">{"".join(behind)}</context></include>'
+    )
     return Dialplan().read(COLLAB).read(text)
 
 

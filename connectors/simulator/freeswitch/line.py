@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .channel import Channel
 
 if TYPE_CHECKING:
+    from .offer import Race
     from .wire import Headers
 
 SYSTEM = "single_box"
@@ -73,6 +74,8 @@ class Member:
     bridged: int = 0
     gone: int = 0
     agent: str = ""
+    race: Race | None = None
+    """Who is being rung for it."""
 
     def headers(self) -> Headers:
         """What events say of it."""

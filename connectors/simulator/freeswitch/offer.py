@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .channel import EXCHANGE_MEDIA, Channel
-from .originate import Leg, target
+from .dialling import dial
+from .originate import Attempt, target
+from .transfer import join
 
 if TYPE_CHECKING:
     from .callcenter import CallCenter
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 PAUSE = 0.05
 """Seconds until the thread that watches the queues looks again."""
+LOOKS_AFTER = 0.05
+"""Seconds until an agent's thread sees that the leg is gone, on average."""
 
 
 class Dispatcher:
@@ -42,7 +46,8 @@ class Dispatcher:
             return  # the switch was restarted meanwhile
         for queue in self._callcenter.queues.values():
             for member in list(queue.members):
-                if member.state == "Waiting" and member.channel.up:
+                again = queue.strategy == "ring-all" and member.state == "Trying"
+                if member.channel.up and (again or member.state == "Waiting"):
                     self._offer(queue, member)
         later = [
             agent.ready - self._pbx.clock()
@@ -50,7 +55,7 @@ class Dispatcher:
             if agent.ready > self._pbx.clock()
         ]
         if later and any(
-            member.state == "Waiting"
+            member.state in ("Waiting", "Trying")
             for queue in self._callcenter.queues.values()
             for member in queue.members
         ):
@@ -61,8 +66,10 @@ class Dispatcher:
         if not tiers:
             return
         chosen = tiers if queue.strategy == "ring-all" else tiers[:1]
-        member.state = "Trying"
-        race = Race(self._pbx, self._callcenter, member)
+        race = member.race
+        if race is None:
+            member.state = "Trying"
+            race = member.race = Race(self._pbx, self._callcenter, member)
         agents = [self._callcenter.agents[tier.agent] for tier in chosen]
         for agent in agents:
             agent.last_offered = int(self._pbx.clock())
@@ -151,7 +158,14 @@ class Race:
                 for other in self._legs:
                     if other is not channel:
                         pbx.hangup(other, "LOSE_RACE")
-                await self._serve(agent, tier, leg, channel, called)
+                leg.settle()
+                real = await _behind(channel)
+                real.locks += 1
+                try:
+                    await self._serve(agent, tier, real, called)
+                finally:
+                    real.locks -= 1
+                    real.poke()
             else:
                 if channel is not None:
                     while not channel.reported:
@@ -163,11 +177,11 @@ class Race:
                 channel.locks -= 1
                 channel.poke()
             if not self._running and member.state == "Trying":
-                member.state = "Waiting"
+                member.state, member.race = "Waiting", None
                 member.channel.poke()
             callcenter.wake()
 
-    def _leg(self, agent: Agent) -> Leg:
+    def _leg(self, agent: Agent) -> Attempt:
         pbx, member = self._pbx, self._member
         # FreeSWITCH passes an event's headers on as variables, its own among them.
         parameters = {
@@ -177,27 +191,34 @@ class Race:
             "Event-Calling-File": "mod_callcenter.c",
             "Event-Calling-Function": "outbound_agent_thread_run",
             "Event-Calling-Line-Number": "1755",
-            "cc_queue": member.queue.name,
+            **self._about(agent),
             "cc_queue_joined_epoch": str(member.joined),
-            "cc_member_uuid": member.uuid,
-            "cc_member_session_uuid": member.channel.uuid,
             "cc_member_pre_answer_uuid": member.uuid,
-            "cc_agent": agent.name,
-            "cc_agent_type": agent.kind,
-            "cc_side": "agent",
             "loopback_bowout": "false",
             "loopback_bowout_on_execute": "false",
             "ignore_early_media": "true",
             "origination_caller_id_name": member.name,
             "origination_caller_id_number": member.number,
         }  # fmt: skip
-        return Leg(
+        return dial(
             pbx,
             target(agent.contact),
             caller=(member.name, member.number),
             extra=parameters,
             call=member.channel.call,
         )
+
+    def _about(self, agent: Agent) -> dict[str, str]:
+        """What an agent's leg has of the member it is for."""
+        member = self._member
+        return {
+            "cc_queue": member.queue.name,
+            "cc_member_uuid": member.uuid,
+            "cc_member_session_uuid": member.channel.uuid,
+            "cc_agent": agent.name,
+            "cc_agent_type": agent.kind,
+            "cc_side": "agent",
+        }
 
     def _failed(self, agent: Agent, cause: str, called: int) -> None:
         now, member = int(self._pbx.clock()), self._member
@@ -215,16 +236,13 @@ class Race:
         self._callcenter.say("bridge-agent-fail", failed)
         if cause not in ("LOSE_RACE", "ORIGINATOR_CANCEL"):
             agent.no_answers += cause == "NO_ANSWER"
-            agent.ready = self._pbx.clock() + agent.delay
+            agent.ready = int(self._pbx.clock()) + agent.delay  # whole seconds, as it counts
         self._callcenter.set_state(agent, "Waiting")
 
-    async def _serve(
-        self, agent: Agent, tier: Tier, leg: Leg, channel: Channel, called: int
-    ) -> None:
+    async def _serve(self, agent: Agent, tier: Tier, channel: Channel, called: int) -> None:
         pbx, callcenter, member = self._pbx, self._callcenter, self._member
         caller, queue = member.channel, member.queue
         answered = int(pbx.clock())
-        leg.settle()
         caller.locks += 1
         member.state, member.agent, member.bridged = "Answered", agent.name, answered
         callcenter.engage(agent, tier)
@@ -241,10 +259,12 @@ class Race:
             ("CC-Queue", queue.name), ("CC-Action", "bridge-agent-start"), *who,
             ("CC-Agent-UUID", channel.uuid), *times, *joined, *member.headers(),
         ]  # fmt: skip
+        if not channel.get("cc_side"):
+            channel.update(self._about(agent))
         callcenter.say("bridge-agent-start", begun, channel)
         caller.set("cc_agent_found", "true")
         caller.set("cc_agent_uuid", channel.uuid)
-        pbx.join(caller, channel)
+        join(pbx, caller, channel)
         while channel.up and channel.running != EXCHANGE_MEDIA:
             await channel.changed()
         caller.set("cc_agent", agent.name)
@@ -255,6 +275,8 @@ class Race:
             await channel.changed()
         while caller.partner is channel or (not caller.up and not caller.reported):
             await caller.changed()
+        # mod_callcenter looks ten times a second whether the agent's leg is gone.
+        await asyncio.sleep(pbx.clock.real(LOOKS_AFTER))
         ended = int(pbx.clock())
         over: Headers = [
             ("CC-Queue", queue.name), ("CC-Action", "bridge-agent-end"),
@@ -278,3 +300,14 @@ class Race:
         callcenter.set_state(agent, "Waiting")
         caller.locks -= 1
         pbx.poke(caller)
+
+
+async def _behind(channel: Channel) -> Channel:
+    """Who talks behind a loopback, once somebody does: mod_callcenter bridges the caller with
+    that one, and the pair goes. Of another channel itself."""
+    far = channel.half
+    if far is None:
+        return channel
+    while far.up and far.partner is None:
+        await far.changed()
+    return far.partner or channel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from . import variables
 from .channel import CONSUME_MEDIA, INIT, NONE, Channel, Profile, Times
@@ -50,8 +50,30 @@ def target(text: str) -> Target:
     return Target(kind, rest.partition("@")[0] if kind == "user" else rest, values)
 
 
+class Attempt(Protocol):
+    """A leg on its way to whom it shall reach."""
+
+    @property
+    def channel(self) -> Channel | None:
+        """The leg; None when there is nobody to reach."""
+
+    @property
+    def cause(self) -> str:
+        """Why nobody answered; empty while it rings or when somebody did."""
+
+    async def ring(self) -> bool:
+        """Wait until it rings. False when it was hung up before."""
+
+    async def answered(self) -> bool:
+        """Wait until somebody answers or refuses, or the time is over."""
+
+    def settle(self) -> None:
+        """Whoever dialled takes it."""
+
+
 class Leg:
-    """An attempt to reach a directory user."""
+    """An attempt to reach a telephone: a directory user's, or one behind a gateway
+    (``sofia/gateway/carrier/5551``)."""
 
     def __init__(
         self,
@@ -69,24 +91,32 @@ class Leg:
         self._pbx = pbx
         self.wanted = wanted
         self.call = call
-        user = wanted.name
-        pbx.api_said("user_data", f"{user}@{pbx.domain} var sipp_port")
+        user, self._gateway = wanted.name, ""
+        if wanted.kind == "user":
+            pbx.api_said("user_data", f"{user}@{pbx.domain} var sipp_port")
+        elif wanted.kind == "sofia" and user.startswith("gateway/"):
+            _, self._gateway, user = f"{user}/".rstrip("/").split("/", 2)
+        self._user = user
         phone = pbx.phones.get(user)
         self.channel: Channel | None = None
-        if wanted.kind != "user" or phone is None or not phone.registered:
+        if wanted.kind not in ("user", "sofia") or phone is None or not phone.registered:
             return
         pbx.sessions += 1
         port = self._port = pbx.ports[user]
         now = pbx.now()
         name, number = caller
-        source = "mod_sofia" if originator is not None else "src/switch_ivr_originate.c"
+        source = "src/switch_ivr_originate.c"
+        if originator is not None:
+            source = originator.profile.source
         profile = Profile(
             "outbound", number, name, user, callee_name="Outbound Call", callee_number=user,
             source=source, created=now, orig=(name, number),
         )  # fmt: skip
         channel = self.channel = Channel(
             identity or pbx.new_uuid(),
-            f"sofia/internal/{user}@{variables.HOST}:{port}",
+            f"sofia/external/{user}"
+            if self._gateway
+            else f"sofia/internal/{user}@{variables.HOST}:{port}",
             "outbound",
             profile,
             pbx.sessions,
@@ -96,25 +126,32 @@ class Leg:
         channel.times = Times(created=now)
         self.local = pbx.random.randrange(16384, 32768, 2)
         channel.update(variables.outgoing(channel, user=user, port=port))
+        if self._gateway:
+            channel.update(variables.by_gateway(self._gateway))
         if originator is not None:
             self._inherit(channel, originator)
         channel.update(extra or {})
         channel.update(wanted.values)
-        channel.update(variables.dialled(user=user, domain=pbx.domain))
-        channel.set("originate_early_media", "false" if extra else "true")
+        if not self._gateway:
+            channel.update(variables.dialled(user=user, domain=pbx.domain))
+        early = not (extra or self._gateway)
+        channel.set("originate_early_media", "true" if early else "false")
         if originator is not None:
             channel.set("originating_leg_uuid", originator.uuid)
         invited = variables.invited(
             channel, user=user, port=port, local=self.local, domain=pbx.domain
         )
         channel.update(invited)
+        if self._gateway:
+            channel.update(variables.invited_by_gateway(self._gateway))
         if originator is not None:
             channel.set("video_media_flow", "sendrecv")
         if call is not None:
             channel.call = call
             call.legs.append(channel)
         pbx.say("CHANNEL_OUTGOING", channel, variables=False)
-        channel.presence_id = f"{user}@{pbx.domain}"
+        if not self._gateway:
+            channel.presence_id = f"{user}@{pbx.domain}"
         if originator is not None:
             channel.call_uuid = originator.uuid
         pbx.start(channel)
@@ -127,7 +164,7 @@ class Leg:
         channel.other = ("originator", originator)
         channel.unset("call_uuid", "video_media_flow")
         for name, value in originator.variables.items():
-            if name.startswith("sip_h_X-"):
+            if name.startswith(("sip_h_X-", "sip_h_Referred-By")):
                 channel.set(name, value)
         channel.set("max_forwards", str(int(originator.get("max_forwards") or 70) - 1))
         codec = "PCMA@8000h@20i" if originator.codec else variables.CODEC
@@ -158,7 +195,7 @@ class Leg:
         channel.profile.network = variables.HOST
         channel.times.progress = pbx.now()
         rings = variables.rings(
-            channel, user=self.wanted.name, port=self._port, tag=pbx.token(), domain=pbx.domain
+            channel, user=self._user, port=self._port, tag=pbx.token(), domain=pbx.domain
         )
         channel.update(rings)
         pbx.say("CHANNEL_PROGRESS", channel)
@@ -205,13 +242,16 @@ class Leg:
         pbx.set_callstate(channel, "ACTIVE")
 
     def settle(self) -> None:
-        """Whoever dialled takes it: the second CHANNEL_OUTGOING, and what the directory says."""
+        """Whoever dialled takes it: of a directory user the second CHANNEL_OUTGOING, and what the
+        directory says."""
         pbx, channel = self._pbx, self.channel
         assert channel is not None and channel.phone is not None  # noqa: S101, PT018  # it answered
-        pbx.say("CHANNEL_OUTGOING", channel, variables=False)
         channel.set("endpoint_disposition", "ANSWER")
+        channel.unset("cc_member_pre_answer_uuid")
+        if self._gateway:
+            return
+        pbx.say("CHANNEL_OUTGOING", channel, variables=False)
         channel.set("sipp_port", str(self._port))
         spec = channel.phone.spec
         channel.update({**variables.directory(spec.name, spec.display), **spec.variables})
         channel.set("originate_endpoint", "user")
-        channel.unset("cc_member_pre_answer_uuid")

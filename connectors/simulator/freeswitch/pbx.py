@@ -15,18 +15,10 @@ from typing import Any
 
 from ..clock import Clock
 from ..world import Phone, WorldSpec
-from . import variables
+from . import hold, loopback, variables
 from .bus import EventBus
 from .callcenter import CallCenter
-from .channel import (
-    HANGUP,
-    HIBERNATE,
-    RESET,
-    ROUTING,
-    Channel,
-    Profile,
-    Times,
-)
+from .channel import HANGUP, Channel, Profile, Times
 from .dialplan import Dialplan
 from .heart import Heart
 from .speaker import Speaker
@@ -50,6 +42,7 @@ class FreeSwitch(Speaker):
         domain: str = "default",
         hostname: str = "pbx1",
         heartbeat: float = 20.0,
+        bowout: float = 2.0,
         max_channels: int = 2000,
     ) -> None:
         self.world = world
@@ -58,6 +51,7 @@ class FreeSwitch(Speaker):
         self.domain = domain
         self.random = random.Random(seed)  # noqa: S311  # ids of a simulation
         self.max_channels = max_channels
+        self.bowout = bowout
         self.phones = {spec.name: Phone(spec) for spec in world.phones}
         self.ports = {name: FIRST_PORT + number for number, name in enumerate(self.phones)}
         super().__init__(EventBus(self.clock, self.new_uuid(), hostname))
@@ -170,9 +164,9 @@ class FreeSwitch(Speaker):
         self.say("CODEC", channel, after=read, at="codec-read", variables=False)
         self.say("CODEC", channel, after=write, at="codec-write", variables=False)
 
-    def answer(self, channel: Channel) -> None:
-        """FreeSWITCH answers who called in; nothing when it did."""
-        if channel.answer == "answered" or not channel.up or channel.phone is None:
+    def pre_answer(self, channel: Channel) -> None:
+        """Early media to who called in; nothing when there is media already."""
+        if channel.answer != "ringing" or not channel.up or channel.phone is None:
             return
         port = self.ports[channel.phone.name]
         local = self.random.randrange(16384, 32768, 2)
@@ -184,6 +178,14 @@ class FreeSwitch(Speaker):
         self.say("CHANNEL_PROGRESS_MEDIA", channel)
         self.set_callstate(channel, "EARLY")
         channel.update(variables.own_sdp(channel, local))
+
+    def answer(self, channel: Channel) -> None:
+        """FreeSWITCH answers who called in; nothing when it did."""
+        if channel.half is not None:
+            loopback.answer(self, channel)
+        if channel.answer == "answered" or not channel.up or channel.phone is None:
+            return
+        self.pre_answer(channel)
         channel.answer = "answered"
         channel.times.answered = self.now()
         self.say("CHANNEL_ANSWER", channel)
@@ -199,12 +201,15 @@ class FreeSwitch(Speaker):
         """A channel is hung up: CHANNEL_HANGUP, and its thread winds it up. Once."""
         if not channel.up:
             return
+        hold.release(self, channel)
         channel.state = HANGUP
         channel.answer = "hangup"
         channel.cause = cause
         channel.actions.clear()
         self.say("CHANNEL_HANGUP", channel)
         self.poke(channel)
+        if channel.half is not None:
+            self.hangup(channel.half, cause)
 
     def far_end_gone(self, channel: Channel) -> None:
         """A telephone hangs up: BYE, or CANCEL before an answer, or a refusal of what rings."""
@@ -229,61 +234,6 @@ class FreeSwitch(Speaker):
             channel.set("last_bridge_role", "originator" if originates else "originatee")
         self.hangup(channel, "NORMAL_CLEARING")
         channel.set("sip_hangup_disposition", "recv_bye")
-
-    def clone_profile(self, channel: Channel, source: str) -> None:
-        """A transfer or ``uuid_bridge`` begins a new caller profile."""
-        profile = channel.profile
-        profile.index += 1
-        profile.created = self.now()
-        profile.transfer_source = source
-        channel.push("transfer_history", source)
-        channel.set("transfer_source", source)
-
-    def transfer(self, channel: Channel, exten: str, context: str = "default") -> None:
-        """Send a channel to an extension (``uuid_transfer``); who it talked to is hung up."""
-        partner = channel.partner
-        now, profile = self.now(), channel.profile
-        forwards = channel.get("max_forwards") or "70"
-        source = f"{now // 1_000_000}:{self.new_uuid()}:bl_xfer:{exten}/{context}/XML"
-        channel.unset("bridge_to", "signal_bond")
-        self.clone_profile(channel, source)
-        profile.rdnis, profile.destination, profile.context = profile.destination, exten, context
-        profile.dialplan = "XML"
-        channel.set("max_forwards", str(int(forwards) - 1))
-        channel.times.bridged = 0
-        channel.other = None
-        channel.actions.clear()
-        if partner is not None:
-            partner.unset("bridge_to", "signal_bond")
-        self.move(channel, ROUTING)
-        if partner is not None:
-            self.hangup(partner, "NORMAL_CLEARING")
-
-    def join(self, one: Channel, two: Channel) -> None:
-        """Join two channels (``uuid_bridge``); the thread of `one` runs the bridge."""
-        now = self.now() // 1_000_000
-        for leg, other in ((one, two), (two, one)):
-            profile = leg.profile
-            if leg is one:
-                leg.set("uuid_bridge", two.uuid)
-            leg.set("bridge_channel", other.name)
-            leg.set("bridge_uuid", other.uuid)
-            leg.set("signal_bond", other.uuid)
-            leg.set("original_destination_number", profile.destination)
-            leg.set("original_caller_id_name", profile.name)
-            leg.set("original_caller_id_number", profile.number)
-            self.clone_profile(leg, f"{now}:{self.new_uuid()}:uuid_br:{other.uuid}")
-            leg.bridge_to = other
-            leg.times.bridged = 0
-            leg.actions.clear()
-        one.profile.callee_name = two.profile.callee_name
-        one.profile.callee_number = two.profile.callee_number
-        two.profile.name, two.profile.number = one.profile.name, one.profile.number
-        two.hit_dialplan = False
-        one.originates, two.originates = True, False
-        one.other, two.other = ("originatee", two), ("originator", one)
-        for leg in (one, two):
-            self.move(leg, RESET if leg.partner is not None else HIBERNATE)
 
 
 def _refused(status: str, cause: str) -> dict[str, str]:

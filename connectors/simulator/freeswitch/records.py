@@ -38,6 +38,8 @@ def report(channel: Channel) -> dict[str, str]:
     for name in ("start", "profile_start", "answer", "bridge"):
         out[f"{name}_epoch"] = str(epochs[name] // 1_000_000)
         out[f"{name}_uepoch"] = str(epochs[name])
+    if times.holds:
+        out["hold_events"] = "".join(f"{{{{{begun},{over}}}}}" for begun, over in times.holds)
     out["last_hold_epoch"] = str(times.last_hold // 1_000_000)
     out["last_hold_uepoch"] = str(times.last_hold)
     out["hold_accum_seconds"] = str(times.hold_accum // 1_000_000)

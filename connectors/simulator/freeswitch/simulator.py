@@ -32,12 +32,15 @@ class FreeSwitchSimulator(SimulatedSwitch[PlacedCall]):
         speed: float = 1.0,
         seed: int | None = None,
         heartbeat: float = 20.0,
+        bowout: float = 2.0,
         users: Mapping[str, DirectoryUser] | None = None,
     ) -> None:
         """Without arguments the switch of `freeswitch.lab`, in real time.
 
         `speed`: how many times faster than real all that is timed in calls goes. `heartbeat`:
-        seconds between HEARTBEAT events; 0: none. `users`: who may come by ``userauth``.
+        seconds between HEARTBEAT events; 0: none. `bowout`: seconds after which a ``loopback``
+        pair with talk on both its sides gives way to them; 0: telephones send no media, and it
+        stays. `users`: who may come by ``userauth``.
         """
         spec = world or lab.world()
         self.pbx = FreeSwitch(
@@ -46,6 +49,7 @@ class FreeSwitchSimulator(SimulatedSwitch[PlacedCall]):
             clock=Clock(speed),
             seed=random.randrange(2**32) if seed is None else seed,  # noqa: S311
             heartbeat=heartbeat,
+            bowout=bowout,
         )
         self.server = EslServer(self.pbx, password, users)
         self.board = Switchboard(self.pbx)

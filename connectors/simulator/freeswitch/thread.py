@@ -22,6 +22,7 @@ from .channel import (
     SOFT_EXECUTE,
     Channel,
 )
+from .transfer import flip
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -77,6 +78,7 @@ async def _route(pbx: FreeSwitch, channel: Channel) -> None:
         pbx.move(channel, CONSUME_MEDIA)
         pbx.presence(channel, "CS_ROUTING", "progressing")
         return
+    flip(pbx, channel)
     channel.hit_dialplan = True
     channel.actions.clear()
     for action in pbx.dialplan.hunt(channel, channel.profile.context):
@@ -124,18 +126,20 @@ async def _end(pbx: FreeSwitch, channel: Channel) -> None:
     channel.state = REPORTING
     pbx.enter(channel, REPORTING)
     channel.update(records.report(channel))
-    if not channel.get("sip_hangup_disposition"):
+    if channel.half is not None:
+        channel.set("is_loopback", "1")
+    elif not channel.get("sip_hangup_disposition"):
         sent = "send_bye" if channel.times.answered else "send_cancel"
         if channel.direction == "inbound" and not channel.times.answered:
             sent = "send_refuse"
         channel.set("sip_hangup_disposition", sent)
-    if channel.direction == "outbound" and not channel.times.answered:
+    if channel.phone is not None and channel.direction == "outbound" and not channel.times.answered:
         if channel.cause == "LOSE_RACE":
             channel.set("call_completed_elsewhere", "true")
         if not channel.get("sip_invite_failure_status"):
             channel.set("sip_invite_failure_status", "487")
             channel.set("sip_invite_failure_phrase", "CANCEL")
-    if channel.codec:
+    if channel.codec and channel.phone is not None:
         channel.update(records.STATISTICS)
     pbx.say("CHANNEL_HANGUP_COMPLETE", channel, before=[("Hangup-Cause", channel.cause)])
     channel.reported = True

@@ -194,6 +194,39 @@ def outgoing(channel: Channel, *, user: str, port: int) -> dict[str, str]:
     }
 
 
+def loopback(channel: Channel) -> dict[str, str]:
+    """The first variables of a half of a loopback pair."""
+    outbound = {"is_outbound": "true"} if channel.direction == "outbound" else {}
+    return {
+        "direction": channel.direction,
+        **outbound,
+        "uuid": channel.uuid,
+        "call_uuid": channel.uuid,
+        "session_id": str(channel.session),
+        "channel_name": channel.name,
+        "read_codec": "L16",
+        "read_rate": "8000",
+        "write_codec": "L16",
+        "write_rate": "8000",
+    }
+
+
+def by_gateway(gateway: str) -> dict[str, str]:
+    """What differs of a leg that goes out through a gateway."""
+    return {"sip_gateway_name": gateway, "sip_profile_name": "gateway"}
+
+
+def invited_by_gateway(gateway: str) -> dict[str, str]:
+    """What differs in its INVITE."""
+    contact = f"sip:gw+{gateway}@{HOST}:{PORT};transport=udp;gw={gateway}"
+    return {
+        "sip_outgoing_contact_uri": f"<{contact}>",
+        "sip_from_host": HOST,
+        "sofia_profile_name": "external",
+        "recovery_profile_name": "external",
+    }
+
+
 def dialled(*, user: str, domain: str) -> dict[str, str]:
     """What ``user/…`` adds."""
     return {

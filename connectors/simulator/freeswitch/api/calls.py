@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from .. import wire
 from ..apps import execute
 from ..channel import EXECUTE, ROUTING, Channel
+from ..dialling import dial
 from ..dialplan import Action
 from ..digits import press
-from ..originate import Leg, target
+from ..originate import target
+from ..transfer import flip, join, transfer
 from .command import NO_CHANNEL, OK, Command, Request
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ async def _transfer(request: Request) -> str:
     if not rest:
         return USAGE.format("<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]")
     context = rest[2] if len(rest) > 2 else channel.profile.context
-    request.pbx.transfer(channel, rest[0], context)
+    transfer(request.pbx, channel, rest[0], context)
     return OK
 
 
@@ -97,7 +99,7 @@ async def _bridge(request: Request) -> str:
     one, two = request.channel(words[0]), request.channel(words[1])
     if one is None or two is None or not (one.up and two.up):
         return "-ERR Invalid uuid\n"
-    request.pbx.join(one, two)
+    join(request.pbx, one, two)
     return f"+OK {two.uuid}\n"
 
 
@@ -134,28 +136,16 @@ async def _originate(request: Request) -> str:
     identity = values.get("origination_uuid", "")
     if identity in pbx.channels:
         identity = ""  # it gets another one, and says so in its answer
-    if wanted.kind != "user":
+    if wanted.kind not in ("user", "loopback", "sofia"):
         return "-ERR CHAN_NOT_IMPLEMENTED\n"
-    leg = Leg(pbx, wanted, caller=caller, call=request.call, identity=identity)
+    leg = dial(pbx, wanted, caller=caller, call=request.call, identity=identity)
     channel = leg.channel
     if channel is None or not (await leg.ring() and await leg.answered()):
         return f"-ERR {leg.cause or 'NORMAL_CLEARING'}\n"
     leg.settle()
-    _flip(pbx, channel)
+    flip(pbx, channel)
     _go_on(pbx, channel, match[2].strip())
     return f"+OK {channel.uuid}\n"
-
-
-def _flip(pbx: FreeSwitch, channel: Channel) -> None:
-    """The leg that was called is the caller of what follows."""
-    profile = channel.profile
-    channel.set("pre_transfer_caller_id_name", profile.name)
-    channel.set("pre_transfer_caller_id_number", profile.number)
-    channel.set("channel_cid_flipped", "yes")
-    profile.name, profile.callee_name = profile.callee_name, profile.name
-    profile.number, profile.callee_number = profile.callee_number, profile.number
-    channel.hit_dialplan = True
-    pbx.say("CALL_UPDATE", channel, before=[("Direction", "RECV")], at="flip-cid")
 
 
 def _go_on(pbx: FreeSwitch, channel: Channel, goal: str) -> None:

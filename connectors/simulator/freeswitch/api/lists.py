@@ -34,7 +34,8 @@ def channel_row(pbx: FreeSwitch, channel: Channel) -> dict[str, str]:
     name, number = profile.orig
     app, data = channel.shown
     known = bool(channel.callee_direction)
-    codec = ("PCMA", "8000", "64000") if channel.codec else ("", "", "")
+    name_and_rate = channel.media
+    codec = (name_and_rate[0], "8000", name_and_rate[1]) if channel.codec else ("", "", "")
     network = profile.network if channel.direction == "inbound" else ""
     return {
         "uuid": channel.uuid,

@@ -1,0 +1,147 @@
+"""Legs that go elsewhere: ``uuid_transfer``, ``uuid_bridge``, and a telephone's SIP REFER."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import hold, variables
+from .channel import EXCHANGE_MEDIA, HIBERNATE, RESET, ROUTING, Channel
+
+if TYPE_CHECKING:
+    from .pbx import FreeSwitch
+
+
+def transfer(pbx: FreeSwitch, channel: Channel, exten: str, context: str = "default") -> None:
+    """Send a channel to an extension (``uuid_transfer``); who it talked to is hung up.
+
+    Where that one runs the bridge, its own dialplan says what becomes of it.
+    """
+    partner = channel.partner
+    now, profile = pbx.now(), channel.profile
+    forwards = channel.get("max_forwards")
+    source = f"{now // 1_000_000}:{pbx.new_uuid()}:bl_xfer:{exten}/{context}/XML"
+    hold.stop_music(pbx, channel, whole=True)
+    channel.unset("bridge_to", "signal_bond")
+    _clone_profile(pbx, channel, source)
+    profile.rdnis, profile.destination, profile.context = profile.destination, exten, context
+    profile.dialplan = "XML"
+    channel.set("max_forwards", str((int(forwards) if forwards else 71) - 1))
+    channel.times.bridged = 0
+    channel.other = None
+    channel.actions.clear()
+    if partner is not None:
+        partner.unset("bridge_to", "signal_bond")
+    pbx.move(channel, ROUTING)
+    if partner is not None and partner.running == EXCHANGE_MEDIA:
+        pbx.hangup(partner, "NORMAL_CLEARING")
+
+
+def flip(pbx: FreeSwitch, channel: Channel) -> None:
+    """A leg that was called becomes the caller of what follows; once."""
+    if channel.hit_dialplan or channel.direction != "outbound":
+        return
+    profile = channel.profile
+    channel.set("pre_transfer_caller_id_name", profile.name)
+    channel.set("pre_transfer_caller_id_number", profile.number)
+    channel.set("channel_cid_flipped", "yes")
+    profile.name, profile.callee_name = profile.callee_name, profile.name
+    profile.number, profile.callee_number = profile.callee_number, profile.number
+    channel.hit_dialplan = True
+    pbx.say("CALL_UPDATE", channel, before=[("Direction", "RECV")], at="flip-cid")
+
+
+def join(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
+    """Join two channels (``uuid_bridge``); the thread of `one` runs the bridge."""
+    now = pbx.now() // 1_000_000
+    flip(pbx, one)
+    for leg, other in ((one, two), (two, one)):
+        profile = leg.profile
+        if leg is one:
+            leg.set("uuid_bridge", two.uuid)
+        leg.set("bridge_channel", other.name)
+        leg.set("bridge_uuid", other.uuid)
+        leg.set("signal_bond", other.uuid)
+        leg.set("original_destination_number", profile.destination)
+        leg.set("original_caller_id_name", profile.name)
+        leg.set("original_caller_id_number", profile.number)
+        _clone_profile(pbx, leg, f"{now}:{pbx.new_uuid()}:uuid_br:{other.uuid}")
+        leg.bridge_to = other
+        leg.times.bridged = 0
+        leg.actions.clear()
+        if leg.partner is not None:
+            leg.unset("bridge_to")
+    one.profile.callee_name = two.profile.callee_name
+    one.profile.callee_number = two.profile.callee_number
+    two.profile.name, two.profile.number = one.profile.name, one.profile.number
+    two.hit_dialplan = False
+    one.originates, two.originates = True, False
+    one.other, two.other = ("originatee", two), ("originator", one)
+    for leg in (one, two):
+        hold.stop_music(pbx, leg, whole=True)
+        # Who runs a bridge has to come back from it, and is past its hibernation then.
+        runs = leg.partner is not None and leg.running != EXCHANGE_MEDIA
+        pbx.move(leg, RESET if runs else HIBERNATE)
+
+
+def _clone_profile(pbx: FreeSwitch, channel: Channel, source: str) -> None:
+    """A transfer or ``uuid_bridge`` begins a new caller profile."""
+    profile = channel.profile
+    profile.index += 1
+    profile.created = pbx.now()
+    profile.transfer_source = source
+    channel.push("transfer_history", source)
+    channel.set("transfer_source", source)
+
+
+# --- SIP REFER ---------------------------------------------------------------------------
+
+
+def blind(pbx: FreeSwitch, by: Channel, exten: str) -> None:
+    """A telephone sends REFER: whom it talks to goes to an extension of its own context.
+
+    Raises LookupError when it talks to nobody.
+    """
+    party = _party(by)
+    own = f"{by.profile.callee_number if by.direction == 'outbound' else by.profile.number}"
+    by.set("transfer_disposition", "recv_replace")
+    by.set("transfer_to", f"blind:{party.uuid}")
+    by.set("transfer_destination", f"blind:{exten}")
+    by.set("transfer_fallback_extension", own)
+    by.set("endpoint_disposition", "BLIND_TRANSFER")
+    party.set("sip_h_Referred-By", f"<sip:{own}@{variables.HOST}>")
+    party.set("sip_refer_to", f"<sip:{exten}@{variables.HOST}:{variables.PORT}>")
+    transfer(pbx, party, exten, party.profile.context)
+
+
+def attended(pbx: FreeSwitch, first: Channel, second: Channel) -> None:
+    """A telephone sends REFER with Replaces: whom its two calls are with are joined.
+
+    Raises LookupError when either talks to nobody.
+    """
+    party, target = _party(first), _party(second)
+    now = pbx.now() // 1_000_000
+    numbers = [leg.profile.destination if leg.direction == "outbound" else leg.profile.number
+               for leg in (first, party, target)]  # fmt: skip
+    for leg, number in ((party, numbers[1]), (target, numbers[2])):
+        source = f"{now}:{pbx.new_uuid()}:att_xfer:{numbers[0]}@{variables.HOST}/{number}"
+        leg.push("transfer_history", f"{source}@{variables.HOST}")
+    first.set("transfer_disposition", "recv_replace")
+    first.set("_sofia_replaces_", second.get("sip_call_id"))
+    first.set("refer_uuid", second.uuid)
+    first.set("transfer_to", f"att:{target.uuid}")
+    first.unset("bridge_to")
+    target.set("transfer_disposition", "bridge")
+    second.set("transfer_disposition", "replaced")
+    second.set("endpoint_disposition", "ATTENDED_TRANSFER")
+    second.set("park_timeout", "2:attended_transfer")
+    join(pbx, party, target)
+    for leg in (first, second):
+        hold.release(pbx, leg)
+        if leg.running == EXCHANGE_MEDIA:
+            pbx.hangup(leg, "NORMAL_CLEARING")
+
+
+def _party(leg: Channel) -> Channel:
+    if leg.partner is None:
+        raise LookupError(f"{leg.name} talks to nobody")
+    return leg.partner

@@ -1,0 +1,191 @@
+"""The FreeSWITCH the moves were recorded on, and the scripts of what people did in them.
+
+Its strangers call the profile ``external``, context ``public``; the simulator has one profile and
+one context for all, so both are given the simulator's names before they are compared. Its profiles
+manage no presence, and a telephone shows the name it sends itself.
+"""
+
+from __future__ import annotations
+
+from connectors.simulator import Call, MemberSpec, PhoneSpec, QueueSpec, Rings, WorldSpec
+from connectors.simulator.freeswitch import lab
+from connectors.simulator.freeswitch.dialplan import Dialplan
+from connectors.simulator.freeswitch.normalise import Normal, differences, events, reduced
+from connectors.simulator.script import (
+    BlindTransfer,
+    CompleteTransfer,
+    Consult,
+    HangUp,
+    Hold,
+    MoveCaller,
+    Press,
+    Step,
+    Until,
+    Wait,
+)
+
+from .esl_recorded import CAPTURES
+
+CALLER = "+491234567"
+OUTSIDE, GATEWAY_AGENT = "5550", "5551"
+RENAMED = {
+    "external": "internal", "public": "default", "@default": "@127.0.0.1", "Extension ": "",
+}  # fmt: skip
+
+CHANCE = ("Channel-Presence-ID", "CC-Count")
+"""Not compared: see above; and whether who is served counts as waiting still is a race."""
+THREADS = ("ringall_third_answers",)
+"""Several agents are rung at once, each by a thread of its own: in no order."""
+
+
+def recording(name: str) -> bytes:
+    """The bytes of a recorded move."""
+    return (CAPTURES / "moves" / f"{name}.esl").read_bytes()
+
+
+def reduce(stream: bytes) -> Normal:
+    """What a move's stream says of the call; what was set up before the call is left out."""
+    kept = []
+    for pairs in events(stream):
+        if not kept and dict(pairs)["Event-Name"] != "CHANNEL_CREATE":
+            continue
+        renamed = []
+        for name, value in pairs:
+            for old, new in RENAMED.items():
+                if name in ("Channel-Name", "Caller-Context", "Caller-Caller-ID-Name"):
+                    value = value.replace(old, new)
+            if name not in CHANCE:
+                renamed.append((name, value))
+        kept.append(renamed)
+    return reduced(kept)
+
+
+def compare(name: str, told: bytes) -> list[str]:
+    """What differs between a recorded move and what was told instead."""
+    expected, actual = reduce(recording(name)), reduce(told)
+    if name in THREADS:
+        expected.milestones, actual.milestones = [], []
+    return differences(expected, actual)
+
+
+def world(*authorized: str) -> WorldSpec:
+    """Telephones and queues. Agents call without a password, but for those `authorized`."""
+    names = [str(number) for number in range(1001, 1007)]
+    phones = [PhoneSpec(CALLER, registered=False), PhoneSpec(OUTSIDE), PhoneSpec(GATEWAY_AGENT)]
+    phones += [
+        PhoneSpec(name, display=f"Extension {name}" if name in authorized else "") for name in names
+    ]
+    agents = {name: MemberSpec(f"user/{name}", f"{name}@default") for name in names}
+
+    def queue(name: str, *members: MemberSpec, strategy: str = "longest-idle-agent") -> QueueSpec:
+        return QueueSpec(name, members, strategy, ring_timeout=10.0, retry=1.0)
+
+    return WorldSpec(
+        phones=tuple(phones),
+        queues=(
+            queue("support", agents["1001"], agents["1002"]),
+            queue("ringall", *(agents[n] for n in ("1001", "1002", "1003")), strategy="ringall"),
+            queue("loop", MemberSpec("loopback/1004/default", "1004@default")),
+            queue("outside", MemberSpec(f"sofia/gateway/carrier/{GATEWAY_AGENT}", "gw1")),
+            queue("registered", agents["1006"]),
+        ),
+    )
+
+
+def _extension(number: str, *actions: tuple[str, str]) -> str:
+    lines = "".join(f'<action application="{app}" data="{data}"/>' for app, data in actions)
+    return (
+        f'<extension name="{number}"><condition field="destination_number" '
+        f'expression="^{number}$">{lines}</condition></extension>'
+    )
+
+
+_FORM = ("execute_extension", "collab_request_form XML collab")
+_END = ("set", "hangup_after_bridge=true")
+DIALPLAN = (
+    Dialplan()
+    .read(lab.COLLAB)
+    .read(
+        '<include><context name="default">'
+        + _extension("7000", _FORM, ("callcenter", "support@default"))
+        + _extension("7010", _FORM, ("callcenter", "ringall@default"))
+        + _extension("7030", _FORM, ("callcenter", "loop@default"))
+        + _extension("7031", _FORM, _END, ("bridge", "loopback/1004/default"))
+        + _extension("7040", _FORM, ("callcenter", "outside@default"))
+        + _extension("7050", _FORM, ("callcenter", "registered@default"))
+        + _extension("7060", _FORM, ("answer", ""), ("fifo", "line@default in undef"))
+        + _extension("7070", ("fifo", "line@default out nowait undef"))
+        + _extension("7101", _FORM, _END, ("bridge", "user/1001@default"))
+        + _extension(
+            "7201",
+            ("execute_extension", "collab_features XML collab"),
+            _END,
+            ("bridge", "user/1001@default"),
+        )
+        + _extension("9100", ("answer", ""), ("playback", "tone_stream://%(200,200,440);loops=-1"))
+        + _extension(r"(10\d\d)", _END, ("bridge", "user/$1@default"))
+        + _extension(r"8(\d+)", _END, ("bridge", "sofia/gateway/carrier/$1"))
+        + "</context></include>"
+    )
+)
+
+TALK = Until("talking")
+PHONES = {
+    **{str(number): Rings(0.2) for number in range(1001, 1007)},
+    "1002": Rings(1.0),
+    OUTSIDE: Rings(1.0),
+    GATEWAY_AGENT: Rings(0.2),
+}
+
+
+def _call(number: str, *steps: Step, phone: str = CALLER, **rings: Rings) -> Call:
+    phones = {**PHONES, **{name.lstrip("_"): behaviour for name, behaviour in rings.items()}}
+    return Call(number, steps, phone=phone, display="", phones=phones)
+
+
+SCRIPTS = {
+    "refer_blind_by_agent": _call(
+        "7000", TALK, Wait(0.5), BlindTransfer("1001", "1002"), Until("talking", "1002"), Wait(1.0),
+        HangUp(CALLER),
+    ),
+    "refer_blind_by_user": _call(
+        "7000", TALK, Wait(0.5), BlindTransfer(CALLER, "85550"), Until("talking", OUTSIDE),
+        Wait(1.0), HangUp(OUTSIDE),
+    ),
+    "refer_attended_by_agent": _call(
+        "7000", TALK, Wait(0.5), Hold("1001"), Wait(0.5), Consult("1001", "1002"),
+        Until("talking", "1002"), Wait(0.5), CompleteTransfer("1001"), Wait(1.0),
+        HangUp(CALLER),
+    ),
+    "refer_attended_by_user": _call(
+        "7000", TALK, Wait(0.5), Hold(CALLER), Wait(0.5), Consult(CALLER, "85550"),
+        Until("talking", OUTSIDE), Wait(0.5), CompleteTransfer(CALLER), Wait(1.0),
+        HangUp(OUTSIDE),
+    ),
+    "hold_and_resume": _call(
+        "7000", TALK, Wait(0.5), Hold("1001"), Wait(0.5), Hold("1001", on=False), Wait(0.5),
+        Hold(CALLER), Wait(0.5), Hold(CALLER, on=False), Wait(0.5), HangUp(CALLER),
+    ),
+    "queue_registered_agent": _call("7050", TALK, Wait(1.0), HangUp(CALLER)),
+    "queue_gateway_agent": _call("7040", TALK, Wait(1.0), HangUp(CALLER)),
+    "queue_loopback_agent": _call("7030", TALK, Wait(1.0), HangUp(CALLER)),
+    "ringall_third_answers": _call(
+        "7010", TALK, Wait(1.0), HangUp("1003"), _1001=Rings(busy=True), _1002=Rings(None),
+        _1003=Rings(1.0),
+    ),
+    "queue_transferred_while_waiting": _call(
+        "7000", Until("ringing", "1001"), Wait(1.0), MoveCaller("9100"), Wait(1.0), HangUp(CALLER),
+        _1001=Rings(None),
+    ),
+    "code_by_user": _call("7201", TALK, Wait(0.5), Press(CALLER, "*22"), Wait(0.5), HangUp(CALLER)),
+    "code_by_agent": _call(
+        "7201", TALK, Wait(0.5), Press("1001", "*24"), Wait(0.5), HangUp("1001")
+    ),
+}  # fmt: skip
+"""A recorded move's name to the script of it."""
+ON_BREAK = {"ringall_third_answers": ()}
+"""Agents on a break; 1002 where nothing is said."""
+AUTHORIZED = {"refer_attended_by_agent": ("1001",), "fifo_consumer": ("1001",)}
+"""Agents who prove who they are when they call."""
+BOWOUT: dict[str, float] = {}
+"""Seconds after which a loopback pair bows out; there was no media in most of the recordings."""
