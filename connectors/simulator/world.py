@@ -80,6 +80,8 @@ class WorldSpec:
 
     phones: tuple[PhoneSpec, ...]
     queues: tuple[QueueSpec, ...]
+    fifos: tuple[QueueSpec, ...] = ()
+    """Lines of FreeSWITCH's mod_fifo; of a spec, name, members, ring_timeout and retry count."""
     host: str = "127.0.0.1"
     """What the switch calls itself in SIP addresses."""
 

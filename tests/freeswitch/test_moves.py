@@ -48,6 +48,7 @@ CALLS = [
     Expected("att_xfer_returned", (ONE,), LEFT_ALONE),
     Expected("att_xfer_by_user", (ONE,), LEFT_ALONE, moved=1),
     Expected("hold_and_resume", (ONE,)),
+    Expected("held_by_command", (ONE,)),
     Expected("intercepted", (ONE, THREE)),
     Expected("killed", (ONE,)),
     Expected("queue_loopback_agent", (FOUR,), queue="loop@default"),
@@ -56,6 +57,7 @@ CALLS = [
     Expected("ringall_third_answers", (THREE,), queue="ringall@default"),
     Expected("queue_transferred_while_waiting", (), GAVE_UP, cause="abandoned"),
     Expected("transfer_to_loopback", (ONE, FOUR), (REQUESTED, ACTIVE, ENDED), queue=None),
+    Expected("loopback_bows_out", (FOUR,), (REQUESTED, ACTIVE, ENDED), queue=None),
     Expected("fifo_member", (FIVE,), queue="line@default"),
     Expected("fifo_consumer", (ONE,), queue="line@default"),
     Expected("fifo_abandoned", (), GAVE_UP, "line@default", cause="abandoned"),
@@ -99,9 +101,10 @@ def test_every_leg_that_came_goes(name: str) -> None:
     assert not any(event.lost for event in decoded if isinstance(event, LegDown))
 
 
-def test_a_hold_by_either_side_shows_and_goes() -> None:
+@pytest.mark.parametrize("name", ["hold_and_resume", "held_by_command"])
+def test_a_hold_of_either_side_shows_and_goes(name: str) -> None:
     held = []
-    for report in play("moves/hold_and_resume").reports:
+    for report in play(f"moves/{name}").reports:
         if held[-1:] != [report.held]:
             held.append(report.held)
     assert held == [False, True, False, True, False]

@@ -89,6 +89,7 @@ def world(*authorized: str) -> WorldSpec:
             queue("outside", MemberSpec(f"sofia/gateway/carrier/{GATEWAY_AGENT}", "gw1")),
             queue("registered", agents["1006"]),
         ),
+        fifos=(QueueSpec("line", (agents["1005"],), ring_timeout=20.0, retry=1.0),),
     )
 
 
@@ -166,6 +167,8 @@ SCRIPTS = {
         "7000", TALK, Wait(0.5), Hold("1001"), Wait(0.5), Hold("1001", on=False), Wait(0.5),
         Hold(CALLER), Wait(0.5), Hold(CALLER, on=False), Wait(0.5), HangUp(CALLER),
     ),
+    "held_by_command": _call("7000", TALK, Wait(0.5)),
+    "loopback_bows_out": _call("7031", TALK, Until("talking", "1004"), Wait(3.0), HangUp(CALLER)),
     "queue_registered_agent": _call("7050", TALK, Wait(1.0), HangUp(CALLER)),
     "queue_gateway_agent": _call("7040", TALK, Wait(1.0), HangUp(CALLER)),
     "queue_loopback_agent": _call("7030", TALK, Wait(1.0), HangUp(CALLER)),
@@ -177,6 +180,17 @@ SCRIPTS = {
         "7000", Until("ringing", "1001"), Wait(1.0), MoveCaller("9100"), Wait(1.0), HangUp(CALLER),
         _1001=Rings(None),
     ),
+    "fifo_member": _call("7060", TALK, Wait(1.0), HangUp(CALLER)),
+    "fifo_abandoned": _call(
+        "7060", Until("ringing", "1005"), Wait(1.0), HangUp(CALLER), _1005=Rings(None)
+    ),
+    "fifo_consumer": _call(
+        "7060", Until("queued"), Wait(1.0), Consult("1001", "7070"), TALK, Wait(1.0),
+        HangUp("1001"), _1005=Rings(busy=True),
+    ),
+    "agent_calls_out": _call(
+        "85550", TALK, Wait(0.5), HangUp(OUTSIDE), phone="1001", _5550=Rings(0.2)
+    ),
     "code_by_user": _call("7201", TALK, Wait(0.5), Press(CALLER, "*22"), Wait(0.5), HangUp(CALLER)),
     "code_by_agent": _call(
         "7201", TALK, Wait(0.5), Press("1001", "*24"), Wait(0.5), HangUp("1001")
@@ -185,7 +199,18 @@ SCRIPTS = {
 """A recorded move's name to the script of it."""
 ON_BREAK = {"ringall_third_answers": ()}
 """Agents on a break; 1002 where nothing is said."""
-AUTHORIZED = {"refer_attended_by_agent": ("1001",), "fifo_consumer": ("1001",)}
+AUTHORIZED = {
+    "refer_attended_by_agent": ("1001",),
+    "fifo_consumer": ("1001",),
+    "agent_calls_out": ("1001",),
+}
 """Agents who prove who they are when they call."""
-BOWOUT: dict[str, float] = {}
+BOWOUT = {"loopback_bows_out": 2.0}
 """Seconds after which a loopback pair bows out; there was no media in most of the recordings."""
+COMMANDS = {
+    "held_by_command": (
+        ("uuid_hold {}", CALLER), ("uuid_hold off {}", CALLER), ("uuid_hold toggle {}", "1001"),
+        ("uuid_hold toggle {}", "1001"),
+    ),
+}  # fmt: skip
+"""What another event socket asks after the script, of whose leg; the caller hangs up then."""

@@ -306,7 +306,7 @@ async def test_the_configuration_can_be_looked_up(sim: FreeSwitchSimulator, clie
         "xml_locate configuration configuration name event_socket.conf"
     )
     assert await client.api("module_exists mod_callcenter") == "true"
-    assert await client.api("module_exists mod_fifo") == "false"
+    assert await client.api("module_exists mod_conference") == "false"
 
 
 async def test_a_directory_user_may_run_what_it_may() -> None:

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from connectors.simulator.freeswitch.api import run_command
 from connectors.simulator.freeswitch.simulator import FreeSwitchSimulator
 from tests.freeswitch.test_moves import CALLS, Expected
 from tests.freeswitch.test_streams import agents, play_stream, states, the_call
@@ -43,6 +44,12 @@ async def simulated(name: str) -> bytes:
     async with simulator, Client(simulator.host, simulator.port) as client:
         await client.login(subscription[1])
         call = await simulator.run(script)
+        for command, phone in moves.COMMANDS.get(name, ()):
+            answer = await run_command(simulator.pbx, command.format(call.standing(phone).uuid))
+            assert answer == "+OK Success\n"
+            await asyncio.sleep(simulator.pbx.clock.real(0.3))
+        if name in moves.COMMANDS:
+            simulator.hang_up(call, moves.CALLER)
         async with asyncio.timeout(10):
             while simulator.pbx.channels:
                 await next(iter(simulator.pbx.channels.values())).changed(0.2)

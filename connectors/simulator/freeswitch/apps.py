@@ -23,6 +23,9 @@ Application = Callable[["FreeSwitch", Channel, str], Awaitable[None]]
 MAX_DEPTH = 20
 """execute_extension inside execute_extension, so many deep at most."""
 
+NEED_MEDIA = ("fifo",)
+"""Applications that are given early media before they begin, on a channel without any."""
+
 
 async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth: int = 0) -> None:
     """Run one application: CHANNEL_EXECUTE before it, CHANNEL_EXECUTE_COMPLETE after it."""
@@ -34,6 +37,8 @@ async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth:
     if data:
         ran.append(("Application-Data", data))
     channel.unset("current_application_response")
+    if app in NEED_MEDIA:
+        pbx.pre_answer(channel)
     number = pbx.new_uuid()
     pbx.say("CHANNEL_EXECUTE", channel, after=[*ran, ("Application-UUID", number)])
     application = APPLICATIONS.get(app)
@@ -174,6 +179,14 @@ async def _callcenter(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     await pbx.callcenter.wait(channel, data)
 
 
+async def _fifo(pbx: FreeSwitch, channel: Channel, data: str) -> None:
+    name, way, *more = [*data.split(), "", ""]
+    if way == "in":
+        await pbx.fifos.enter(channel, name)
+    elif way == "out":
+        await pbx.fifos.take(channel, name, waits=more[0] != "nowait")
+
+
 async def _bind_meta_app(_pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.bindings.append(digits.meta(data))
 
@@ -200,6 +213,7 @@ APPLICATIONS: dict[str, Application] = {
     "echo": _echo,
     "event": event,
     "export": _export,
+    "fifo": _fifo,
     "hangup": _hangup,
     "info": _nothing,
     "log": _nothing,

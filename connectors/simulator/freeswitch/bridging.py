@@ -142,9 +142,8 @@ async def run_bridge(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
 
 def _connected_line(pbx: FreeSwitch, leg: Channel, other: Channel) -> None:
     """CALL_UPDATE: what the telephone shows of the other side. A loopback has none to say it."""
-    profile = leg.profile
-    name, number = profile.callee_name, profile.callee_number
-    if leg.direction == "outbound":
+    name, number = leg.profile.callee_name, leg.profile.callee_number
+    if other.other == ("originatee", leg):
         name, number = other.profile.name, other.profile.number
     leg.callee_direction, leg.sent_callee = "SEND", (name, number)
     leg.set("last_sent_callee_id_name", name)

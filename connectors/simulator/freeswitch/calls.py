@@ -27,7 +27,7 @@ class PlacedCall(ScriptedCall[Channel]):
     def is_in(self, state: str, leg: Channel) -> bool:
         """Whether a standing leg is queued, ringing or talking."""
         if state == "queued":
-            return self.pbx.callcenter.waits(leg)
+            return self.pbx.callcenter.waits(leg) or self.pbx.fifos.waits(leg)
         if state == "ringing":
             return leg.direction == "outbound" and CALLSTATES[leg.callstate] == "RINGING"
         # Who is consulted by the event socket has answered, and is parked until the transfer.

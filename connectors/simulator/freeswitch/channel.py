@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,8 @@ class Channel:
     """With whom ``uuid_bridge`` shall join it once it softly executes."""
     originates: bool = False
     """It is the side of that bridge whose thread runs it."""
+    at_end: Callable[[], None] | None = None
+    """What hears of its end as it begins."""
     task: asyncio.Task[None] | None = None
     _waiters: list[asyncio.Future[None]] = field(default_factory=list)
 

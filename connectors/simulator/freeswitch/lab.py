@@ -8,6 +8,7 @@ The numbers are those of `connectors.simulator.asterisk.lab`, so that one script
 ``602``                 an ordinary call to ``support``
 ``603``                 marked ``form``, then ``local``, whose agents are ``loopback/…`` contacts
 ``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
+``<type>-line``         the same, then ``line`` of mod_fifo; ``next-line`` takes its next caller
 ``<phone>``             rings it, feature codes armed
 ``<type>-<phone>``      rings it, marked
 ======================  ===================================================================
@@ -99,7 +100,7 @@ def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B0
         QueueSpec("nobody", max_wait=15.0),
         QueueSpec("dynamic"),
     )
-    return WorldSpec(tuple(phones), queues)
+    return WorldSpec(tuple(phones), queues, (QueueSpec("line", some),))
 
 
 def dialplan(spec: WorldSpec) -> Dialplan:
@@ -109,6 +110,13 @@ def dialplan(spec: WorldSpec) -> Dialplan:
         wait = ("callcenter", f"{queue.name}@default")
         extensions.append(_extension(f"q-{queue.name}", wait))
         extensions += [_extension(f"{mark}-{queue.name}", _mark(mark), wait) for mark in TYPES]
+    for fifo in spec.fifos:
+        wait = ("fifo", f"{fifo.name}@default in")
+        extensions.append(_extension(f"q-{fifo.name}", wait))
+        extensions += [_extension(f"{mark}-{fifo.name}", _mark(mark), wait) for mark in TYPES]
+        extensions.append(
+            _extension(f"next-{fifo.name}", ("fifo", f"{fifo.name}@default out nowait"))
+        )
     for number, mark, name in (
         ("600", "form", "support"), ("601", "chat", "nobody"), ("602", "", "support"),
         ("603", "form", "local"),

@@ -163,3 +163,14 @@ async def _bow_out(pbx: FreeSwitch, near: Channel, far: Channel) -> None:
         half.set("loopback_hangup_cause", "bridge")
         half.set("loopback_bowout_other_uuid", partner.uuid)
     pbx.hangup(near, "NORMAL_CLEARING")
+
+
+async def behind(channel: Channel) -> Channel:
+    """Who talks behind a loopback, once somebody does: mod_callcenter bridges the caller with
+    that one, and the pair goes. Of another channel itself."""
+    far = channel.half
+    if far is None:
+        return channel
+    while far.up and far.partner is None:
+        await far.changed()
+    return far.partner or channel

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .channel import EXCHANGE_MEDIA, Channel
 from .dialling import dial
+from .loopback import behind
 from .originate import Attempt, target
 from .transfer import join
 
@@ -159,7 +160,7 @@ class Race:
                     if other is not channel:
                         pbx.hangup(other, "LOSE_RACE")
                 leg.settle()
-                real = await _behind(channel)
+                real = await behind(channel)
                 real.locks += 1
                 try:
                     await self._serve(agent, tier, real, called)
@@ -300,14 +301,3 @@ class Race:
         callcenter.set_state(agent, "Waiting")
         caller.locks -= 1
         pbx.poke(caller)
-
-
-async def _behind(channel: Channel) -> Channel:
-    """Who talks behind a loopback, once somebody does: mod_callcenter bridges the caller with
-    that one, and the pair goes. Of another channel itself."""
-    far = channel.half
-    if far is None:
-        return channel
-    while far.up and far.partner is None:
-        await far.changed()
-    return far.partner or channel

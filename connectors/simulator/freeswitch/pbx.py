@@ -20,6 +20,7 @@ from .bus import EventBus
 from .callcenter import CallCenter
 from .channel import HANGUP, Channel, Profile, Times
 from .dialplan import Dialplan
+from .fifo import Fifos
 from .heart import Heart
 from .speaker import Speaker
 from .thread import run
@@ -71,6 +72,7 @@ class FreeSwitch(Speaker):
         self.sessions = 0
         self.peak = 0
         self.callcenter = CallCenter(self)
+        self.fifos = Fifos(self)
 
     # --- ids, time, tasks ----------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Speaker:
             self.set_callstate(channel, "ACTIVE")
         self.say("CHANNEL_STATE", channel, variables=False)
         if state == HANGUP:
+            if channel.at_end is not None:
+                channel.at_end()
             channel.times.hungup = self.now()
             self.set_callstate(channel, "HANGUP")
         self.poke(channel)

@@ -46,7 +46,7 @@ async def run(pbx: FreeSwitch, channel: Channel) -> None:
                 await _route(pbx, channel)
             elif channel.running == EXECUTE:
                 await _execute(pbx, channel)
-            elif channel.running == HIBERNATE:
+            elif channel.running == HIBERNATE and channel.bridge_to is not None:
                 pbx.move(channel, RESET)
             elif channel.running == RESET:
                 await _reset(pbx, channel)

@@ -83,11 +83,16 @@ def join(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
         pbx.move(leg, RESET if runs else HIBERNATE)
 
 
+def step_profile(pbx: FreeSwitch, channel: Channel) -> None:
+    """A new caller profile begins, as the one before."""
+    channel.profile.index += 1
+    channel.profile.created = pbx.now()
+
+
 def _clone_profile(pbx: FreeSwitch, channel: Channel, source: str) -> None:
     """A transfer or ``uuid_bridge`` begins a new caller profile."""
     profile = channel.profile
-    profile.index += 1
-    profile.created = pbx.now()
+    step_profile(pbx, channel)
     profile.transfer_source = source
     channel.push("transfer_history", source)
     channel.set("transfer_source", source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import wire
+from .. import hold, wire
 from ..apps import execute
 from ..channel import EXECUTE, ROUTING, Channel
 from ..dialling import dial
@@ -103,6 +103,18 @@ async def _bridge(request: Request) -> str:
     return f"+OK {two.uuid}\n"
 
 
+async def _hold(request: Request) -> str:
+    """``uuid_hold [off|toggle] <uuid>``: ``+OK`` whether there is such a leg or not."""
+    *how, uuid = request.words[:2] or [""]
+    if not uuid:
+        return f"{USAGE.format('[off|toggle] <uuid> [<display>]')}-ERR Operation failed\n"
+    channel = request.channel(uuid)
+    if channel is not None:
+        on = how != ["off"] if how != ["toggle"] else not channel.held
+        hold.by_command(request.pbx, channel, on=on)
+    return "+OK Success\n"
+
+
 async def _recv_dtmf(request: Request) -> str:
     uuid, *keys = request.words or [""]
     channel = request.channel(uuid)
@@ -169,6 +181,7 @@ COMMANDS: dict[str, Command] = {
     "uuid_dump": _dump,
     "uuid_exists": _exists,
     "uuid_getvar": _getvar,
+    "uuid_hold": _hold,
     "uuid_kill": _kill,
     "uuid_recv_dtmf": _recv_dtmf,
     "uuid_setvar": _setvar,

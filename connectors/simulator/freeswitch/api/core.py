@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MODULES = (
     "mod_callcenter", "mod_commands", "mod_dialplan_xml", "mod_dptools", "mod_event_socket",
-    "mod_logfile", "mod_loopback", "mod_sofia", "mod_tone_stream",
+    "mod_fifo", "mod_logfile", "mod_loopback", "mod_sofia", "mod_tone_stream",
 )  # fmt: skip
 GLOBALS = {
     "hostname": "pbx1",
