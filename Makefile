@@ -14,6 +14,7 @@ help:
 	@echo "make demo                 a collaboration call between a caller and an agent, in two browsers"
 	@echo "make demo PBX=asterisk    the same on a real Asterisk, unpacked for it"
 	@echo "make demo PBX=freeswitch-sim    on a simulated FreeSWITCH"
+	@echo "make demo PBX=both        one server, a simulated Asterisk and FreeSWITCH, a call on each"
 	@echo "make test                 every test"
 	@echo "make bench                the benchmark tables"
 	@echo "make lint                 style and types"

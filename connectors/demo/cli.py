@@ -6,43 +6,57 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 from connectors.demo import LabError
 from connectors.demo.debian import unpack
 from connectors.demo.pbxs import DemoPbx, RealPbx, SimulatedPbx
-from connectors.demo.show import Demo, Links
+from connectors.demo.show import Demo, Links, as_json
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+KINDS = ("simulator", "freeswitch-sim", "asterisk")
+BOTH = ("simulator", "freeswitch-sim")
+
+
+def _kinds(_context: click.Context, _option: click.Parameter, text: str) -> tuple[str, ...]:
+    """``simulator``, ``both``, or several with commas between."""
+    words = BOTH if text == "both" else tuple(word.strip() for word in text.split(","))
+    for word in words:
+        if word not in KINDS:
+            raise click.BadParameter(f"{word!r} is none of {', '.join(KINDS)}, both")
+    if len(set(words)) < len(words):
+        raise click.BadParameter(f"each PBX once, not {text!r}")
+    return words
 
 
 @click.command(short_help="Show a call and its session in two browsers.")
 @click.option(
     "--pbx",
-    type=click.Choice(["simulator", "freeswitch-sim", "asterisk"]),
+    "kinds",
+    callback=_kinds,
     default="simulator",
     show_default=True,
-    help="A simulated Asterisk or FreeSWITCH, or a real Asterisk unpacked for it.",
+    metavar="KIND[,KIND…]",
+    help="simulator (of Asterisk), freeswitch-sim, or asterisk, a real one unpacked for it. "
+    "Several, or both simulators by the word both: each with a connector to one server.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on one line.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object on one line.")
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
     default=None,
     help="Port of the pages; 8080 or, if that is taken, another.",
 )
-def demo(pbx: str, as_json: bool, port: int | None) -> None:
+def demo(kinds: tuple[str, ...], json_wanted: bool, port: int | None) -> None:
     """Show a call between a caller and an agent, and their shared session, until Ctrl-C."""
     try:
         with _interrupted():
-            chosen: DemoPbx
-            if pbx == "asterisk":
-                chosen = RealPbx(unpack(progress=_progress))
-            else:
-                chosen = SimulatedPbx("asterisk" if pbx == "simulator" else "freeswitch")
-            asyncio.run(_show(chosen, port, as_json=as_json))
+            chosen = {kind: _pbx(kind) for kind in kinds}
+            asyncio.run(_show(chosen, port, json_wanted=json_wanted))
     except LabError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -50,12 +64,18 @@ def demo(pbx: str, as_json: bool, port: int | None) -> None:
         sys.exit(0)
 
 
-async def _show(pbx: DemoPbx, port: int | None, *, as_json: bool) -> None:
+def _pbx(kind: str) -> DemoPbx:
+    if kind == "asterisk":
+        return RealPbx(unpack(progress=_progress))
+    return SimulatedPbx("asterisk" if kind == "simulator" else "freeswitch")
+
+
+async def _show(pbxs: Mapping[str, DemoPbx], port: int | None, *, json_wanted: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _STOPS:
         loop.add_signal_handler(number, stop.set)
-    work = asyncio.create_task(_calls(pbx, port, as_json=as_json))
+    work = asyncio.create_task(_calls(pbxs, port, json_wanted=json_wanted))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -67,12 +87,12 @@ async def _show(pbx: DemoPbx, port: int | None, *, as_json: bool) -> None:
     await work
 
 
-async def _calls(pbx: DemoPbx, port: int | None, *, as_json: bool) -> None:
-    async with Demo(pbx, port, _progress) as running:
-        again = _Enter() if sys.stdin.isatty() and not as_json else None
+async def _calls(pbxs: Mapping[str, DemoPbx], port: int | None, *, json_wanted: bool) -> None:
+    async with Demo(pbxs, port, _progress) as running:
+        again = _Enter() if sys.stdin.isatty() and not json_wanted else None
         while True:
             links = await running.call()
-            click.echo(links.as_json() if as_json else _text(links, again=again is not None))
+            click.echo(as_json(links) if json_wanted else _text(links, again=again is not None))
             sys.stdout.flush()
             over = asyncio.create_task(running.over())
             pressed = asyncio.create_task(again.wait() if again else asyncio.Event().wait())
@@ -81,7 +101,9 @@ async def _calls(pbx: DemoPbx, port: int | None, *, as_json: bool) -> None:
                 if over.done():
                     over.result()
                     _progress(
-                        "the call has ended" + (_NEXT if again else "; Ctrl-C stops the demo")
+                        ("the call has" if len(links) == 1 else "all calls have")
+                        + " ended"
+                        + (_NEXT if again else "; Ctrl-C stops the demo")
                     )
                     await pressed
                 await running.hang_up()
@@ -130,14 +152,31 @@ def _progress(line: str) -> None:
     click.echo(f"demo: {line}", err=True)
 
 
-def _text(links: Links, *, again: bool) -> str:
+def _text(links: Mapping[str, Links], *, again: bool) -> str:
     more = "Enter places another call. " if again else ""
-    return f"""
+    first, *others = links.values()
+    if not others:
+        return f"""
 A call stands between a caller and an agent. Open each link in a browser of its own:
 
-caller: {links.caller}
-agent: {links.agent}
+caller: {first.caller}
+agent: {first.agent}
 
-The agent's desk: {links.desk} (name {links.username}, password {links.password})
-What became of each call: {links.trace}
+The agent's desk: {first.desk} (name {first.username}, password {first.password})
+What became of each call: {first.trace}
+{more}Ctrl-C stops everything."""
+    each = "\n".join(
+        f"""{name} caller: {of.caller}
+{name} agent: {of.agent}
+{name} desk: {of.desk} (name {of.username}, password {of.password})
+"""
+        for name, of in links.items()
+    )
+    more = more.replace("another call", "another call on each")
+    return f"""
+A call stands on each PBX between a caller and an agent, all on one server. Open each link in a
+browser of its own:
+
+{each}
+What became of each call: {first.trace}
 {more}Ctrl-C stops everything."""

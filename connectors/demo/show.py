@@ -1,4 +1,4 @@
-"""The demo itself: server, PBX and connector, a call between them, and the links it gives."""
+"""The demo itself: a server, and for each PBX a connector and a call, with the links it gives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import secrets
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +20,8 @@ from connectors.demo.pbxs import DemoPbx
 from connectors.demo.processes import Child
 
 PBX_NAME = "demo"
-DOMAIN = "pbx.example.org"
+"""What a PBX is called that is alone; of several each has the name it was chosen by."""
+DOMAIN = "example.org"
 DEFAULT_PORT = 8080
 SESSION_WITHIN = 20.0
 
@@ -43,23 +45,51 @@ class Links:
     """The server, for programs."""
     api_key: str
 
-    def as_json(self) -> str:
-        """One line."""
-        return json.dumps(asdict(self))
+
+def as_json(links: Mapping[str, Links]) -> str:
+    """One line: the links of the one PBX, or of each by its name."""
+    values = {name: asdict(each) for name, each in links.items()}
+    return json.dumps(next(iter(values.values())) if len(values) == 1 else values)
+
+
+class Side:
+    """A PBX, its connector's name and key, and the agent who works there."""
+
+    def __init__(self, pbx: DemoPbx, name: str = "") -> None:
+        """`name`: among several; empty when it is alone."""
+        self.pbx = pbx
+        self.name = name or PBX_NAME
+        self.domain = f"{name or 'pbx'}.{DOMAIN}"
+        self.key = secrets.token_urlsafe(24)
+        self.username = f"agent-{name}" if name else "agent"
+        self.password = secrets.token_urlsafe(9)
+
+    def settings(self, server: str, folder: Path) -> str:
+        """Its table of tandem.toml."""
+        return f"""
+[pbx.{self.name}]
+kind = "{self.pbx.kind}"
+server = "{server}"
+key = "{self.key}"
+host = "127.0.0.1"
+port = {self.pbx.port}
+username = "{self.pbx.username}"
+secret = "{self.pbx.secret}"
+domain = "{self.domain}"
+agent_endpoints = ['{self.pbx.agents}']
+outbox = "{folder / f"{self.name}-outbox.db"}"
+"""
 
 
 class Demo:
     """Everything the demo starts. Entered it stands, left it is gone, folder and all."""
 
-    def __init__(self, pbx: DemoPbx, port: int | None, progress: Progress) -> None:
-        self._pbx = pbx
+    def __init__(self, pbxs: Mapping[str, DemoPbx], port: int | None, progress: Progress) -> None:
+        self._sides = [Side(pbx, name if len(pbxs) > 1 else "") for name, pbx in pbxs.items()]
         self._wanted_port = port
         self._progress = progress
         self._stack = contextlib.AsyncExitStack()
         self._api_key = secrets.token_urlsafe(24)
-        self._pbx_key = secrets.token_urlsafe(24)
-        self._username = "agent"
-        self._password = secrets.token_urlsafe(9)
         self._url = ""
         self._known: set[str] = set()
         self._children: list[Child] = []
@@ -69,23 +99,26 @@ class Demo:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-demo-")))
             port = _port(self._wanted_port, self._progress)
             self._url = f"http://127.0.0.1:{port}"
-            self._progress(f"starting {self._pbx.title}")
-            await stack.enter_async_context(self._pbx)
+            for side in self._sides:
+                self._progress(f"starting {side.pbx.title}")
+                await stack.enter_async_context(side.pbx)
             config = folder / "tandem.toml"
             config.touch(mode=0o600)
             config.write_text(self._settings(port, folder))
             self._progress("starting the collaboration server")
-            await self._agent(config, folder)
+            for side in self._sides:
+                await self._agent(side, config, folder)
             await self._child(
                 stack, folder, ["tandem-server", "run", "--config", str(config)], "listening on"
             )
-            self._progress("starting the connector")
-            await self._child(
-                stack,
-                folder,
-                ["tandem-connector", "run", PBX_NAME, "--config", str(config)],
-                "connected to",
-            )
+            for side in self._sides:
+                self._progress(f"starting the connector{self._of(side)}")
+                await self._child(
+                    stack,
+                    folder,
+                    ["tandem-connector", "run", side.name, "--config", str(config)],
+                    "connected to",
+                )
             self._stack = stack.pop_all()
         return self
 
@@ -93,32 +126,40 @@ class Demo:
         self._progress("stopping")
         await self._stack.aclose()
 
-    async def call(self) -> Links:
-        """Places a call, waits until its session stands, gives the links."""
-        self._progress("a caller calls the queue")
-        await self._pbx.place()
+    async def call(self) -> dict[str, Links]:
+        """Places a call on each PBX, waits until its session stands, gives the links by PBX."""
+        return {side.name: await self._call(side) for side in self._sides}
+
+    async def _call(self, side: Side) -> Links:
+        self._progress(f"a caller calls the queue{self._of(side)}")
+        await side.pbx.place()
         self._progress("an agent has answered; waiting for the invitation")
-        caller = await self._pbx.link()
-        session = await self._session()
+        caller = await side.pbx.link()
+        session = await self._session(side)
         return Links(
             caller=caller,
             agent=session["agent"]["join_url"],
             desk=f"{self._url}/desk",
-            username=self._username,
-            password=self._password,
+            username=side.username,
+            password=side.password,
             trace=f"{self._url}/setup",
             session=session["id"],
             api=self._url,
             api_key=self._api_key,
         )
 
+    def _of(self, side: Side) -> str:
+        """Which PBX a line is about, where there are several."""
+        return f" of {side.pbx.title}" if len(self._sides) > 1 else ""
+
     async def hang_up(self) -> None:
-        """Ends the call, if it stands."""
-        await self._pbx.hang_up()
+        """Ends the calls that stand."""
+        for side in self._sides:
+            await side.pbx.hang_up()
 
     async def over(self) -> None:
-        """Waits until the call is over; LabError when a part of the demo ended instead."""
-        over = asyncio.create_task(self._pbx.ended())
+        """Waits until all calls are over; LabError when a part of the demo ended instead."""
+        over = asyncio.create_task(self._ended())
         waits = [over, *(asyncio.create_task(_wait(child.ended)) for child in self._children)]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -130,6 +171,10 @@ class Demo:
                 raise LabError(f"{child.name} has ended: {child.last_words()}")
         over.result()
 
+    async def _ended(self) -> None:
+        for side in self._sides:
+            await side.pbx.ended()
+
     async def _child(
         self, stack: contextlib.AsyncExitStack, folder: Path, words: list[str], ready: str
     ) -> None:
@@ -138,14 +183,14 @@ class Demo:
         self._children.append(child)
         await child.start(words, ready)
 
-    async def _agent(self, config: Path, folder: Path) -> None:
-        uri = f"sip:{self._pbx.agent}@{DOMAIN}"
-        words = ["tandem-server", "agent", "add", self._username, "--uri", uri]
+    async def _agent(self, side: Side, config: Path, folder: Path) -> None:
+        uri = f"sip:{side.pbx.agent}@{side.domain}"
+        words = ["tandem-server", "agent", "add", side.username, "--uri", uri]
         words += ["--admin", "--password-stdin", "--config", str(config)]
-        await Child("tandem-server agent add", folder).run(words, self._password + "\n")
+        await Child("tandem-server agent add", folder).run(words, side.password + "\n")
 
-    async def _session(self) -> dict[str, Any]:
-        """The newest session, once both its links are there."""
+    async def _session(self, side: Side) -> dict[str, Any]:
+        """The newest session of a PBX, once both its links are there."""
         headers = {"Authorization": f"Bearer {self._api_key}"}
         try:
             async with (
@@ -158,7 +203,9 @@ class Demo:
                             raise LabError(f"the server says {answer.status} to GET /v1/sessions")
                         items = (await answer.json())["items"]
                     for item in items:
-                        if item["id"] not in self._known and (item["agent"] or {}).get("join_url"):
+                        ours = (item["call"] or {}).get("pbx") == side.name
+                        new = ours and item["id"] not in self._known
+                        if new and (item["agent"] or {}).get("join_url"):
                             self._known.add(item["id"])
                             return dict(item)
                     # The invitation left the server a moment ago: this is about milliseconds.
@@ -177,17 +224,7 @@ database = "sqlite:///{folder / "tandem.db"}"
 secret = "{secrets.token_urlsafe(48)}"
 [server.api_keys]
 demo = "{self._api_key}"
-[pbx.{PBX_NAME}]
-kind = "{self._pbx.kind}"
-server = "{self._url}"
-key = "{self._pbx_key}"
-host = "127.0.0.1"
-port = {self._pbx.port}
-username = "{self._pbx.username}"
-secret = "{self._pbx.secret}"
-domain = "{DOMAIN}"
-agent_endpoints = ['{self._pbx.agents}']
-outbox = "{folder / "outbox.db"}"
+{"".join(side.settings(self._url, folder) for side in self._sides)}
 """
 
 

@@ -66,41 +66,74 @@ def post(url: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         return error.code, json.load(error)
 
 
+def open_links(links: dict[str, str]) -> None:
+    """Each link opens its side of the one session, and the log-in its desk."""
+    joined = {}
+    for side, role in (("caller", "user"), ("agent", "agent")):
+        page, _, token = links[side].partition("/join#")
+        assert page == links["api"]
+        status, answer = post(f"{page}/v1/join", {"token": token})
+        assert status == 200, answer
+        assert answer["role"] == role
+        joined[side] = answer["session"]
+    assert joined["caller"] == joined["agent"] == links["session"]
+    status, _ = post(
+        links["api"] + "/v1/login",
+        {"username": links["username"], "password": links["password"]},
+    )
+    assert status == 200
+    with urllib.request.urlopen(links["desk"], timeout=10) as desk:  # noqa: S310
+        assert desk.status == 200
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_both_links_open_their_side_of_one_session(
     kind: str, tmp_path: Path, prefix: Prefix
 ) -> None:
     with demo(tmp_path, "--pbx", kind, "--json") as process:
+        open_links(json.loads(first_line(process)))
+
+
+def test_two_pbxs_share_one_server(tmp_path: Path) -> None:
+    with demo(tmp_path, "--pbx", "both", "--json") as process:
         links = json.loads(first_line(process))
-        joined = {}
-        for side, role in (("caller", "user"), ("agent", "agent")):
-            page, _, token = links[side].partition("/join#")
-            assert page == links["api"]
-            status, answer = post(f"{page}/v1/join", {"token": token})
-            assert status == 200, answer
-            assert answer["role"] == role
-            joined[side] = answer["session"]
-        assert joined["caller"] == joined["agent"] == links["session"]
-        status, _ = post(
-            links["api"] + "/v1/login",
-            {"username": links["username"], "password": links["password"]},
+        assert list(links) == ["simulator", "freeswitch-sim"]
+        for each in links.values():
+            open_links(each)
+        one, two = links.values()
+        assert one["api"] == two["api"]
+        assert one["session"] != two["session"]
+        request = urllib.request.Request(  # noqa: S310 - the demo's own server
+            one["api"] + "/v1/sessions", headers={"Authorization": f"Bearer {one['api_key']}"}
         )
-        assert status == 200
-        with urllib.request.urlopen(links["desk"], timeout=10) as page:  # noqa: S310
-            assert page.status == 200
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            sessions = {item["id"]: item["call"]["pbx"] for item in json.load(answer)["items"]}
+        assert sessions == {one["session"]: "simulator", two["session"]: "freeswitch-sim"}
+
+
+@pytest.mark.parametrize("kinds", ["", "simulator,", "both,asterisk", "simulator,simulator"])
+def test_a_pbx_that_is_none_is_one_line(kinds: str, tmp_path: Path) -> None:
+    with demo(tmp_path, "--pbx", kinds) as process:
+        output, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert output == ""
+    assert errors.splitlines()[-1].startswith("Error: Invalid value for '--pbx':")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "both"])
 def test_a_signal_ends_it_without_leftovers(
     kind: str, number: signal.Signals, tmp_path: Path, prefix: Prefix
 ) -> None:
     with demo(tmp_path, "--pbx", kind) as process:
         seen = ""
-        while "agent: http" not in seen:
+        while "Ctrl-C stops everything." not in seen:
             seen += first_line(process)
-        assert re.search(r"(?m)^caller: http\S+/join#\S+$", seen)
-        assert re.search(r"(?m)^agent: http\S+/join#\S+$", seen)
+        shown = ["simulator ", "freeswitch-sim "] if kind == "both" else [""]
+        for name in shown:
+            assert re.search(rf"(?m)^{name}caller: http\S+/join#\S+$", seen)
+            assert re.search(rf"(?m)^{name}agent: http\S+/join#\S+$", seen)
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
         assert list(tmp_path.iterdir())
@@ -110,6 +143,7 @@ def test_a_signal_ends_it_without_leftovers(
 
     assert process.returncode == 0
     assert "Traceback" not in errors
+    assert "exception" not in errors
     _, alive = psutil.wait_procs(children, timeout=0)
     assert not alive, alive
     assert list(tmp_path.iterdir()) == []
