@@ -23,7 +23,7 @@ from connectors.simulator import (
 )
 from connectors.simulator.freeswitch import lab
 from connectors.simulator.freeswitch.dialplan import Dialplan
-from connectors.simulator.freeswitch.session import DirectoryUser
+from connectors.simulator.freeswitch.rights import DirectoryUser
 from connectors.simulator.mixes import kinds, mix
 from connectors.simulator.script import (
     BlindTransfer,
@@ -310,7 +310,7 @@ async def test_the_configuration_can_be_looked_up(sim: FreeSwitchSimulator, clie
 
 
 async def test_a_directory_user_may_run_what_it_may() -> None:
-    users = {"tandem@x": DirectoryUser("s", frozenset(("status",)))}
+    users = {"tandem@x": DirectoryUser("s", api="status")}
     async with (
         FreeSwitchSimulator(users=users) as sim,
         Client(sim.host, sim.port) as client,

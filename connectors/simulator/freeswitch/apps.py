@@ -12,6 +12,7 @@ from . import digits
 from .bridging import bridge
 from .channel import HANGUP, Channel
 from .dialplan import expand
+from .log import INFO, PLAIN
 from .transfer import transfer
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth:
     if app in NEED_MEDIA:
         pbx.pre_answer(channel)
     number = pbx.new_uuid()
+    text = f"EXECUTE [depth={depth}] {channel.name} {app}({data})"
+    at = ("switch_core_session.c", "switch_core_session_exec", 2906)
+    pbx.log.say(INFO, text, at, channel, PLAIN)
     pbx.say("CHANNEL_EXECUTE", channel, after=[*ran, ("Application-UUID", number)])
     application = APPLICATIONS.get(app)
     if app == "execute_extension":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .apps import execute
+from .subscription import EVENTS
 from .wire import FORMATS, Headers
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ LEVELS = {
     "console": 0, "alert": 1, "crit": 2, "err": 3, "warning": 4, "notice": 5, "info": 6,
     "debug": 7,
 }  # fmt: skip
+MOST = 63
+"""The level that a higher number means."""
 
 
 class Message:
@@ -46,19 +49,19 @@ class Message:
         return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def _format(words: list[str]) -> tuple[str, list[str]]:
-    if words and words[0].lower() in FORMATS:
-        return words[0].lower(), words[1:]
-    return "plain", words
-
-
 def _event(session: Session, message: Message) -> None:
-    kind, names = _format(message.argument.replace(",", " ").split())
-    if not session.subscription.add(names):
+    words = message.argument.replace(",", " ").split()
+    if words and words[0].lower() in FORMATS:
+        session.format = words[0].lower()
+        words = words[1:]
+    answer = session.subscription.add(words, session.rights)
+    if answer is None:
+        session.reply("-ERR permission denied")
+    elif not answer:
         session.reply("-ERR no keywords supplied")
-        return
-    session.subscribe(kind)
-    session.reply(f"+OK event listener enabled {kind}")
+    else:
+        session.subscribe()
+        session.reply(f"+OK event listener enabled {session.format}")
 
 
 def _nixevent(session: Session, message: Message) -> None:
@@ -70,8 +73,11 @@ def _nixevent(session: Session, message: Message) -> None:
 
 
 def _noevents(session: Session, _message: Message) -> None:
+    if not session.listening:
+        session.reply("-ERR not listening for events")
+        return
     session.subscription.clear()
-    session.pbx.bus.remove(session)
+    session.unsubscribe()
     session.reply("+OK no longer listening for events")
 
 
@@ -82,28 +88,40 @@ def _myevents(session: Session, message: Message) -> None:
     if not uuids:
         session.reply("-ERR command not found")
         return
-    # One that does not stand is no error, and brings the events of all channels.
-    session.subscription.mine(uuids[0] if uuids[0] in session.pbx.channels else "")
+    if session.subscription.channels_only:
+        session.reply("-ERR aready enabled.")
+        return
+    stands = uuids[0] in session.pbx.channels
+    if kinds and not stands:
+        session.reply("-ERR invalid uuid")
+        return
+    # Without a format one that does not stand is no error, and brings the events of all channels.
+    session.subscription.mine(uuids[0] if stands else "")
     session.subscribe(kinds[0] if kinds else "")
     session.reply("+OK Events Enabled")
 
 
 def _filter(session: Session, message: Message) -> None:
-    words = message.argument.split(" ", 1)
-    if words[:1] == ["delete"]:
-        _filter_delete(session, words[1] if len(words) > 1 else "")
+    name, _, value = message.argument.partition(" ")
+    if name == "":
+        session.reply("-ERR command not found")
         return
-    if len(words) < 2:
-        session.reply("-ERR invalid syntax" if words != [""] else "-ERR command not found")
+    if name.lower() == "delete" and value:
+        _filter_delete(session, value)
         return
-    session.subscription.filters.append((words[0], words[1]))
-    session.reply(f"+OK filter added. [{words[0]}]=[{words[1]}]")
+    if name.lower() == "add" and value:
+        name, _, value = value.partition(" ")
+    if not value:
+        session.reply("-ERR invalid syntax")
+        return
+    session.subscription.filters.append((name, value))
+    session.reply(f"+OK filter added. [{name}]=[{value}]")
 
 
 def _filter_delete(session: Session, text: str) -> None:
     name, _, value = text.partition(" ")
     kept = session.subscription.filters
-    if name == "all":
+    if name.lower() == "all":
         kept = []
     else:
         kept = [each for each in kept if each[0] != name or (value and each[1] != value)]
@@ -112,19 +130,24 @@ def _filter_delete(session: Session, text: str) -> None:
 
 
 def _log(session: Session, message: Message) -> None:
-    # The log itself is not simulated; whoever asks for it hears nothing.
-    word = message.argument.lower() or "debug"
-    level = LEVELS.get(word)
+    if not session.rights.log:
+        session.reply("-ERR permission denied")
+        return
+    word = message.argument.partition(" ")[0]
+    level = LEVELS.get(word.lower() or "debug")
+    if level is None and word.isascii() and word.isdigit():
+        level = min(int(word[:9]), MOST)
     if level is None:
-        level = 63 if word.isdigit() else -1
-    if level < 0:
         session.reply("-ERR invalid log level")
-    else:
-        session.reply(f"+OK log level {message.argument or 'debug'} [{level}]")
+        return
+    session.log_level = level
+    session.pbx.log.add(session)
+    session.reply(f"+OK log level {word} [{level}]")
 
 
 def _nolog(session: Session, _message: Message) -> None:
-    session.reply("+OK no longer logging")
+    reads = session.pbx.log.remove(session)
+    session.reply("+OK no longer logging" if reads else "-ERR not loging")
 
 
 def _not_controlling(session: Session, message: Message) -> None:
@@ -134,7 +157,9 @@ def _not_controlling(session: Session, message: Message) -> None:
 
 def _sendevent(session: Session, message: Message) -> None:
     pbx = session.pbx
-    name = message.argument or "CUSTOM"
+    name = message.argument.upper()
+    if name not in EVENTS:
+        name = "CUSTOM"
     subclass = message.headers.get("event-subclass", "")
     number = pbx.new_uuid()
     first: Headers = [("Event-Subclass", subclass)] if subclass else []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import variables
 from .channel import CONSUME_MEDIA, INIT, NONE, Channel, Profile, Times
+from .log import NOTICE
 from .transfer import join
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ def answer(pbx: FreeSwitch, far: Channel) -> None:
         if channel is not None and channel.up and channel.answer != "answered":
             channel.answer = "answered"
             channel.times.answered = pbx.now()
+            at = ("mod_dptools.c", "answer_function", 1406)
+            if channel is not far:
+                at = ("mod_loopback.c", "channel_receive_message", 1021)
+            pbx.log.say(NOTICE, f"Channel [{channel.name}] has been answered", at, channel, 0)
             pbx.say("CHANNEL_ANSWER", channel)
             pbx.set_callstate(channel, "ACTIVE")
             pbx.poke(channel)

@@ -16,18 +16,21 @@ from typing import Any
 from ..clock import Clock
 from ..world import Phone, WorldSpec
 from . import hold, loopback, variables
-from .bus import EventBus
+from .bus import EventBus, stamp
 from .callcenter import CallCenter
-from .channel import HANGUP, Channel, Profile, Times
+from .channel import HANGUP, STATES, Channel, Profile, Times
 from .dialplan import Dialplan
 from .fifo import Fifos
 from .heart import Heart
+from .log import NOTICE, Log
 from .speaker import Speaker
 from .thread import run
 from .wire import Headers
 
 FIRST_PORT = 5061
 """SIP port of the first telephone; the others follow."""
+FAR_END = ("sofia.c", "sofia_handle_sip_i_state", 8723)
+"""Where FreeSWITCH logs that the other side hung up."""
 
 
 class FreeSwitch(Speaker):
@@ -57,6 +60,7 @@ class FreeSwitch(Speaker):
         self.ports = {name: FIRST_PORT + number for number, name in enumerate(self.phones)}
         super().__init__(EventBus(self.clock, self.new_uuid(), hostname))
         self.heart = Heart(self, heartbeat)
+        self.log = Log(self.log_stamp)
         self.event_socket = {"listen-ip": "127.0.0.1", "listen-port": "8021"}
         """Settings of event_socket.conf, as ``xml_locate`` shows them; the password is not one."""
         self.boot()
@@ -79,6 +83,11 @@ class FreeSwitch(Speaker):
     def new_uuid(self) -> str:
         """A random UUID, the same for the same seed."""
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def log_stamp(self) -> str:
+        """The time as it stands in the log."""
+        now = self.clock()
+        return f"{stamp(now)}.{int(now % 1 * 1e6):06d}"
 
     def token(self) -> str:
         """A word as SIP tags and branches have."""
@@ -132,6 +141,8 @@ class FreeSwitch(Speaker):
         """Its thread begins."""
         channel.first_destination = channel.profile.destination
         self.channels[channel.uuid] = channel
+        at = ("switch_channel.c", "switch_channel_set_name", 1143)
+        self.log.say(NOTICE, f"New Channel {channel.name} [{channel.uuid}]", at, channel)
         if channel.phone is not None:
             self._by_phone.setdefault(channel.phone.name, []).append(channel)
         self.peak = max(self.peak, len(self.channels))
@@ -144,6 +155,11 @@ class FreeSwitch(Speaker):
     def ended(self, channel: Channel) -> None:
         """Its thread is through; it stands no more."""
         self.channels.pop(channel.uuid, None)
+        place = ("switch_core_session.c", "switch_core_session_thread")
+        self.log.say(NOTICE, f"Session {channel.session} ({channel.name}) Ended", (*place, 1766),
+                     channel)  # fmt: skip
+        text = f"Close Channel {channel.name} [{STATES[channel.state]}]"
+        self.log.say(NOTICE, text, (*place, 1770), channel, 0)
         if channel.phone is not None:
             self._by_phone[channel.phone.name].remove(channel)
         channel.alive = False
@@ -190,6 +206,8 @@ class FreeSwitch(Speaker):
         self.pre_answer(channel)
         channel.answer = "answered"
         channel.times.answered = self.now()
+        at = ("mod_dptools.c", "answer_function", 1406)
+        self.log.say(NOTICE, f"Channel [{channel.name}] has been answered", at, channel, 0)
         self.say("CHANNEL_ANSWER", channel)
         self.set_callstate(channel, "ACTIVE")
         channel.set("endpoint_disposition", "ANSWER")
@@ -199,11 +217,16 @@ class FreeSwitch(Speaker):
             delay, lambda: channel.update(variables.acknowledged(channel, tag))
         )
 
-    def hangup(self, channel: Channel, cause: str) -> None:
-        """A channel is hung up: CHANNEL_HANGUP, and its thread winds it up. Once."""
+    def hangup(self, channel: Channel, cause: str, at: tuple[str, str, int] = FAR_END) -> None:
+        """A channel is hung up: CHANNEL_HANGUP, and its thread winds it up. Once.
+
+        `at`: the place in FreeSWITCH that does it, for the log.
+        """
         if not channel.up:
             return
         hold.release(self, channel)
+        text = f"Hangup {channel.name} [{STATES[channel.state]}] [{cause}]"
+        self.log.say(NOTICE, text, at, channel, 0)
         channel.state = HANGUP
         channel.answer = "hangup"
         channel.cause = cause
@@ -211,7 +234,7 @@ class FreeSwitch(Speaker):
         self.say("CHANNEL_HANGUP", channel)
         self.poke(channel)
         if channel.half is not None:
-            self.hangup(channel.half, cause)
+            self.hangup(channel.half, cause, ("mod_loopback.c", "channel_on_hangup", 585))
 
     def far_end_gone(self, channel: Channel) -> None:
         """A telephone hangs up: BYE, or CANCEL before an answer, or a refusal of what rings."""

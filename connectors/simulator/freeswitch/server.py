@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from .faults import FreeSwitchFaults
 from .pbx import FreeSwitch
-from .session import DirectoryUser, Session
+from .rights import DirectoryUser
+from .session import Session
 
 
 class EslServer:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import wire
 from .api import run_command
 from .commands import COMMANDS, Message
+from .rights import DirectoryUser, Rights
 from .subscription import Subscription
 
 if TYPE_CHECKING:
@@ -22,15 +22,6 @@ BACKLOG_MAX = 32 * 1024 * 1024
 """Bytes that may wait for a client that does not read; then it is dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryUser:
-    """A user of the directory who may use the event socket."""
-
-    password: str
-    api: frozenset[str] | None = None
-    """Commands it may run (``esl-allowed-api``); None: all."""
-
-
 class Session(asyncio.Protocol):
     """A connection. Also a `bus.Listener`."""
 
@@ -38,8 +29,9 @@ class Session(asyncio.Protocol):
         self.server = server
         self.pbx = server.pbx
         self.authenticated = False
-        self.allowed: frozenset[str] | None = None
-        """API commands it may run; None: all."""
+        self.rights = Rights()
+        self.log_level = 0
+        self.listening = False
         self.format = "plain"
         self.subscription = Subscription()
         self.transport: asyncio.Transport | None = None
@@ -73,6 +65,7 @@ class Session(asyncio.Protocol):
         """The client is gone."""
         self.server.sessions.discard(self)
         self.pbx.bus.remove(self)
+        self.pbx.log.remove(self)
         self.transport = None
 
     def data_received(self, data: bytes) -> None:
@@ -113,7 +106,11 @@ class Session(asyncio.Protocol):
             self.goodbye()
         elif not self.authenticated:
             self._authenticate(message)
-        elif message.verb in ("api", "bgapi") and not self._may(message.argument):
+        elif (
+            message.verb in ("api", "bgapi")
+            and message.argument
+            and not self.rights.may_run(message.argument)
+        ):
             self.reply("-ERR permission denied")
         elif message.verb == "api" and message.argument:
             self._busy = True
@@ -135,10 +132,8 @@ class Session(asyncio.Protocol):
             self.reply("+OK accepted")
         elif message.verb == "userauth" and (user := self._user(message.argument)) is not None:
             self.authenticated = True
-            self.allowed = user.api
-            allowed = " ".join(sorted(user.api)) if user.api is not None else "all"
-            limits = [("Allowed-Events", "all"), ("Allowed-API", allowed), ("Allowed-LOG", "all")]
-            self.reply("+OK accepted", limits)
+            self.rights = Rights(user)
+            self.reply("+OK accepted", user.headers())
         elif message.verb in ("auth", "userauth"):
             self.reply("-ERR invalid")
             self.goodbye()
@@ -149,9 +144,6 @@ class Session(asyncio.Protocol):
         name, _, password = text.partition(":")
         user = self.server.users.get(name)
         return user if user is not None and user.password == password else None
-
-    def _may(self, command: str) -> bool:
-        return self.allowed is None or not command or command.split()[0] in self.allowed
 
     async def _api(self, command: str) -> None:
         try:
@@ -175,7 +167,13 @@ class Session(asyncio.Protocol):
     def subscribe(self, kind: str = "") -> None:
         """The subscription changed, or the format."""
         self.format = kind or self.format
+        self.listening = True
         self.pbx.bus.add(self)
+
+    def unsubscribe(self) -> None:
+        """It wants no events any more."""
+        self.listening = False
+        self.pbx.bus.remove(self)
 
     def wants(self, name: str, subclass: str) -> bool:
         """Whether events of this name may be for it."""

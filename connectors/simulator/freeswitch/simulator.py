@@ -14,8 +14,8 @@ from .calls import PlacedCall
 from .dialplan import Dialplan
 from .faults import FreeSwitchFaults
 from .pbx import FreeSwitch
+from .rights import DirectoryUser
 from .server import EslServer
-from .session import DirectoryUser
 
 PASSWORD = "ClueCon"  # noqa: S105  # FreeSWITCH's own, of a simulation on the loopback
 

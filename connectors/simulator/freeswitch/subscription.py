@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .bus import Happened
+    from .rights import Rights
 
 _KNOWN = """
     ADD_SCHEDULE ALL API BACKGROUND_JOB CALL_DETAIL CALL_SECURE CALL_SETUP_REQ CALL_SETUP_RESULT
@@ -51,15 +52,27 @@ class Subscription:
         self.everything = False
         self.only = ""
         """UUID whose events alone are wanted (``myevents`` of a channel that stands)."""
+        self.channels_only = False
+        """Events of channels alone are wanted (``myevents``)."""
+        self.allowed: set[str] | None = None
+        """CUSTOM events that ALL means; None: all."""
 
-    def add(self, words: list[str]) -> bool:
-        """``event``: whether any word was a name; what follows CUSTOM are subclasses."""
+    def add(self, words: list[str], rights: Rights) -> bool | None:
+        """``event``: whether any word was a name; what follows CUSTOM are subclasses.
+
+        None for one that may not be heard; those before it count, those behind it do not.
+        """
         known = custom = False
+        self.allowed = rights.subclasses
         for word in words:
             name = word.upper()
             if custom:
+                if not rights.may_hear_custom(word):
+                    return None
                 self.subclasses.add(word)
             elif name in EVENTS:
+                if not rights.may_hear(name):
+                    return None
                 known = True
                 if name == "ALL":
                     self.everything = True
@@ -92,7 +105,7 @@ class Subscription:
     def wants(self, name: str, subclass: str) -> bool:
         """Whether events of this name may be for it."""
         if self.everything:
-            return True
+            return not subclass or self.allowed is None or subclass in self.allowed
         if name not in self.names:
             return False
         return not subclass or "ALL" in self.names or subclass in self.subclasses
@@ -101,10 +114,12 @@ class Subscription:
         """``myevents``."""
         self.names |= set(MINE)
         self.only = uuid
+        self.channels_only = True
 
     def accepts(self, event: Happened) -> bool:
         """Whether the filters let it through: any that fits does, one with ``-`` keeps it out."""
-        if self.only and event.get("Unique-ID") != self.only:
+        uuid = event.get("Unique-ID")
+        if self.channels_only and (not uuid or (self.only and uuid != self.only)):
             return False
         if not self.filters:
             return True
@@ -116,10 +131,8 @@ class Subscription:
             wanted = value[signs.end() :] if signs else value
             if not have or (passes and sign != "-"):
                 continue
-            if wanted[:1] == "/":
-                fits = _search(wanted.strip("/"), have)
-            else:
-                fits = have.lower() == wanted.lower()
+            expression = value[:1] == "/"  # behind a sign it is a text like any other
+            fits = _search(value, have) if expression else have.lower() == wanted.lower()
             if fits:
                 if sign == "-":
                     return False
@@ -127,8 +140,18 @@ class Subscription:
         return passes
 
 
+_FLAGS = {"i": re.IGNORECASE, "s": re.DOTALL, "m": re.MULTILINE, "x": re.VERBOSE}
+
+
 def _search(expression: str, text: str) -> bool:
+    """Search by ``/expression/flags``; one that is none finds nothing."""
+    inner, end, letters = expression[1:].rpartition("/")
+    if not end:
+        return False
+    flags = 0
+    for letter in letters:
+        flags |= _FLAGS.get(letter, 0)
     try:
-        return re.search(expression, text) is not None
+        return re.search(inner, text, flags) is not None
     except re.error:
         return False

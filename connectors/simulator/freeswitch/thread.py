@@ -22,6 +22,7 @@ from .channel import (
     SOFT_EXECUTE,
     Channel,
 )
+from .log import INFO, NOTICE
 from .transfer import flip
 
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ async def _route(pbx: FreeSwitch, channel: Channel) -> None:
     flip(pbx, channel)
     channel.hit_dialplan = True
     channel.actions.clear()
+    profile = channel.profile
+    text = (
+        f"Processing {profile.name} <{profile.number}>->{profile.destination} "
+        f"in context {profile.context}"
+    )
+    pbx.log.say(INFO, text, ("mod_dialplan_xml.c", "dialplan_hunt", 648), channel)
     for action in pbx.dialplan.hunt(channel, channel.profile.context):
         if action.inline:
             await execute(pbx, channel, action.app, action.data)
@@ -99,7 +106,10 @@ async def _execute(pbx: FreeSwitch, channel: Channel) -> None:
         action = channel.actions.popleft()
         await execute(pbx, channel, action.app, action.data)
     if channel.state == EXECUTE:
-        pbx.hangup(channel, "NORMAL_CLEARING")
+        text = f"{channel.name} has executed the last dialplan instruction, hanging up."
+        place = ("switch_core_state_machine.c", "switch_core_standard_on_execute")
+        pbx.log.say(NOTICE, text, (*place, 382), channel)
+        pbx.hangup(channel, "NORMAL_CLEARING", (*place, 384))
 
 
 async def _reset(pbx: FreeSwitch, channel: Channel) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import hold, variables
 from .channel import EXCHANGE_MEDIA, HIBERNATE, RESET, ROUTING, Channel
+from .log import INFO
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -41,6 +42,11 @@ def flip(pbx: FreeSwitch, channel: Channel) -> None:
     if channel.hit_dialplan or channel.direction != "outbound":
         return
     profile = channel.profile
+    text = (
+        f'{channel.name} Flipping CID from "{profile.name}" <{profile.number}> to '
+        f'"{profile.callee_name}" <{profile.callee_number}>'
+    )
+    pbx.log.say(INFO, text, ("switch_channel.c", "switch_channel_flip_cid", 3291), channel)
     channel.set("pre_transfer_caller_id_name", profile.name)
     channel.set("pre_transfer_caller_id_number", profile.number)
     channel.set("channel_cid_flipped", "yes")

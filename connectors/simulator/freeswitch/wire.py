@@ -105,6 +105,18 @@ def content(kind: str, body: str, more: str = "") -> bytes:
     return f"Content-Type: {kind}\n{more}Content-Length: {len(data)}\n\n".encode() + data
 
 
+def log(line: str, level: int, kind: int, at: tuple[str, str, int], uuid: str) -> bytes:
+    """A line of the log, with where it comes from and what channel it is about."""
+    file, function, number = at
+    data = line.encode("utf-8", "surrogateescape")
+    head = (
+        f"Content-Type: log/data\nContent-Length: {len(data)}\nLog-Level: {level}\n"
+        f"Text-Channel: {kind}\nLog-File: {file}\nLog-Func: {function}\nLog-Line: {number}\n"
+        f"User-Data: {uuid}\n\n"
+    )
+    return head.encode() + data
+
+
 AUTH_REQUEST = b"Content-Type: auth/request\n\n"
 REJECTION = content("text/rude-rejection", "Access Denied, go away.\n")
 NOTICE = content("text/disconnect-notice", BYE)

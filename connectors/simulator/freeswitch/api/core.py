@@ -44,7 +44,7 @@ async def _status_command(request: Request) -> str:
 
 async def _version(request: Request) -> str:
     if request.text == "short":
-        return "1.11.0\n"
+        return f"{VERSION}\n"
     return f"FreeSWITCH Version {VERSION}~64bit ( 64bit)\n"
 
 
