@@ -72,6 +72,32 @@ async def test_commands_are_answered_as_recorded(name: str) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("uuid_hold", "-USAGE: [off|toggle] <uuid> [<display>]\n-ERR Operation failed\n"),
+        ("uuid_hold x", "+OK Success\n"),
+        ("uuid_transfer x", "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n"),
+        ("uuid_transfer x 1", "-ERR No such channel!\n"),
+        ("uuid_bridge x y", "-ERR Invalid uuid\n"),
+        ("uuid_kill", "-USAGE: <uuid> [cause]\n"),
+        ("uuid_getvar x", "-USAGE: <uuid> <var>\n"),
+        ("uuid_recv_dtmf x 1", "-ERR Cannot locate session!\n"),
+        ("uuid_broadcast x y", "-ERR invalid uuid\n"),
+        ("uuid_send_message x", "-USAGE: <uuid> <message>\n"),
+        ("uuid_send_message x y", "-ERR Unable to find session for UUID\n"),
+        ("originate nope/1 &park()", "-ERR CHAN_NOT_IMPLEMENTED\n"),
+        ("originate loopback/9999/default &park()", "-ERR NO_ROUTE_DESTINATION\n"),
+        ("callcenter_config agent", "-ERR Invalid!\n"),
+    ],
+)
+async def test_what_names_nothing_is_answered_as_a_real_one_does(command: str, answer: str) -> None:
+    """Asked of FreeSWITCH 1.11 without a call."""
+    async with FreeSwitchSimulator() as sim, Client(sim.host, sim.port) as client:
+        await client.login()
+        assert await client.api(command) == answer
+
+
 async def test_a_limited_user_hears_of_all_events_what_it_may() -> None:
     """``all`` is refused it; what it names, it hears, and nothing else."""
     users = {"u@x": DirectoryUser("s", events="CHANNEL_CREATE,CUSTOM,a::b")}

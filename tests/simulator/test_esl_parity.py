@@ -54,11 +54,14 @@ class Watcher:
         self.concluded: list[Conclusion] = []
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self.heard = asyncio.Event()
+        """Set by every event."""
 
     def take(self, event: PbxEvent) -> None:
         """An event of the PBX."""
         for report in self.core.handle(event, time.monotonic()):
             self._note(report)
+        self.heard.set()
 
     def _note(self, report: CallReport) -> None:
         made = (report.state.value, report.type, report.user_uri, report.agent_uri, report.cause)

@@ -177,7 +177,9 @@ class Leg:
     @property
     def cause(self) -> str:
         """Why nobody answered; empty while it rings or when somebody did."""
-        return "SUBSCRIBER_ABSENT" if self.channel is None else self.channel.cause
+        if self.channel is not None:
+            return self.channel.cause
+        return "UNALLOCATED_NUMBER" if self._gateway else "SUBSCRIBER_ABSENT"
 
     def _behaviour(self, channel: Channel) -> Rings:
         assert channel.phone is not None  # noqa: S101  # a leg to a telephone

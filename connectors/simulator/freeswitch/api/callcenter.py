@@ -43,6 +43,8 @@ def _tier(tier: Tier) -> list[str]:
 async def _config(request: Request) -> str:
     words = request.words
     kind = words[0] if words else ""
+    if kind in ("queue", "agent", "tier") and len(words) == 1:
+        return "-ERR Invalid!\n"
     if kind == "queue":
         return _queue(request, words[1:])
     if kind == "agent":

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from ..pbx import FreeSwitch
 
 USAGE = "-USAGE: {}\n"
+ORIGINATE = (
+    "<call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] "
+    "[<cid_num>] [<timeout_sec>]"
+)
+SET_MULTI = "<uuid> <var>=<value>;<var>=<value>..."
+TRANSFER = "<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]"
 
 
 async def _exists(request: Request) -> str:
@@ -60,8 +66,10 @@ async def _setvar(request: Request) -> str:
 async def _setvar_multi(request: Request) -> str:
     uuid, _, rest = request.text.partition(" ")
     channel = request.channel(uuid)
+    if not rest:
+        return "-ERR no reply\n"
     if channel is None:
-        return NO_CHANNEL
+        return NO_CHANNEL + USAGE.format(SET_MULTI)
     for pair in rest.split(";"):
         name, _, value = pair.partition("=")
         channel.set(name.strip(), value)
@@ -86,7 +94,7 @@ async def _transfer(request: Request) -> str:
     if "-bleg" in words and channel.partner is not None:
         channel = channel.partner
     if not rest:
-        return USAGE.format("<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]")
+        return USAGE.format(TRANSFER)
     context = rest[2] if len(rest) > 2 else channel.profile.context
     transfer(request.pbx, channel, rest[0], context)
     return OK
@@ -119,7 +127,7 @@ async def _recv_dtmf(request: Request) -> str:
     uuid, *keys = request.words or [""]
     channel = request.channel(uuid)
     if channel is None:
-        return NO_CHANNEL
+        return "-ERR Cannot locate session!\n"
     press(request.pbx, channel, keys[0].partition("@")[0] if keys else "", info=False)
     return OK
 
@@ -129,7 +137,7 @@ async def _broadcast(request: Request) -> str:
     uuid, *rest = request.words or [""]
     channel = request.channel(uuid)
     if channel is None:
-        return NO_CHANNEL
+        return "-ERR invalid uuid\n"
     if rest:
         request.pbx.spawn(execute(request.pbx, channel, "playback", rest[0]), "broadcast")
     return "+OK Message sent\n"
@@ -140,7 +148,7 @@ async def _originate(request: Request) -> str:
     pbx = request.pbx
     match = re.fullmatch(r"((?:\{[^}]*\}|\[[^\]]*\]|<[^>]*>)*\S+)\s+(.+)", request.text)
     if match is None:
-        return USAGE.format("<call url> <exten>|&<application_name>(<app_args>)")
+        return USAGE.format(ORIGINATE)
     wanted = target(match[1])
     values = wanted.values
     number = values.get("origination_caller_id_number", "0000000000")
@@ -174,17 +182,28 @@ def _go_on(pbx: FreeSwitch, channel: Channel, goal: str) -> None:
     pbx.move(channel, ROUTING)
 
 
+def _with(least: int, usage: str, command: Command) -> Command:
+    """A command that wants so many words at least, and else says how it is used."""
+
+    async def run(request: Request) -> str:
+        if len(request.words) < least:
+            return USAGE.format(usage)
+        return await command(request)
+
+    return run
+
+
 COMMANDS: dict[str, Command] = {
     "originate": _originate,
     "uuid_bridge": _bridge,
-    "uuid_broadcast": _broadcast,
-    "uuid_dump": _dump,
+    "uuid_broadcast": _with(2, "<uuid> <path> [aleg|bleg|holdb|both]", _broadcast),
+    "uuid_dump": _with(1, "<uuid> [format]", _dump),
     "uuid_exists": _exists,
-    "uuid_getvar": _getvar,
+    "uuid_getvar": _with(2, "<uuid> <var>", _getvar),
     "uuid_hold": _hold,
-    "uuid_kill": _kill,
-    "uuid_recv_dtmf": _recv_dtmf,
-    "uuid_setvar": _setvar,
-    "uuid_setvar_multi": _setvar_multi,
-    "uuid_transfer": _transfer,
+    "uuid_kill": _with(1, "<uuid> [cause]", _kill),
+    "uuid_recv_dtmf": _with(2, "<uuid> <dtmf_data>", _recv_dtmf),
+    "uuid_setvar": _with(2, "<uuid> <var> [value]", _setvar),
+    "uuid_setvar_multi": _with(1, SET_MULTI, _setvar_multi),
+    "uuid_transfer": _with(2, TRANSFER, _transfer),
 }

@@ -53,6 +53,8 @@ async def _uptime(request: Request) -> str:
 
 
 async def _module_exists(request: Request) -> str:
+    if not request.text:
+        return "-ERR no reply\n"
     return "true" if request.text in MODULES else "false"
 
 
