@@ -149,7 +149,8 @@ def _interrupted() -> Iterator[None]:
 
 
 def _progress(line: str) -> None:
-    click.echo(f"demo: {line}", err=True)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it; what runs has to be ended
+        click.echo(f"demo: {line}", err=True)
 
 
 def _text(links: Mapping[str, Links], *, again: bool) -> str:

@@ -164,6 +164,21 @@ def test_a_signal_while_it_starts_leaves_nothing_either(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_ends_without_leftovers_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    with demo(tmp_path) as process:
+        while "agent: http" not in first_line(process):
+            pass
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stderr.close()
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+    assert not psutil.wait_procs(children, timeout=0)[1]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -21,6 +21,8 @@ from connectors.simulator.mixes import kinds
 from connectors.simulator.switch import SimulatedSwitch
 
 AGENTS = ("1001", "1002")
+SPEED = 3.0
+"""People wait a second before they transfer, which is not what is tried here."""
 MAKERS = kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3)
 BY_CONTROL = kinds(AGENTS, talk=0.2, ring=0.05, patience=0.3, via="control")
 KINDS = (
@@ -96,8 +98,8 @@ async def concluded(simulator: SimulatedSwitch[Any], kind: str, script: Call) ->
 async def test_both_pbxs_tell_the_core_the_same(kind: str) -> None:
     script = MAKERS[kind](0)
     told = {
-        "asterisk": await concluded(Simulator(), "asterisk", script),
-        "freeswitch": await concluded(FreeSwitchSimulator(), "freeswitch", script),
+        "asterisk": await concluded(Simulator(speed=SPEED), "asterisk", script),
+        "freeswitch": await concluded(FreeSwitchSimulator(speed=SPEED), "freeswitch", script),
     }
     assert told["asterisk"] == told["freeswitch"]
 
@@ -105,6 +107,8 @@ async def test_both_pbxs_tell_the_core_the_same(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["blind", "attended"])
 async def test_a_transfer_is_one_whoever_asks_for_it(kind: str) -> None:
     """By the telephone's REFER, or by the event socket."""
-    by_phone = await concluded(FreeSwitchSimulator(), "freeswitch", MAKERS[kind](0))
-    by_control = await concluded(FreeSwitchSimulator(), "freeswitch", BY_CONTROL[kind](0))
+    by_phone = await concluded(FreeSwitchSimulator(speed=SPEED), "freeswitch", MAKERS[kind](0))
+    by_control = await concluded(
+        FreeSwitchSimulator(speed=SPEED), "freeswitch", BY_CONTROL[kind](0)
+    )
     assert by_phone == by_control
