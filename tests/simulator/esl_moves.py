@@ -174,7 +174,7 @@ SCRIPTS = {
     "queue_loopback_agent": _call("7030", TALK, Wait(1.0), HangUp(CALLER)),
     "ringall_third_answers": _call(
         "7010", TALK, Wait(1.0), HangUp("1003"), _1001=Rings(busy=True), _1002=Rings(None),
-        _1003=Rings(1.0),
+        _1003=Rings(1.5),
     ),
     "queue_transferred_while_waiting": _call(
         "7000", Until("ringing", "1001"), Wait(1.0), MoveCaller("9100"), Wait(1.0), HangUp(CALLER),

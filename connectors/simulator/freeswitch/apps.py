@@ -24,7 +24,7 @@ Application = Callable[["FreeSwitch", Channel, str], Awaitable[None]]
 MAX_DEPTH = 20
 """execute_extension inside execute_extension, so many deep at most."""
 
-NEED_MEDIA = ("fifo",)
+NEED_MEDIA = ("callcenter", "fifo")
 """Applications that are given early media before they begin, on a channel without any."""
 
 
@@ -64,15 +64,17 @@ async def _execute_extension(pbx: FreeSwitch, channel: Channel, data: str, depth
     context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
     destination = channel.profile.destination
     actions = []
-    channel.profile.destination = exten
-    try:
-        for action in pbx.dialplan.hunt(channel, context):
-            if action.inline:
-                await execute(pbx, channel, action.app, action.data, depth + 1)
-            else:
-                actions.append(action)
-    finally:
+    hunt = pbx.dialplan.hunt(channel, context)
+    while True:
+        channel.profile.destination = exten  # for the hunt alone: events say what was dialled
+        action = next(hunt, None)
         channel.profile.destination = destination
+        if action is None:
+            break
+        if action.inline:
+            await execute(pbx, channel, action.app, action.data, depth + 1)
+        else:
+            actions.append(action)
     state = channel.state
     for action in actions if depth < MAX_DEPTH else []:
         if channel.state != state:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 GONE = ("ATTENDED_TRANSFER", "BLIND_TRANSFER")
 """What a telephone that has handed its call on is done with: its leg ends whatever the dialplan
 would do next."""
+FRAME = 0.02
+"""Seconds until the thread of a bridge sees that the other side was taken away: one of media."""
 
 
 async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> None:
@@ -137,6 +139,8 @@ async def run_bridge(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
     pbx.poke(one)
     while one.state == state and two.state == EXCHANGE_MEDIA:
         await one.changed()
+    if two.up and one.state == state:
+        await asyncio.sleep(pbx.clock.real(FRAME))
     _part(pbx, one, two, pair, moved=one.up and one.state != state)
 
 
@@ -144,7 +148,7 @@ def _connected_line(pbx: FreeSwitch, leg: Channel, other: Channel) -> None:
     """CALL_UPDATE: what the telephone shows of the other side. A loopback has none to say it."""
     name, number = leg.profile.callee_name, leg.profile.callee_number
     if other.other == ("originatee", leg):
-        name, number = other.profile.name, other.profile.number
+        name, number = leg.profile.name, leg.profile.number
     leg.callee_direction, leg.sent_callee = "SEND", (name, number)
     leg.set("last_sent_callee_id_name", name)
     leg.set("last_sent_callee_id_number", number)
@@ -204,8 +208,12 @@ async def softly_execute(pbx: FreeSwitch, channel: Channel) -> None:
         return
     if not channel.originates:
         return
-    while channel.state == SOFT_EXECUTE and other.up and other.running != SOFT_EXECUTE:
-        await channel.changed()
+    while (
+        channel.state == SOFT_EXECUTE
+        and other.up
+        and (other.running != SOFT_EXECUTE or channel.partner or other.partner)
+    ):
+        await channel.changed()  # both have left whom they talked to
     if channel.state != SOFT_EXECUTE or other.running != SOFT_EXECUTE:
         return
     channel.unset("uuid_bridge")

@@ -157,6 +157,7 @@ class Fifos:
         say(pbx, caller, line.name, "bridge-caller-stop", *_spans(pbx, caller, "Caller")[3:])
         seconds = str((pbx.now() - channel.times.bridged) // 1_000_000)
         for leg, status in ((channel, "WAITING"), (caller, "DONE")):
+            leg.set("fifo_epoch_stop_bridge", str(int(pbx.clock())))
             leg.set("fifo_bridge_seconds", seconds)
             leg.set("fifo_status", status)
             leg.set("fifo_timestamp", stamp(pbx.clock()))

@@ -93,7 +93,13 @@ async def _ring(pbx: FreeSwitch, line: Line, caller: Channel, members: list[Outb
     caller.set("fifo_originate_uuid", number)
     say(pbx, caller, line.name, "pre-dial", *common, *shown)
     name, callers_number = caller.profile.name, caller.profile.number
+    # FreeSWITCH passes an event's headers on as variables, its own among them.
+    asked = {key: str(value) for key, value in pbx.bus.heading("REQUEST_PARAMS")}
     variables = {
+        **asked,
+        "Event-Calling-File": "mod_fifo.c",
+        "Event-Calling-Function": "outbound_ringall_thread_run",
+        "Event-Calling-Line-Number": "1480",
         "origination_caller_id_name": name,
         "origination_caller_id_number": callers_number,
         "fifo_bridge_uuid": caller.uuid,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .calls import PlacedCall
     from .originate import Target
     from .pbx import FreeSwitch
+    from .wire import Headers
 
 L16 = ("L16", "128000")
 
@@ -62,14 +63,9 @@ class LoopbackLeg:
         near.half, far.half = far, near
         far.hit_dialplan = True
         near.update(variables.loopback(near))
-        if originator is not None:
-            near.other = ("originator", originator)
-            near.call_uuid = originator.uuid
-            forwards = int(originator.get("max_forwards") or 70) - 1
-            near.set("max_forwards", str(forwards))
-            near.set("originator", originator.uuid)
-            near.set("signal_bond", originator.uuid)
         far.update(variables.loopback(far))
+        if originator is not None:
+            self._inherit(near, far, originator)
         for channel in halves:
             channel.update({**(extra or {}), **wanted.values})
         near.set("originate_early_media", "false" if extra else "true")
@@ -84,6 +80,22 @@ class LoopbackLeg:
         pbx.say("CHANNEL_OUTGOING", near, variables=False)
         pbx.start(near)
         pbx.start(far)
+
+    def _inherit(self, near: Channel, far: Channel, originator: Channel) -> None:
+        """What a pair has of the leg that bridges to it."""
+        theirs = originator.profile
+        for mine in (near.profile, far.profile):
+            mine.username, mine.dialplan = theirs.username, theirs.dialplan
+            mine.network, mine.ani, mine.rdnis = theirs.network, theirs.ani, theirs.rdnis
+        near.other = ("originator", originator)
+        near.call_uuid = originator.uuid
+        near.set("loopback_from_uuid", originator.uuid)
+        near.set("max_forwards", str(int(originator.get("max_forwards") or 70) - 1))
+        near.set("originator_codec", "PCMA@8000h@20i" if originator.codec else variables.CODEC)
+        near.set("originator", originator.uuid)
+        near.set("signal_bond", originator.uuid)
+        near.set("switch_m_sdp", originator.get("switch_r_sdp"))
+        far.set("other_loopback_from_uuid", originator.uuid)
 
     @property
     def cause(self) -> str:
@@ -152,9 +164,26 @@ def talks(pbx: FreeSwitch, channel: Channel) -> None:
         profile = channel.profile
         half.profile.name, half.profile.number = profile.callee_name, profile.callee_number
     near = channel if channel.direction == "outbound" else half
+    if near is channel and half.partner is not None:
+        _shows(pbx, half.partner, near, half)
     vetoed = any(each.get("loopback_bowout") == "false" for each in (channel, half))
     if half.partner is not None and pbx.bowout and not vetoed:
         pbx.spawn(_bow_out(pbx, near, half if near is channel else channel), "bow out")
+
+
+def _shows(pbx: FreeSwitch, leg: Channel, near: Channel, far: Channel) -> None:
+    """CALL_UPDATE: who is behind a pair is shown what the near half goes by."""
+    name, number = near.profile.name, near.profile.number
+    leg.sent_callee = (name, number)
+    leg.set("last_sent_callee_id_name", name)
+    leg.set("last_sent_callee_id_number", number)
+    before: Headers = [
+        ("Direction", "SEND"),
+        ("Sent-Callee-ID-Name", name),
+        ("Sent-Callee-ID-Number", number),
+        ("Bridged-To", far.uuid),
+    ]
+    pbx.say("CALL_UPDATE", leg, before=before)
 
 
 async def _bow_out(pbx: FreeSwitch, near: Channel, far: Channel) -> None:

@@ -237,7 +237,7 @@ class Race:
         self._callcenter.say("bridge-agent-fail", failed)
         if cause not in ("LOSE_RACE", "ORIGINATOR_CANCEL"):
             agent.no_answers += cause == "NO_ANSWER"
-            agent.ready = int(self._pbx.clock()) + agent.delay  # whole seconds, as it counts
+            agent.ready = self._pbx.clock() + agent.delay
         self._callcenter.set_state(agent, "Waiting")
 
     async def _serve(self, agent: Agent, tier: Tier, channel: Channel, called: int) -> None:

@@ -194,6 +194,9 @@ class Leg:
             await channel.changed()
         if not channel.up:
             return False
+        if self._behaviour(channel).busy:
+            pbx.far_end_gone(channel)
+            return False
         channel.profile.network = variables.HOST
         channel.times.progress = pbx.now()
         rings = variables.rings(
@@ -210,9 +213,6 @@ class Leg:
         if channel is None or not channel.up:
             return False
         behaviour = self._behaviour(channel)
-        if behaviour.busy:
-            pbx.far_end_gone(channel)
-            return False
         ends = pbx.clock() + self.wanted.timeout
         answers = None
         if behaviour.answer_after is not None:

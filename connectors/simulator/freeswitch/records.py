@@ -39,6 +39,8 @@ def report(channel: Channel) -> dict[str, str]:
     for name in ("start", "profile_start", "answer", "bridge"):
         out[f"{name}_epoch"] = str(epochs[name] // 1_000_000)
         out[f"{name}_uepoch"] = str(epochs[name])
+    if times.last_hold:
+        out["hold_stamp"] = stamp(times.last_hold / 1e6)
     if times.holds:
         out["hold_events"] = "".join(f"{{{{{begun},{over}}}}}" for begun, over in times.holds)
     out["last_hold_epoch"] = str(times.last_hold // 1_000_000)

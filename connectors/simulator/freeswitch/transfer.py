@@ -10,6 +10,7 @@ from .log import INFO
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
+    from .wire import Headers
 
 
 def transfer(pbx: FreeSwitch, channel: Channel, exten: str, context: str = "default") -> None:
@@ -37,8 +38,9 @@ def transfer(pbx: FreeSwitch, channel: Channel, exten: str, context: str = "defa
         pbx.hangup(partner, "NORMAL_CLEARING")
 
 
-def flip(pbx: FreeSwitch, channel: Channel) -> None:
-    """A leg that was called becomes the caller of what follows; once."""
+def flip(pbx: FreeSwitch, channel: Channel, partner: Channel | None = None) -> None:
+    """A leg that was called becomes the caller of what follows; once. `partner`: whom it is taken
+    away from just now."""
     if channel.hit_dialplan or channel.direction != "outbound":
         return
     profile = channel.profile
@@ -52,14 +54,18 @@ def flip(pbx: FreeSwitch, channel: Channel) -> None:
     channel.set("channel_cid_flipped", "yes")
     profile.name, profile.callee_name = profile.callee_name, profile.name
     profile.number, profile.callee_number = profile.callee_number, profile.number
+    before: Headers = [("Direction", "RECV")]
+    if partner is not None:
+        before.append(("Bridged-To", partner.uuid))
+    channel.hit_dialplan = partner is None
+    pbx.say("CALL_UPDATE", channel, before=before, at="flip-cid")
     channel.hit_dialplan = True
-    pbx.say("CALL_UPDATE", channel, before=[("Direction", "RECV")], at="flip-cid")
 
 
 def join(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
     """Join two channels (``uuid_bridge``); the thread of `one` runs the bridge."""
     now = pbx.now() // 1_000_000
-    flip(pbx, one)
+    flip(pbx, one, one.partner)
     for leg, other in ((one, two), (two, one)):
         profile = leg.profile
         if leg is one:
