@@ -192,6 +192,31 @@ async def test_a_call_is_transferred_after_asking(
     assert await pairs(client) == {frozenset(("caller", "1002"))}
 
 
+async def test_a_transfer_of_both_takes_both(sim: FreeSwitchSimulator, client: Client) -> None:
+    for first in ("caller", "1001"):
+        call = await sim.run(Call("form-1001", (Until("talking"),), phones=QUICK))
+        legs = [call.standing(name) for name in ("caller", "1001")]
+        uuid = call.standing(first).uuid
+        assert await client.api(f"uuid_transfer {uuid} -both q-nobody") == "+OK\n"
+        for leg in legs:
+            start = await client.event("CUSTOM", CC_Action="member-queue-start")
+            assert start["Unique-ID"] in {each.uuid for each in legs}
+            assert leg.up
+        for leg in legs:
+            sim.pbx.hangup(leg, "NORMAL_CLEARING")
+        await call.until("gone")
+
+
+async def test_an_event_for_a_channel_is_heard_by_no_socket(
+    sim: FreeSwitchSimulator, client: Client
+) -> None:
+    """FreeSWITCH hands ``sendevent`` with the UUID of a standing channel to that channel."""
+    call = await sim.run(Call("form-1001", (Until("talking"),), phones=QUICK))
+    assert (await client.command(f"sendevent CUSTOM\nUnique-ID: {call.id}\nA: 1"))[:3] == "+OK"
+    assert (await client.command("sendevent CUSTOM\nUnique-ID: none\nA: 2"))[:3] == "+OK"
+    assert (await client.event("CUSTOM", Event_Calling_File="mod_event_socket.c"))["A"] == "2"
+
+
 async def test_who_talks_to_nobody_can_transfer_nobody(sim: FreeSwitchSimulator) -> None:
     call = sim.place(Call("form-support", phones={"1001": Rings(None)}))
     await call.until("ringing", "1001")

@@ -168,6 +168,8 @@ def _sendevent(session: Session, message: Message) -> None:
     first += [pair for pair in message.pairs if pair[0].lower() not in skipped]
     first.append(("Event-UUID", number))
     session.reply(f"+OK {number}")
+    if message.headers.get("unique-id") in pbx.channels:
+        return  # it goes to that channel's own thread, and to no listener
     # What FreeSWITCH says of every event comes behind all that here; the subclass only once.
     pbx.bus.emit(
         name, subclass=subclass, at="sendevent", first=first, body=message.body, named=True

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from .wire import Headers
 
 
-def transfer(pbx: FreeSwitch, channel: Channel, exten: str, context: str = "default") -> None:
-    """Send a channel to an extension (``uuid_transfer``); who it talked to is hung up.
+def transfer(
+    pbx: FreeSwitch, channel: Channel, exten: str, context: str = "default", *, both: bool = False
+) -> None:
+    """Send a channel to an extension (``uuid_transfer``); who it talked to is hung up, or sent
+    there as well (`both`).
 
     Where that one runs the bridge, its own dialplan says what becomes of it.
     """
@@ -34,7 +37,9 @@ def transfer(pbx: FreeSwitch, channel: Channel, exten: str, context: str = "defa
     if partner is not None:
         partner.unset("bridge_to", "signal_bond")
     pbx.move(channel, ROUTING)
-    if partner is not None and partner.running == EXCHANGE_MEDIA:
+    if partner is not None and both:
+        transfer(pbx, partner, exten, context)
+    elif partner is not None and partner.state == EXCHANGE_MEDIA:
         pbx.hangup(partner, "NORMAL_CLEARING")
 
 

@@ -96,7 +96,7 @@ async def _transfer(request: Request) -> str:
     if not rest:
         return USAGE.format(TRANSFER)
     context = rest[2] if len(rest) > 2 else channel.profile.context
-    transfer(request.pbx, channel, rest[0], context)
+    transfer(request.pbx, channel, rest[0], context, both="-both" in words)
     return OK
 
 
