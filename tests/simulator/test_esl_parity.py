@@ -18,7 +18,18 @@ from connectors.runtime.driver import Driver
 from connectors.settings import PbxSettings
 from connectors.simulator import Call, FreeSwitchSimulator, Simulator
 from connectors.simulator.mixes import kinds
+from connectors.simulator.script import (
+    BlindTransfer,
+    CompleteTransfer,
+    Consult,
+    HangUp,
+    Hold,
+    Step,
+    Until,
+    Wait,
+)
 from connectors.simulator.switch import SimulatedSwitch
+from connectors.simulator.world import Rings
 
 AGENTS = ("1001", "1002")
 SPEED = 3.0
@@ -97,6 +108,68 @@ async def concluded(simulator: SimulatedSwitch[Any], kind: str, script: Call) ->
 @pytest.mark.parametrize("kind", KINDS)
 async def test_both_pbxs_tell_the_core_the_same(kind: str) -> None:
     script = MAKERS[kind](0)
+    told = {
+        "asterisk": await concluded(Simulator(speed=SPEED), "asterisk", script),
+        "freeswitch": await concluded(FreeSwitchSimulator(speed=SPEED), "freeswitch", script),
+    }
+    assert told["asterisk"] == told["freeswitch"]
+
+
+TALK, PHONES = Until("talking"), {name: Rings(0.05) for name in ("1001", "1003", "1006")}
+END = (Until("talking", "1003"), Wait(0.5), HangUp())
+MOVES: dict[str, tuple[str, tuple[Step, ...]]] = {
+    "the user hands the agent on": (
+        "form-support",
+        (
+            TALK,
+            BlindTransfer("caller", "1003"),
+            Until("talking", "1003"),
+            Wait(0.5),
+            HangUp("1003"),
+        ),
+    ),
+    "a queue's agent asks first": (
+        "form-support",
+        (
+            TALK,
+            Hold("1001"),
+            Consult("1001", "1003"),
+            Until("talking", "1003"),
+            CompleteTransfer("1001"),
+            *END,
+        ),
+    ),
+    "who was asked hangs up": (
+        "form-1001",
+        (
+            TALK,
+            Consult("1001", "1003"),
+            Until("talking", "1003"),
+            Wait(0.3),
+            HangUp("1003"),
+            Wait(0.3),
+            HangUp(),
+        ),
+    ),
+    "an agent behind a pair hands on": ("form-local", (TALK, BlindTransfer("1006", "1003"), *END)),
+    "a transfer into a queue": (
+        "form-1003",
+        (
+            TALK,
+            BlindTransfer("1003", "q-support"),
+            Until("talking", "1001"),
+            Wait(0.5),
+            HangUp(),
+        ),
+    ),
+}
+"""What people do with their telephones, and the number they call first."""
+
+
+@pytest.mark.parametrize("name", MOVES)
+async def test_a_move_is_the_same_on_both(name: str) -> None:
+    number, steps = MOVES[name]
+    script = Call(number, steps, phones=PHONES)
     told = {
         "asterisk": await concluded(Simulator(speed=SPEED), "asterisk", script),
         "freeswitch": await concluded(FreeSwitchSimulator(speed=SPEED), "freeswitch", script),
