@@ -33,7 +33,8 @@ RENAMED = {
 }  # fmt: skip
 
 CHANCE = ("Channel-Presence-ID", "CC-Count")
-"""Not compared: see above; and whether who is served counts as waiting still is a race."""
+"""Not compared: see above; and whether who is served counts as waiting still is a race. So is how
+far a caller who is moved has come when mod_callcenter sees that its agent is gone."""
 THREADS = ("ringall_third_answers",)
 """Several agents are rung at once, each by a thread of its own: in no order."""
 
@@ -47,17 +48,22 @@ def reduce(stream: bytes) -> Normal:
     """What a move's stream says of the call; what was set up before the call is left out."""
     kept = []
     for pairs in events(stream):
-        if not kept and dict(pairs)["Event-Name"] != "CHANNEL_CREATE":
+        event = dict(pairs)
+        if not kept and event["Event-Name"] != "CHANNEL_CREATE":
             continue
-        renamed = []
-        for name, value in pairs:
-            for old, new in RENAMED.items():
-                if name in ("Channel-Name", "Caller-Context", "Caller-Caller-ID-Name"):
-                    value = value.replace(old, new)
-            if name not in CHANCE:
-                renamed.append((name, value))
-        kept.append(renamed)
+        late = event.get("CC-Action") == "member-queue-end"
+        left_out = (*CHANCE, "Channel-State") if late else CHANCE
+        kept.append(
+            [(name, _renamed(name, value)) for name, value in pairs if name not in left_out]
+        )
     return reduced(kept)
+
+
+def _renamed(name: str, value: str) -> str:
+    if name in ("Channel-Name", "Caller-Context", "Caller-Caller-ID-Name"):
+        for old, new in RENAMED.items():
+            value = value.replace(old, new)
+    return value
 
 
 def compare(name: str, told: bytes) -> list[str]:
@@ -168,6 +174,8 @@ SCRIPTS = {
         Hold(CALLER), Wait(0.5), Hold(CALLER, on=False), Wait(0.5), HangUp(CALLER),
     ),
     "held_by_command": _call("7000", TALK, Wait(0.5)),
+    "intercepted": _call("7000", TALK, Wait(0.5)),
+    "killed": _call("7000", TALK, Wait(0.5)),
     "loopback_bows_out": _call("7031", TALK, Until("talking", "1004"), Wait(3.0), HangUp(CALLER)),
     "queue_registered_agent": _call("7050", TALK, Wait(1.0), HangUp(CALLER)),
     "queue_gateway_agent": _call("7040", TALK, Wait(1.0), HangUp(CALLER)),
@@ -212,5 +220,7 @@ COMMANDS = {
         ("uuid_hold {}", CALLER), ("uuid_hold off {}", CALLER), ("uuid_hold toggle {}", "1001"),
         ("uuid_hold toggle {}", "1001"),
     ),
+    "intercepted": (("originate user/1003@default &intercept({})", CALLER),),
+    "killed": (("uuid_kill {}", "1001"),),
 }  # fmt: skip
 """What another event socket asks after the script, of whose leg; the caller hangs up then."""

@@ -46,7 +46,7 @@ async def simulated(name: str) -> bytes:
         call = await simulator.run(script)
         for command, phone in moves.COMMANDS.get(name, ()):
             answer = await run_command(simulator.pbx, command.format(call.standing(phone).uuid))
-            assert answer == "+OK Success\n"
+            assert answer.startswith("+OK")
             await asyncio.sleep(simulator.pbx.clock.real(0.3))
         if name in moves.COMMANDS:
             simulator.hang_up(call, moves.CALLER)

@@ -13,7 +13,7 @@ from .bridging import bridge
 from .channel import HANGUP, Channel
 from .dialplan import expand
 from .log import INFO, PLAIN
-from .transfer import transfer
+from .transfer import intercept, transfer
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -181,6 +181,10 @@ async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     transfer(pbx, channel, exten, context)
 
 
+async def _intercept(pbx: FreeSwitch, channel: Channel, data: str) -> None:
+    intercept(pbx, channel, data.rpartition(" ")[2])
+
+
 async def _callcenter(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     await pbx.callcenter.wait(channel, data)
 
@@ -222,6 +226,7 @@ APPLICATIONS: dict[str, Application] = {
     "fifo": _fifo,
     "hangup": _hangup,
     "info": _nothing,
+    "intercept": _intercept,
     "log": _nothing,
     "park": _park,
     "playback": _playback,

@@ -90,7 +90,7 @@ def join(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
     one.profile.callee_name = two.profile.callee_name
     one.profile.callee_number = two.profile.callee_number
     two.profile.name, two.profile.number = one.profile.name, one.profile.number
-    two.hit_dialplan = False
+    two.hit_dialplan = two.hit_dialplan and two.direction == "inbound"
     one.originates, two.originates = True, False
     one.other, two.other = ("originatee", two), ("originator", one)
     for leg in (one, two):
@@ -113,6 +113,18 @@ def _clone_profile(pbx: FreeSwitch, channel: Channel, source: str) -> None:
     profile.transfer_source = source
     channel.push("transfer_history", source)
     channel.set("transfer_source", source)
+
+
+def intercept(pbx: FreeSwitch, channel: Channel, uuid: str) -> None:
+    """The application ``intercept``: pick a channel off whomever it talks to, or is rung for."""
+    target = pbx.channels.get(uuid)
+    if target is None or not target.up or target is channel:
+        return
+    pbx.answer(channel)
+    partner = target.partner
+    join(pbx, channel, target)
+    if partner is not None:
+        pbx.hangup(partner, "PICKED_OFF")
 
 
 # --- SIP REFER ---------------------------------------------------------------------------
