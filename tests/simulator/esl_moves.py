@@ -37,6 +37,9 @@ CHANCE = ("Channel-Presence-ID", "CC-Count")
 far a caller who is moved has come when mod_callcenter sees that its agent is gone."""
 THREADS = ("ringall_third_answers",)
 """Several agents are rung at once, each by a thread of its own: in no order."""
+UNSEEN = {"att_xfer_completed": ("callcenter, <1001#1>",)}
+"""mod_callcenter sees that the agent hung up while its leg is still in the application that led to
+it; the simulated leg is out of it sooner."""
 
 
 def recording(name: str) -> bytes:
@@ -71,6 +74,8 @@ def compare(name: str, told: bytes) -> list[str]:
     expected, actual = reduce(recording(name)), reduce(told)
     if name in THREADS:
         expected.milestones, actual.milestones = [], []
+    for lane in UNSEEN.get(name, ()):
+        del expected.lanes[lane], actual.lanes[lane]
     return differences(expected, actual)
 
 
@@ -131,6 +136,12 @@ DIALPLAN = (
         )
         + _extension("9100", ("answer", ""), ("playback", "tone_stream://%(200,200,440);loops=-1"))
         + _extension(r"(10\d\d)", _END, ("bridge", "user/$1@default"))
+        + _extension(
+            r"8(\d+)m",
+            ("execute_extension", "collab_request_chat XML collab"),
+            _END,
+            ("bridge", "sofia/gateway/carrier/$1"),
+        )
         + _extension(r"8(\d+)", _END, ("bridge", "sofia/gateway/carrier/$1"))
         + "</context></include>"
     )
@@ -174,6 +185,9 @@ SCRIPTS = {
         Hold(CALLER), Wait(0.5), Hold(CALLER, on=False), Wait(0.5), HangUp(CALLER),
     ),
     "held_by_command": _call("7000", TALK, Wait(0.5)),
+    "att_xfer_completed": _call("7000", TALK, Wait(0.5)),
+    "att_xfer_returned": _call("7000", TALK, Wait(0.5)),
+    "att_xfer_by_user": _call("7000", TALK, Wait(0.5)),
     "intercepted": _call("7000", TALK, Wait(0.5)),
     "killed": _call("7000", TALK, Wait(0.5)),
     "loopback_bows_out": _call("7031", TALK, Until("talking", "1004"), Wait(3.0), HangUp(CALLER)),
@@ -199,6 +213,9 @@ SCRIPTS = {
     "agent_calls_out": _call(
         "85550", TALK, Wait(0.5), HangUp(OUTSIDE), phone="1001", _5550=Rings(0.2)
     ),
+    "agent_calls_out_marked": _call(
+        "85550m", TALK, Wait(0.5), HangUp(OUTSIDE), phone="1001"
+    ),
     "code_by_user": _call("7201", TALK, Wait(0.5), Press(CALLER, "*22"), Wait(0.5), HangUp(CALLER)),
     "code_by_agent": _call(
         "7201", TALK, Wait(0.5), Press("1001", "*24"), Wait(0.5), HangUp("1001")
@@ -211,11 +228,16 @@ AUTHORIZED = {
     "refer_attended_by_agent": ("1001",),
     "fifo_consumer": ("1001",),
     "agent_calls_out": ("1001",),
+    "agent_calls_out_marked": ("1001",),
 }
 """Agents who prove who they are when they call."""
 BOWOUT = {"loopback_bows_out": 2.0}
 """Seconds after which a loopback pair bows out; there was no media in most of the recordings."""
+_ASK = "uuid_broadcast {} att_xfer::user/1002@default"
 COMMANDS = {
+    "att_xfer_completed": ((_ASK, "1001"),),
+    "att_xfer_returned": ((_ASK, "1001"),),
+    "att_xfer_by_user": (("uuid_broadcast {} att_xfer::sofia/gateway/carrier/5550", CALLER),),
     "held_by_command": (
         ("uuid_hold {}", CALLER), ("uuid_hold off {}", CALLER), ("uuid_hold toggle {}", "1001"),
         ("uuid_hold toggle {}", "1001"),
@@ -223,4 +245,16 @@ COMMANDS = {
     "intercepted": (("originate user/1003@default &intercept({})", CALLER),),
     "killed": (("uuid_kill {}", "1001"),),
 }  # fmt: skip
-"""What another event socket asks after the script, of whose leg; the caller hangs up then."""
+"""What another event socket asks after the script, of whose leg."""
+AFTER: dict[str, tuple[Step, ...]] = {
+    "att_xfer_completed": (
+        Until("talking", "1002"), Wait(1.0), HangUp("1001"), Wait(1.0), HangUp(CALLER),
+    ),
+    "att_xfer_returned": (
+        Until("talking", "1002"), Wait(1.0), HangUp("1002"), Wait(1.0), HangUp(CALLER),
+    ),
+    "att_xfer_by_user": (
+        Until("talking", OUTSIDE), Wait(1.0), HangUp(CALLER), Wait(1.0), HangUp(OUTSIDE),
+    ),
+}  # fmt: skip
+"""What people do then; the caller hangs up where nothing is said."""

@@ -10,6 +10,7 @@ import pytest
 
 from connectors.simulator.freeswitch.api import run_command
 from connectors.simulator.freeswitch.simulator import FreeSwitchSimulator
+from connectors.simulator.script import HangUp
 from tests.freeswitch.test_moves import CALLS, Expected
 from tests.freeswitch.test_streams import agents, play_stream, states, the_call
 
@@ -49,7 +50,8 @@ async def simulated(name: str) -> bytes:
             assert answer.startswith("+OK")
             await asyncio.sleep(simulator.pbx.clock.real(0.3))
         if name in moves.COMMANDS:
-            simulator.hang_up(call, moves.CALLER)
+            for step in moves.AFTER.get(name, (HangUp(moves.CALLER),)):
+                await simulator.board.perform(call, step)
         async with asyncio.timeout(10):
             while simulator.pbx.channels:
                 await next(iter(simulator.pbx.channels.values())).changed(0.2)

@@ -9,6 +9,7 @@ import pytest
 
 from connectors.simulator import Call, FreeSwitchSimulator, Rings
 from connectors.simulator.freeswitch import lab
+from connectors.simulator.freeswitch.api import run_command
 from connectors.simulator.script import (
     BlindTransfer,
     CompleteTransfer,
@@ -54,8 +55,13 @@ async def test_nothing_is_left_standing(seed: int) -> None:
                 here = [leg.phone.name for leg in call.legs if leg.alive and leg.phone]
                 if not here:
                     return
+                who = chance.choice(here)
                 try:
-                    await sim.board.perform(call, something(chance, chance.choice(here)))
+                    if chance.random() < 0.1:
+                        ask = f"att_xfer::user/{chance.choice(AGENTS)}@default"
+                        await run_command(pbx, f"uuid_broadcast {call.standing(who).uuid} {ask}")
+                    else:
+                        await sim.board.perform(call, something(chance, who))
                     done += 1
                 except LookupError:
                     pass  # there was nobody to do it to

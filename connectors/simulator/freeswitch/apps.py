@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from . import digits
 from .bridging import bridge
 from .channel import HANGUP, Channel
+from .consult import att_xfer
 from .dialplan import expand
 from .log import INFO, PLAIN
 from .transfer import intercept, transfer
@@ -215,6 +216,7 @@ async def _nothing(_pbx: FreeSwitch, _channel: Channel, _data: str) -> None:
 
 APPLICATIONS: dict[str, Application] = {
     "answer": _answer,
+    "att_xfer": att_xfer,
     "bind_digit_action": _bind_digit_action,
     "bind_meta_app": _bind_meta_app,
     "bridge": bridge,

@@ -137,11 +137,39 @@ async def run_bridge(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
     loopback.talks(pbx, one)
     loopback.talks(pbx, two)
     pbx.poke(one)
-    while one.state == state and two.state == EXCHANGE_MEDIA:
+    while one.busy or (one.state == state and two.state == EXCHANGE_MEDIA):
         await one.changed()
     if two.up and one.state == state:
         await asyncio.sleep(pbx.clock.real(FRAME))
     _part(pbx, one, two, pair, moved=one.up and one.state != state)
+
+
+async def talk(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
+    """A bridge within a bridge: `one` talks to `two` while its own party waits.
+
+    It ends when either hangs up. Who is left stays up, and `one` has its party back if that waits.
+    """
+    party = one.partner
+    pair: Headers = [("Bridge-A-Unique-ID", one.uuid), ("Bridge-B-Unique-ID", two.uuid)]
+    two.times.bridged = pbx.now()
+    two.call_uuid = one.uuid
+    one.partner, two.partner = two, one
+    pbx.say("CHANNEL_BRIDGE", one, before=pair)
+    pbx.move(two, EXCHANGE_MEDIA)
+    while two.up and two.running != EXCHANGE_MEDIA:
+        await two.changed()
+    for leg, other in ((one, two), (two, one)):
+        leg.set("last_bridge_to", other.uuid)
+        leg.set("bridge_uuid", other.uuid)
+        _connected_line(pbx, leg, other)
+    pbx.poke(one)
+    while one.up and two.state == EXCHANGE_MEDIA:
+        await one.changed()
+    waits = party is not None and party.partner is one
+    one.partner, two.partner = party if waits else None, None
+    while not two.up and not two.reported:
+        await two.changed()
+    pbx.say("CHANNEL_UNBRIDGE", one, before=pair)
 
 
 def _connected_line(pbx: FreeSwitch, leg: Channel, other: Channel) -> None:

@@ -111,6 +111,8 @@ class Channel:
     """CHANNEL_HANGUP_COMPLETE was said."""
     shown: tuple[str, str] = ("", "")
     """Application and data as ``show channels`` has them; `application` is the dialplan's."""
+    busy: int = 0
+    """Applications that hold its thread where it is, whatever becomes of it meanwhile."""
     held: bool = False
     music: str = ""
     """Application-UUID of the music that digits brought it; empty when there is none."""

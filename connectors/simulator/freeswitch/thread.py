@@ -38,7 +38,7 @@ async def run(pbx: FreeSwitch, channel: Channel) -> None:
     try:
         _create(pbx, channel)
         for _ in range(MAX_STATES):
-            while channel.state == channel.running:
+            while channel.state == channel.running or channel.busy:
                 await channel.changed()
             if channel.state == HANGUP:
                 break

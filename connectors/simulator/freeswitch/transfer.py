@@ -87,6 +87,9 @@ def join(pbx: FreeSwitch, one: Channel, two: Channel) -> None:
         leg.actions.clear()
         if leg.partner is not None:
             leg.unset("bridge_to")
+    if two.direction == "inbound":  # who called is called by the other now
+        profile = two.profile
+        profile.callee_name, profile.callee_number = profile.name, profile.number
     one.profile.callee_name = two.profile.callee_name
     one.profile.callee_number = two.profile.callee_number
     two.profile.name, two.profile.number = one.profile.name, one.profile.number

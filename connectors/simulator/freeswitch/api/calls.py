@@ -133,13 +133,14 @@ async def _recv_dtmf(request: Request) -> str:
 
 
 async def _broadcast(request: Request) -> str:
-    """``uuid_broadcast <uuid> <file> aleg``: plays it once, to that leg."""
+    """``uuid_broadcast <uuid> <file> aleg``: plays it once, to that leg; or runs ``app::data``."""
     uuid, *rest = request.words or [""]
     channel = request.channel(uuid)
     if channel is None:
         return "-ERR invalid uuid\n"
     if rest:
-        request.pbx.spawn(execute(request.pbx, channel, "playback", rest[0]), "broadcast")
+        app, _, data = rest[0].partition("::") if "::" in rest[0] else ("playback", "", rest[0])
+        request.pbx.spawn(execute(request.pbx, channel, app, data), "broadcast")
     return "+OK Message sent\n"
 
 
