@@ -181,7 +181,7 @@ class Application:
         if (mark := self._outgoing.is_user(event.leg)) is not None:
             self._book.mark(call, mark, now)
         self._book.touch(*self._book.lines.join(call, event.queue, event.position))
-        call.gave_up = None
+        call.gave_up, call.uncertain = None, False
         place = f", place {event.position}" if event.position is not None else ""
         call.trace(now, "queue", f"waits in queue {event.queue}{place}")
         self._serving.refresh(call, now)
@@ -254,6 +254,8 @@ class Application:
             cause = "hangup"
         elif call.gave_up == "timeout":
             cause = "queue_timeout"
+        elif call.uncertain:
+            cause = "lost"
         else:
             cause = "abandoned"
         self._outgoing.over(call)

@@ -37,6 +37,8 @@ class Call:
     """An agent has served it."""
     answered: bool = False
     """Somebody has talked to the user who is not known as an agent."""
+    uncertain: bool = False
+    """Nobody was in it when a list told of it, and whether somebody had been is not known."""
     waiting: bool = False
     """It stands in a queue now."""
     queue: str | None = None

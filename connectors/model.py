@@ -258,6 +258,8 @@ class SnapshotLeg:
     position: int | None = None
     dialled_by: LegId | None = None
     """Who rings it, where the list says so."""
+    talked: bool | None = None
+    """Whether it has talked to anybody, now or before; None: the list does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

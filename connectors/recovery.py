@@ -35,6 +35,7 @@ def recover(snapshot: model.Snapshot, book: Book, outgoing: Outgoing, now: float
         _still_marked(listed, book, outgoing, now)
     # A pipe waits in the place of a user who is found by now.
     _still_queued((s for s in queued if _is_pipe(s)), book, now)
+    _talked(snapshot, book)
 
 
 def _keep_or_lose(book: Book, snapshot: model.Snapshot, now: float) -> None:
@@ -73,6 +74,18 @@ def _still_marked(listed: model.SnapshotLeg, book: Book, outgoing: Outgoing, now
     call = call or book.create(leg, now, recovered=True)
     if call.type is None:
         book.mark(call, mark, now)
+
+
+def _talked(snapshot: model.Snapshot, book: Book) -> None:
+    """Calls that nobody is in now: whether somebody was decides what their end will mean."""
+    ringing = {listed.dialled_by for listed in snapshot.legs}
+    for listed in snapshot.legs:
+        call = book.anchors.get(listed.up.leg)
+        if call is None or listed.bridge:
+            continue
+        call.answered = call.answered or bool(listed.talked)
+        waits = call.waiting or listed.up.leg in ringing or call.reached_by is not None
+        call.uncertain = listed.talked is None and not waits
 
 
 def _is_pipe(listed: model.SnapshotLeg) -> bool:

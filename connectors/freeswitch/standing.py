@@ -39,6 +39,7 @@ def snapshot_of(
             queue=places.get(leg, ("", None))[0],
             position=places.get(leg, ("", None))[1],
             dialled_by=_dialled_by(dump, dumps),
+            talked=bool(dump.get("variable_last_bridge_to")),
         )
         for leg, dump in dumps.items()
     )

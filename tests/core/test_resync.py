@@ -162,6 +162,35 @@ def test_a_re_anchored_call_is_found_by_its_last_leg() -> None:
     assert world.latest["c"].cause == "hangup"
 
 
+@pytest.mark.parametrize(
+    ("listed", "cause"),
+    [
+        (SnapshotLeg(CALLER, mark=MARK, talked=True), "hangup"),
+        (SnapshotLeg(CALLER, mark=MARK, talked=False), "abandoned"),
+        (SnapshotLeg(CALLER, mark=MARK), "lost"),
+        (SnapshotLeg(CALLER, mark=MARK, queue="support"), "abandoned"),
+    ],
+)
+@pytest.mark.parametrize("remembered", [True, False])
+def test_who_had_a_call_before_it_was_found_is_not_guessed(
+    remembered: bool, listed: SnapshotLeg, cause: str
+) -> None:
+    """It may have been served out of sight, and its agent have hung up a moment ago."""
+    world = World()
+    if remembered:
+        world.app.restore([stood(CallState.QUEUED)])
+    world(Snapshot((listed,))).down("c")
+    assert (world.latest["c"].cause, world.latest["c"].agent_uri) == (cause, None)
+
+
+def test_a_call_that_was_ringing_when_it_was_found_can_be_abandoned() -> None:
+    world = World()
+    phone = LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.OUTBOUND)
+    world(Snapshot((SnapshotLeg(CALLER, mark=MARK), SnapshotLeg(phone, dialled_by="c"))))
+    world.down("c", "a")
+    assert world.latest["c"].cause == "abandoned"
+
+
 def message(**changes: object) -> Command:
     command = Command("e1", "message", "c", {"text": "hello", "content_type": "text/plain"})
     return replace(command, **changes)  # type: ignore[arg-type]

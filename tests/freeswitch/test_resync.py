@@ -204,6 +204,16 @@ async def test_a_channel_on_its_way_out_does_not_stand(state: dict[str, str]) ->
     assert legs(result)["c"].bridge is None
 
 
+async def test_a_call_whose_agent_has_just_gone_is_known_to_have_been_served() -> None:
+    """In a call's last moment its caller looks like one who waits: mod_callcenter has it yet."""
+    dump = waiting("c", 900, collab_type="form", last_bridge_to="a")
+    found = await look(FakeEsl(dump, waiting("d", 901, collab_type="form")))
+    assert [listed.talked for listed in found.snapshot.legs] == [True, False]
+    world = World(CoreSettings("pbx.example.org"))
+    world(found.snapshot).down("c", "d")
+    assert [world.latest[leg].cause for leg in "cd"] == ["hangup", "abandoned"]
+
+
 async def test_the_fence_comes_behind_the_dumps() -> None:
     esl = FakeEsl(callers_leg())
     await look(esl)
