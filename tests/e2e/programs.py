@@ -70,15 +70,19 @@ class Program:
         """SIGKILL: it has no time for anything."""
         await self._end(signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        """Of the life it has now."""
+        assert self._process is not None
+        return self._process.pid
+
     def freeze(self) -> None:
         """SIGSTOP: it stands still with its sockets open."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """SIGCONT."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     async def line(self, text: str, within: float = 20.0, since: int = 0) -> str:
         """Wait for a line with `text` in it among those from index `since` of `lines` on."""

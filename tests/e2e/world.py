@@ -1,4 +1,4 @@
-"""A Tandem beside a real Asterisk: its settings, its programs, and what its API says of a call."""
+"""A Tandem beside a PBX: its settings, its programs, and what its API says of a call."""
 
 from __future__ import annotations
 
@@ -82,39 +82,48 @@ class Placed:
     """Index of the observer's messages from which on it was placed."""
 
 
-class Tandem:
-    """Server and connector in processes of their own, beside an Asterisk of the laboratory."""
+class Running:
+    """Server and connector in processes of their own, and what the API says of their PBX."""
 
-    def __init__(self, pbx: Asterisk, folder: Path, trust: Sequence[str] = (r"PJSIP/trunk",)):
+    def __init__(self, folder: Path, text: Callable[[int], str], name: str = "lab") -> None:
+        """`text` gives tandem.toml for the port that the server is to take, `name` is the PBX's."""
         (port,) = free_ports(1, socket.SOCK_STREAM)
-        self.pbx = pbx
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.config = folder / "tandem.toml"
-        self.config.write_text(settings(folder, port, pbx.ami_port, pbx.secrets["tandem"], trust))
+        self.config.write_text(text(port))
         self.server = Program(
             folder, ["tandem-server", "run", "--config", str(self.config)], "listening on"
         )
-        self.connector = Program(
-            folder, ["tandem-connector", "run", "lab", "--config", str(self.config)], "connected to"
-        )
+        self.name = name
+        self.connector = self.connector_to(name)
         self.http: aiohttp.ClientSession
+
+    def connector_to(self, name: str) -> Program:
+        """The connector to a PBX of the settings, not started."""
+        words = ["tandem-connector", "run", name, "--config", str(self.config)]
+        return Program(self.folder, words, "connected to")
+
+    @property
+    def programs(self) -> list[Program]:
+        """In the order they are started."""
+        return [self.server, self.connector]
 
     async def __aenter__(self) -> Self:
         self.http = aiohttp.ClientSession(self.url, headers={"Authorization": f"Bearer {API_KEY}"})
         try:
-            await self.server.start()
-            await self.connector.start()
+            for each in self.programs:
+                await each.start()
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.connector.stop()
-        await self.server.stop()
+        for each in reversed(self.programs):
+            await each.stop()
         await self.http.close()
-        for each in (self.connector, self.server):
+        for each in self.programs:
             assert not [line for line in each.lines if "Traceback" in line], each.said()
 
     async def add_agent(self, name: str, *, admin: bool = False) -> None:
@@ -178,7 +187,7 @@ class Tandem:
         """What the server has of a call, once its members are as `wanted`."""
 
         async def look() -> tuple[bool, Any]:
-            async with self.http.get(f"/v1/calls/lab/{call}/trace") as answer:
+            async with self.http.get(f"/v1/calls/{self.name}/{call}/trace") as answer:
                 if answer.status == 404:
                     return False, {}
                 found = (await answer.json())["call"]
@@ -188,7 +197,7 @@ class Tandem:
 
     async def trace(self, call: str) -> dict[str, Any]:
         """The call's trace."""
-        return dict(await self.get(f"/v1/calls/lab/{call}/trace"))
+        return dict(await self.get(f"/v1/calls/{self.name}/{call}/trace"))
 
     async def told(self, call: str, *words: str, within: float = WITHIN) -> str:
         """The trace as text, once its lines hold these words in this order."""
@@ -245,6 +254,15 @@ async def until(
             return value
         assert time.monotonic() < deadline, f"not within {within} s: {what}; last {value}"
         await asyncio.sleep(again)
+
+
+class Tandem(Running):
+    """Server and connector beside an Asterisk of the laboratory."""
+
+    def __init__(self, pbx: Asterisk, folder: Path, trust: Sequence[str] = (r"PJSIP/trunk",)):
+        self.pbx = pbx
+        ami, secret = pbx.ami_port, pbx.secrets["tandem"]
+        super().__init__(folder, lambda port: settings(folder, port, ami, secret, trust))
 
 
 @dataclass
