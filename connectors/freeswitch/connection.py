@@ -34,7 +34,8 @@ PING_EVERY = 4.0
 SILENCE_LIMIT = 9.0
 """Seconds without a byte, pings included, after which the peer is dead."""
 PINGS_LOST = 4
-"""Unanswered pings in a row after which a peer that still sends events is dead too."""
+"""Pings in a row, during which nothing at all is answered, after which a peer that still sends
+events is dead too. One that is slow still answers what was asked ahead of the ping."""
 UNANSWERED_LIMIT = 1000
 """Commands that may wait for their reply at one time."""
 HANDOVER_LIMIT = 32 * 1024 * 1024
@@ -61,6 +62,7 @@ class Esl:
         """Set when the socket is closed."""
         self._waiting: set[asyncio.Future[Frame]] = set()
         self._unanswered = 0
+        self._answers = 0
         self._jobs: dict[str, asyncio.Future[str]] = {}
         self._handover: Handover[Item] = Handover(loop, self._take, HANDOVER_LIMIT)
         self._hub = the_hub()
@@ -184,6 +186,7 @@ class Esl:
             self._take_event(item)
         elif isinstance(item, Answer):
             self._unanswered -= 1
+            self._answers += 1
             future = item.command
             if isinstance(future, asyncio.Future) and not future.done():
                 future.set_result(item.frame)
@@ -238,11 +241,12 @@ class Esl:
         assert self._protocol is not None  # noqa: S101 - it is open
         unanswered = 0
         while not self.ended.done():
+            before = self._answers
             try:
                 await self.api(PING, within=PING_EVERY)
                 unanswered = 0
             except UnansweredError:
-                unanswered += 1
+                unanswered = unanswered + 1 if self._answers == before else 0
             except PbxError:  # an answer, if an error
                 unanswered = 0
             silent = time.monotonic() - self._protocol.heard

@@ -43,6 +43,9 @@ WINDOW_LIMIT = 20_000
 """Events kept while a look is under way."""
 AT_ONCE = 20
 """Dumps asked for before the answers are waited for: 9 kB each, and events wait behind them."""
+DUMPS_TIMEOUT = 60.0
+"""Seconds for so many. FreeSWITCH makes one after the other, a busy one takes its time, and one
+that has died is noticed by its silence long before."""
 
 _UUID = re.compile(r"[^\s'\"\\;|]{1,256}")
 _ANNOUNCEMENTS = frozenset({"CUSTOM collab::request"})
@@ -137,7 +140,8 @@ async def _dumps(esl: Api, legs: Sequence[str]) -> dict[str, Event]:
     for start in range(0, min(len(legs), LEGS_LIMIT), AT_ONCE):
         some = legs[start : start + AT_ONCE]
         answers = await asyncio.gather(
-            *(esl.api(f"uuid_dump {leg} json") for leg in some), return_exceptions=True
+            *(esl.api(f"uuid_dump {leg} json", DUMPS_TIMEOUT) for leg in some),
+            return_exceptions=True,
         )
         for leg, answer in zip(some, answers, strict=True):
             if isinstance(answer, ActionError):

@@ -229,6 +229,26 @@ async def test_an_empty_switch_is_settled_at_once() -> None:
 # --- what goes wrong
 
 
+class SlowEsl(FakeEsl):
+    """Makes one dump after the other and takes two seconds for each."""
+
+    waiting = 0
+
+    async def api(self, command: str, within: float = 5.0) -> str:
+        self.waiting += command.startswith("uuid_dump ")
+        if 2.0 * self.waiting > within:
+            raise UnansweredError(f"no answer within {within:g} s")
+        await asyncio.sleep(0)
+        self.waiting -= command.startswith("uuid_dump ")
+        return await super().api(command, within)
+
+
+async def test_a_freeswitch_that_takes_its_time_is_read_all_the_same() -> None:
+    result = await look(SlowEsl(*(callers_leg(f"c{n}", "") for n in range(50))))
+    assert set(legs(result)) == {f"c{n}" for n in range(50)}
+    assert result.settled
+
+
 async def test_without_its_fence_a_look_is_used_but_not_settled() -> None:
     esl = FakeEsl(callers_leg())
     esl.fence = UnansweredError("nothing came")
