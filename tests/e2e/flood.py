@@ -122,10 +122,11 @@ class Flood:
         return frame
 
     async def pour(self, session: Session, rate: float, seconds: float) -> None:
-        """Send at `rate` events a second, for so long; late ones are made up for."""
+        """Send at `rate` events a second, for so long or until the connection is lost; late ones
+        are made up for."""
         loop = asyncio.get_running_loop()
         began, sent = loop.time(), 0
-        while (past := loop.time() - began) < seconds:
+        while session.transport and (past := loop.time() - began) < seconds:
             due = int(past * rate) - sent
             for _ in range(due):
                 session.write(self._next())
