@@ -83,11 +83,15 @@ class Outbox:
         """Open the file and take up what it holds. Raises `StoreError`."""
         self._store = Store(path)
         self._calls: dict[str, _Entry] = {}
+        self._ended: dict[str, None] = {}
+        """The calls that ended, those that ended first before others."""
         self._dirty: dict[str, None] = {}
         """The calls to be sent, those that changed first before others."""
         self._seq = 0
         self.dropped = 0
         """Calls that were dropped unsent."""
+        self._told = 0
+        """How many there were when the log was told last."""
         self.changed = asyncio.Event()
         """Set while there may be something to report."""
         self._unwritten = asyncio.Event()
@@ -129,6 +133,10 @@ class Outbox:
             entry.ended = report.state is CallState.ENDED
             entry.aside = False
             self._dirty[report.id] = None
+            if entry.ended:
+                self._ended[report.id] = None
+            else:
+                self._ended.pop(report.id, None)
             entry.trace = (entry.trace + lines)[-TRACE_LIMIT:]
             if lines:
                 entry.last_line = lines[-1]
@@ -154,17 +162,18 @@ class Outbox:
                 self._remove(call)
 
     def _drop(self, count: int) -> None:
-        """Ended calls first, those that ended first before others; then the oldest."""
-        victims = [call for call, entry in self._calls.items() if entry.ended][:count]
-        victims += list(self._calls)[: count - len(victims)]
-        for call in victims:
-            self._remove(call)
-        self.dropped += len(victims)
-        if self.dropped == len(victims) or self.dropped % 1000 < len(victims):
+        """Ended calls first, those that ended first before others; then the oldest. A full outbox
+        does so for every event of a new call: no look at all of them."""
+        for _ in range(count):
+            self._remove(next(iter(self._ended or self._calls)))
+        self.dropped += count
+        if self.dropped >= 2 * self._told:  # 1, 2, 4, 8 …: no flood of lines
+            self._told = self.dropped
             log.warning("the outbox is full: %d calls dropped so far, unreported", self.dropped)
 
     def _remove(self, call: str) -> None:
         self._calls.pop(call, None)
+        self._ended.pop(call, None)
         self._dirty.pop(call, None)
         self._touch(call, ())
 
@@ -321,6 +330,8 @@ class Outbox:
             call_of(state)
             ended = state["state"] == CallState.ENDED.value
             self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
+            if ended:
+                self._ended[call] = None
             if dirty:
                 self._dirty[call] = None
         for call, body, sent in read("SELECT call, body, sent FROM trace ORDER BY n"):

@@ -166,6 +166,28 @@ async def test_it_is_bounded_and_drops_what_ended_first(
     assert "the outbox is full: 1 calls dropped" in caplog.text
 
 
+async def test_a_full_outbox_drops_whoever_ended_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CALLS_LIMIT", 3)
+    outbox = Outbox(path, AT)
+    outbox.put([call("one"), call("two"), call("back", CallState.ENDED)])
+    outbox.put([call("back"), call("two", CallState.ENDED), call("one", CallState.ENDED)])
+    outbox.put([call("four")])
+    assert kept(outbox) == {"one", "back", "four"}
+    outbox = await reopened(outbox, path)
+    outbox.put([call("five")])
+    assert kept(outbox) == {"back", "four", "five"}
+    outbox.put([call("six")])
+    assert kept(outbox) == {"four", "five", "six"}, "all stand: the oldest went"
+
+
+def kept(outbox: Outbox) -> set[str]:
+    batch = outbox.batch(snapshot=True)
+    assert batch is not None
+    return {item["id"] for item in batch.body["calls"]}
+
+
 async def test_trace_lines_of_one_call_are_bounded(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
