@@ -100,11 +100,16 @@ class Decoder:
         only(frame, "DestChannel")
         return only(frame, "DestUniqueid")
 
-    def _remember(self, leg: LegUp) -> None:
+    def _remember(self, leg: LegUp) -> list[PbxEvent]:
+        """Keep a leg; gives the end of the one that makes room for it, if any."""
+        gone: list[PbxEvent] = []
         if len(self._legs) >= LEGS_LIMIT:
-            self._forget(next(iter(self._legs)))
+            oldest = next(iter(self._legs))
+            self._forget(oldest)
+            gone.append(model.LegDown(oldest, "more channels stand than are kept", lost=True))
         self._legs[leg.leg] = leg
         self._ids[leg.name] = leg.leg
+        return gone
 
     def _forget(self, leg: str) -> None:
         gone = self._legs.pop(leg, None)
@@ -140,13 +145,13 @@ class Decoder:
         if leg in self._legs and self._legs[leg].name != name:
             raise ForgedError("its Uniqueid is another channel's")
         up = leg_up(leg, name, frame.headers, outgoing=last(frame, "ChannelState") == "0")
-        self._remember(up)
+        gone = self._remember(up)
         partner = partner_of(name)
         other = self._ids.get(partner) if partner else None
         if other is None:
-            return (up,)
+            return (*gone, up)
         one, two = (leg, other) if name.endswith(";1") else (other, leg)
-        return (up, model.LegsPaired(one, two))
+        return (*gone, up, model.LegsPaired(one, two))
 
     def renamed(self, frame: Frame) -> Decoded:
         leg, name = self._leg(frame), last(frame, "Newname")

@@ -40,7 +40,8 @@ SHUTTING_DOWN = "SYSTEM_SHUTDOWN"
 """The cause of every channel that FreeSWITCH ends because it stops. A caller's BYE can carry it
 too (``Reason: FreeSWITCH;cause=501``): it counts behind a SHUTDOWN event only."""
 LEGS_LIMIT = 20_000
-"""Channels kept; FreeSWITCH's ceiling is 1,000 to 10,000 sessions. The oldest goes first."""
+"""Channels kept; FreeSWITCH's ceiling is 1,000 to 10,000 sessions. The oldest goes first: its end
+was missed, or is made up."""
 GONE_LIMIT = 1_000
 """Channels remembered as gone: what is still said of them must not bring them back."""
 
@@ -112,10 +113,13 @@ class Decoder:
         if not leg or leg in self._legs or leg in self._gone or hung_up(headers):
             return []
         up = leg_up(headers)
+        events: list[PbxEvent] = []
         if len(self._legs) >= LEGS_LIMIT:
-            self._forget(next(iter(self._legs)))
+            oldest = next(iter(self._legs))
+            self._forget(oldest)
+            events.append(model.LegDown(oldest, "more channels stand than are kept", lost=True))
         self._legs[leg] = up
-        events: list[PbxEvent] = [up]
+        events.append(up)
         half = headers.get("variable_other_loopback_leg_uuid", "")
         if up.role is LegRole.INTERNAL and half in self._legs:
             one, two = (leg, half) if is_near(up.name) else (half, leg)

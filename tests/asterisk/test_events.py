@@ -307,6 +307,21 @@ def test_a_new_channel_cannot_take_the_id_of_a_standing_one() -> None:
     assert decoder.refused["Newchannel"] == 1
 
 
+def test_a_leg_that_makes_room_for_another_ends_its_call_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its end was missed. Else the core would fill up with such and take no new ones."""
+    monkeypatch.setattr("connectors.asterisk.events.LEGS_LIMIT", 2)
+    said = decode(
+        b"".join(event("Newchannel", "call", *channel(f"PJSIP/a-{n}", f"{n}.1")) for n in range(4))
+    )
+    assert [(type(e).__name__, getattr(e, "leg", "")) for e in said] == [
+        ("LegUp", "0.1"), ("LegUp", "1.1"),
+        ("LegDown", "0.1"), ("LegUp", "2.1"), ("LegDown", "1.1"), ("LegUp", "3.1"),
+    ]  # fmt: skip
+    assert all(e.lost for e in said if isinstance(e, LegDown))
+
+
 def test_a_mark_on_another_channel_than_its_own_is_refused() -> None:
     decoder = Decoder()
     decode(event("Newchannel", "call", *channel("PJSIP/good-9", "9.9")), decoder)

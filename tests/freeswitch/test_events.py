@@ -269,6 +269,20 @@ def test_the_legs_kept_are_bounded(switch: Switch, monkeypatch: pytest.MonkeyPat
     assert len(decoder._gone) == 2
 
 
+def test_a_leg_that_makes_room_for_another_ends_its_call_too(
+    switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end was missed. Else the core would fill up with such and take no new ones."""
+    monkeypatch.setattr(module, "LEGS_LIMIT", 3)
+    for n in range(5):
+        switch.comes(f"c{n}")
+        switch.marks(f"c{n}")
+    world = switch.world
+    assert list(world.app.cti.legs) == ["c2", "c3", "c4"]
+    ended = [call.id for call in world.latest.values() if call.cause == "lost"]
+    assert ended == ["c0", "c1"]
+
+
 def test_the_other_ends_number_on_a_callers_channel_is_not_its_own() -> None:
     headers = {
         **channel("c", USER, number="1005"), "Other-Type": "originatee",
