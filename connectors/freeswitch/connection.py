@@ -199,14 +199,20 @@ class Esl:
         try:
             event = event_of(frame)
             if event is None:
-                raise ValueError(f"no event: {frame.body[:80]!r}")
-            if event.name == "BACKGROUND_JOB":
+                self._broken(f"cannot be read: {frame.body[:80]!r}")
+            elif event.name == "BACKGROUND_JOB":
                 self._take_result(event)
             elif event.name != "HEARTBEAT":
                 self._on_event(event)
-        except Exception:
-            self.broken_events += 1
-            log.exception("an event of FreeSWITCH could not be handled")
+        except Exception as error:
+            self._broken(f"could not be handled: {error!r}", bug=True)
+
+    def _broken(self, what: str, *, bug: bool = False) -> None:
+        self.broken_events += 1
+        if self.broken_events & (self.broken_events - 1) == 0:  # 1, 2, 4, 8 …: no flood of lines
+            log.error(
+                "an event of FreeSWITCH %s (%d so far)", what, self.broken_events, exc_info=bug
+            )
 
     def _take_result(self, event: Event) -> None:
         result = self._jobs.get(event.get("Job-UUID"))

@@ -453,6 +453,20 @@ async def test_garbage_does_not_end_the_connection(pbx: EslDouble) -> None:
     await esl.close()
 
 
+async def test_a_flood_of_broken_events_is_no_flood_of_lines(
+    pbx: EslDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    esl = await connect(pbx)
+    pbx.push(100 * framed("text/event-json", b'{"Event-Name":"CHANNEL_CREATE",'))
+    await esl.api("status")
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 7
+    assert lines[-1].startswith("an event of FreeSWITCH cannot be read: b'{\"Event-Name\"")
+    assert lines[-1].endswith("(64 so far)")
+    assert not any(record.exc_info for record in caplog.records)
+    await esl.close()
+
+
 class Pourer:
     """A FreeSWITCH on a thread of its own, which logs in whoever comes and pours events."""
 
