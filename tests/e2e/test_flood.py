@@ -25,7 +25,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RATE = 1000
 """Events a second."""
-OUTAGE = float(os.environ.get("TANDEM_TEST_OUTAGE", "5"))
+OUTAGE = float(os.environ.get("TANDEM_TEST_OUTAGE", "4"))
 UNSENT = 1 << 20
 """Bytes that may wait at the PBX for a moment. In the outage it sends fifty times that."""
 OF_A_CALL = 25_000

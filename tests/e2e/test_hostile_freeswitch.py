@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ENDLESS = int(os.environ.get("TANDEM_TEST_ENDLESS", "1000"))
+ENDLESS = int(os.environ.get("TANDEM_TEST_ENDLESS", "500"))
 GROWTH = 120 << 20
 """Bytes of memory the connector may take, whatever is done to it here."""
 
