@@ -43,7 +43,9 @@ class Serving:
     def settle(self, now: float) -> None:
         """Suspend the calls whose agent has been out for long enough."""
         for call in self._book.calls.values():
-            if call.agent is None or call.settle_at is None or call.settle_at > now:
+            if call.agent is None or call.settle_at is None:
+                continue
+            if now < call.settle_at <= now + SETTLE:  # further away: the clock was set back
                 continue
             call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
             call.agent = call.settle_at = None

@@ -59,6 +59,12 @@ def test_an_agent_who_is_gone_before_the_bridge_serves_nobody(world: World) -> N
     assert world.latest["c"].state is CallState.SUSPENDED
 
 
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_keeps_no_agent_in_the_call(step: float) -> None:
+    world = World().queue_call().unbridge("b", "a").wait(step).wait(0.5)
+    assert world.latest["c"].state is CallState.SUSPENDED
+
+
 def test_an_agent_whom_the_queue_gives_another_call_serves_that_one(world: World) -> None:
     world.members("PJSIP/1001").caller("c").mark("c").queue("c").caller("d").mark("d").queue("d")
     world.rings("a", "PJSIP/1001").served("a", "PJSIP/1001", leg="c")
