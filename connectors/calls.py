@@ -33,6 +33,8 @@ class Call:
     reached_by: str | None = None
     """The agent's leg that dials the user, until somebody has answered."""
     agent: Agent | None = None
+    last_agent: Agent | None = None
+    """Who served it last, on record when it has ended."""
     served: bool = False
     """An agent has served it."""
     answered: bool = False
@@ -87,7 +89,7 @@ class Call:
     def end(self, cause: str, now: float) -> None:
         """End the call: `cause` is a session's reason."""
         self.cause, self.waiting, self.position = cause, False, None
-        self.agent, self.settle_at = None, None
+        self.agent, self.settle_at = self.last_agent, None
         self.enter(CallState.ENDED, now)
 
     def moved_to(self, leg: str) -> None:
@@ -104,7 +106,7 @@ class Call:
             initiator=self.initiator,
             user_uri=self.user_uri,
             agent_uri=self.agent.uri if self.agent else None,
-            agent_leg=self.agent.leg if self.agent else None,
+            agent_leg=self.agent.leg if self.agent and self.state is not CallState.ENDED else None,
             queue=self.queue,
             position=self.position,
             held=self.held,
@@ -140,6 +142,7 @@ def restored(report: CallReport) -> Call:
         initiator=report.initiator,
         requests=report.requests,
         agent=agent,
+        last_agent=agent,
         served=report.state in (CallState.ACTIVE, CallState.SUSPENDED),
         waiting=report.state is CallState.QUEUED,
         queue=report.queue,

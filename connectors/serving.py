@@ -61,7 +61,7 @@ class Serving:
             call.trace(now, "agent", f"{agent.uri} on {name} follows {call.agent.uri}")
         elif call.agent.leg != agent.leg:
             call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
-        call.agent, call.served = agent, True
+        call.agent, call.last_agent, call.served = agent, agent, True
         self._outgoing.over(call)
         call.enter(CallState.ACTIVE, now)
 

@@ -178,7 +178,7 @@ def _update(
     call.user_uri = clip(reported.user_uri, URI)
     agent_uri = clip(reported.agent_uri, URI)
     usable = agent_uri if agent_uri and uris.is_agent_uri(agent_uri) else None
-    # An ended call has nobody any more; who served it last stays on record.
+    # Who served an ended call last stays on record, also where an older connector does not say it.
     call.agent_uri = usable or (call.agent_uri if state == "ended" else None)
     call.agent_leg = clip(reported.agent_leg, 200)
     call.queue = clip(reported.queue, 200)

@@ -90,6 +90,8 @@ def follow(services: Services, work: Work, session: CollabSession, call: Call) -
     if session.state == State.ENDED:
         return
     if call.state == "ended":
+        if call.agent_uri not in (None, session.agent_uri):
+            _served_unseen(services, work, session, call, call.agent_uri)
         end(services, work, session, call, reason_of(call.cause), f"call: {call.cause or 'ended'}")
         return
     _copy(work, session, call)
@@ -98,6 +100,18 @@ def follow(services: Services, work: Work, session: CollabSession, call: Call) -
         serve(services, work, session, call, call.agent_uri, f"call: {call.state}")
     else:
         move(work, session, trigger, f"call: {call.state}")
+
+
+def _served_unseen(
+    services: Services, work: Work, session: CollabSession, call: Call, agent_uri: str
+) -> None:
+    """Put on record who served a call that is over before we heard of it: nobody is invited."""
+    old, session.agent_uri = session.agent_uri, agent_uri
+    if old is not None:
+        invitations.revoke(services, work, session, call, old)
+    take(work, session, "agent", agent_uri)
+    record(work, session, "agent", "call: ended", old=old, new=agent_uri)
+    trace(work, call, "server", f"agent {agent_uri}, of whom nothing was heard before the end")
 
 
 def _copy(work: Work, session: CollabSession, call: Call) -> None:

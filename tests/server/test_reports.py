@@ -187,6 +187,25 @@ def test_a_consultation_suspends_and_comes_back(server: Server) -> None:
     assert server.hub.closed == []
 
 
+def test_who_served_a_call_that_is_over_before_it_was_heard_of_is_on_record(
+    server: Server,
+) -> None:
+    """It came and went, or was transferred, while the server was away."""
+    server.connector.report("1.1", "ended", type="form", cause="hangup", agent_uri=WANG)
+    session = server.session_of("1.1")
+    assert (session["state"], session["reason"]) == ("ended", "hangup")
+    assert session["agent"] == {"uri": WANG, "join_url": None}
+    server.connector.report("1.2", "active", type="form", agent_uri=WANG)
+    server.connector.report("1.2", "ended", type="form", cause="hangup", agent_uri=LI)
+    session = server.session_of("1.2")
+    assert session["agent"]["uri"] == LI
+    events = json_of(server.api.get(f"/v1/sessions/{session['id']}/events"))["items"]
+    assert [e["new"] for e in events if e["kind"] == "agent"] == [WANG, LI]
+    text = " ".join(item["text"] for item in server.trace("1.1")["items"])
+    assert f"agent {WANG}, of whom nothing was heard before the end" in text
+    assert "no agent was known" not in text
+
+
 def test_a_transfer_by_way_of_suspended_keeps_the_session_active(server: Server) -> None:
     server.connector.report("1.1", "active", agent_uri=WANG)
     session = server.session_of("1.1")
