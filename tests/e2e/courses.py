@@ -138,6 +138,8 @@ class Course:
         turns = iter(had)
         assert all(agent in turns for agent in agents), what
         must = [uri(a) for a, span in self.tenures if span.seen([*away.connector, *away.server])]
+        # The connector tells a server that was away who has the call now, or had it in the end.
+        must += [uri(a) for a, span in self.tenures[-1:] if span.seen(away.connector)]
         assert set(must) <= set(agents), what
         assert (session["agent"] or {}).get("uri") == (agents[-1] if agents else None), what
         unseen = any(s.since - SURE < self.life.until < s.until + SURE for s in away.connector)

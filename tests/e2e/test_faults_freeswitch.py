@@ -151,7 +151,7 @@ async def test_calls_during_which_the_server_is_dead(
     pbx.hang_up(waits)
     await at_work.ended(call.id, "hangup", CALLER, [uri("1001"), uri("1002")])
     await at_work.ended(waits.id, "abandoned", uri("caller2"), [], "chat")
-    assert (await at_work.session(passes.id, state="ended"))["reason"] == "hangup"
+    await at_work.ended(passes.id, "hangup", uri("caller3"), [uri("1003")])
     await at_work.told(passes.id, "wire: ", "mark: ", f"agent: {uri('1003')} serves", "end: ")
     assert links(pbx, session) == 0, "the link was read once; another one came"
 

@@ -2,7 +2,7 @@
 
 The connector has to say in one line what is wrong, to stay small, and to serve the next call. How
 each byte is read is proven in tests/freeswitch; this is the whole program.
-TANDEM_TEST_ENDLESS=100000 sends as many calls that never end as the issue says.
+TANDEM_TEST_ENDLESS=21000 sends more calls without an end than the connector keeps.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ async def test_events_with_hostile_values_forge_nothing(attacked: Attacked) -> N
     for call in calls[:6]:
         session = await attacked.session(call, state="ended")
         assert session["user"]["uri"] == ANONYMOUS, session
-        assert (session["agent"] or {"uri": uri("1001")})["uri"] == uri("1001"), session
+        assert session["agent"]["uri"] == uri("1001"), session
         for item in (await attacked.trace(call))["items"]:
             assert item["text"].isprintable(), item
     assert "forged" in " ".join(attacked.connector.lines)
