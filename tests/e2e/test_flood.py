@@ -25,9 +25,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 RATE = 1000
 """Events a second."""
-OUTAGE = float(os.environ.get("TANDEM_TEST_OUTAGE", "4"))
+OUTAGE = float(os.environ.get("TANDEM_TEST_OUTAGE", "3"))
 UNSENT = 1 << 20
-"""Bytes that may wait at the PBX for a moment. In the outage it sends fifty times that."""
+"""Bytes that may wait at the PBX for a moment. In the outage it sends thirty times that."""
 OF_A_CALL = 25_000
 """Bytes of memory a call may take that the server does not know yet."""
 BESIDES = 40 << 20

@@ -36,7 +36,7 @@ AT_ONCE = 50
 """Calls of the flood."""
 RATE = 500
 """Events a second."""
-FROZEN = float(os.environ.get("TANDEM_TEST_FROZEN", "2"))
+FROZEN = float(os.environ.get("TANDEM_TEST_FROZEN", "1.5"))
 KEPT = 4.0
 """Seconds of it after which the connector still finds the connection, and all that came."""
 
