@@ -24,7 +24,11 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
+
+from connectors.menus import Menu, address, menus
 
 DEFAULT_CONFIG = "tandem.toml"
 _PREFIX = "TANDEM_PBX__"
@@ -103,6 +107,20 @@ class PbxSettings(BaseModel):
     outbox: Text
     """Path of the SQLite file; ``NAME-outbox.db`` when not given."""
     agents: dict[str, Annotated[str, AfterValidator(_agent_uri)]] = {}
+    outbound: Annotated[str, BeforeValidator(_one_line)] = ""
+    """FreeSWITCH only: where its outbound event socket is served; empty: nowhere."""
+    menus: dict[str, Menu] = Field(default={}, validate_default=True)
+    """Keypad menus that are served there, by their names."""
+
+    @field_validator("outbound")
+    @classmethod
+    def _outbound(cls, value: str, info: ValidationInfo) -> str:
+        return address(value, info.data.get("kind"))
+
+    @field_validator("menus")
+    @classmethod
+    def _menus(cls, value: dict[str, Menu], info: ValidationInfo) -> dict[str, Menu]:
+        return menus(value, info.data)
 
 
 def load(name: str, config: str | None, environment: Mapping[str, str]) -> PbxSettings:
@@ -191,7 +209,7 @@ def _secret_file(variable: str, path: str) -> str:
 
 def _parsed(variable: str, key: str, value: str) -> Any:
     """Lists and tables are JSON; pydantic reads numbers and booleans from text."""
-    if key not in ("agent_endpoints", "trust_headers", "agents"):
+    if key not in ("agent_endpoints", "trust_headers", "agents", "menus"):
         return value
     try:
         return json.loads(value)
@@ -205,7 +223,9 @@ def _first_problem(name: str, error: ValidationError, sources: Mapping[str, str]
     # A misspelled name explains the missing one, not the other way round.
     problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
     key = str(problem["loc"][0])
-    setting = sources.get(key) or ".".join(["pbx", name, *(str(part) for part in problem["loc"])])
+    setting = ".".join(["pbx", name, *(str(part) for part in problem["loc"])])
+    if key in sources:
+        setting = ".".join([sources[key], *(str(part) for part in problem["loc"][1:])])
     if problem["type"] == "extra_forbidden":
         return f"{setting}: unknown setting"
     if problem["type"] == "missing":

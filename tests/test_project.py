@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from collab_server.settings import ServerSettings, SiteSettings
+from connectors.menus import Choice, Menu
 from connectors.settings import PbxSettings
 
 ROOT = Path(__file__).parent.parent
@@ -62,13 +63,14 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
         "api_keys": "[server.api_keys]",
         "sites": "[server.sites.",
         "agents": "[pbx.NAME.agents]",
+        "menus": "[pbx.NAME.menus.MENU]",
     }
     for name in sorted(fields - tables.keys()):
         assert name in documented, f"the README's settings lack {name}"
     for table in tables.values():
         assert table in section
-    for name in SiteSettings.model_fields:
-        assert f"`{name}`" in section
+    for name in (*SiteSettings.model_fields, *Menu.model_fields, *Choice.model_fields):
+        assert re.search(rf"`(?:[^`]*\W)?{name}\b[^`]*`", section), name
     assert documented - fields == set()
 
 
