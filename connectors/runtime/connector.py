@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -69,6 +70,15 @@ def driver_for(settings: PbxSettings) -> Driver:
     from connectors.asterisk.driver import AsteriskDriver
 
     return AsteriskDriver(settings)
+
+
+def parts_for(settings: PbxSettings) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What else runs for the PBX's kind, beside its driver."""
+    if settings.outbound:
+        from connectors.freeswitch.outbound import Outbound
+
+        return {"the outbound socket": Outbound(settings).run}
+    return {}
 
 
 def core_settings(settings: PbxSettings) -> CoreSettings:
@@ -149,6 +159,7 @@ class Connector:
                 "the commands": self._commands.run,
                 "the outbox": self._outbox.keep_written,
                 "the timers": self._tick,
+                **parts_for(self._settings),
             }
         )
 

@@ -147,6 +147,8 @@ CALLS = [
 SAY_NOTHING = {
     "06b-outbound-async-nolinger": "its end is lost, what is left makes no call",
     "06c-outbound-sync-json": "the same, in JSON",
+    "06d-outbound-menu": "ends of applications only: tests/freeswitch/test_session.py",
+    "06e-outbound-menu-hangup": "the same",
     "08-api-queries": "no subscription: tests/freeswitch/test_resync.py",
     "09-auth-wrong-password": "no subscription",
     "09b-errors": "a loopback pair to nowhere",
