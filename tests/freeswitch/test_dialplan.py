@@ -15,6 +15,7 @@ import pytest
 from connectors import marks, model
 from connectors.freeswitch.connection import OWN_EVENTS
 from connectors.freeswitch.events import Decoder, subscription
+from connectors.freeswitch.menu import guard
 from connectors.model import COLLAB_TYPES, LegDown, LegRole, LegUp, Marked, PbxEvent
 from tests.freeswitch.captured import FOLDER, decode, events, stream
 
@@ -124,10 +125,128 @@ def test_what_url_encode_leaves_dangerous_does_not_pass(uri: str) -> None:
             assert not re.search(condition.get("expression", ""), uri)
 
 
-def test_it_runs_nothing_that_answers_delays_or_ends_a_call() -> None:
-    applications = {action.get("application") for action in context().iter("action")}
-    applications |= {action.get("application") for action in context().iter("anti-action")}
+MENU = {"collab_menu", "collab_onward"}
+"""Extensions whose business is to lead a call elsewhere."""
+
+
+def test_marking_runs_nothing_that_answers_delays_or_ends_a_call() -> None:
+    marking = [extension for extension in context() if extension.get("name") not in MENU]
+    applications = {
+        action.get("application")
+        for extension in marking
+        for kind in ("action", "anti-action")
+        for action in extension.iter(kind)
+    }
     assert applications == {"set", "event", "execute_extension", "bind_digit_action"}
+
+
+# --- the menu
+
+
+def actions(extension: str) -> list[tuple[str, str]]:
+    return [
+        (action.get("application", ""), action.get("data", ""))
+        for condition in conditions(extension)
+        for action in condition.iter("action")
+    ]
+
+
+@pytest.mark.parametrize("name", ["support", "a-b_9", "x" * 32])
+def test_each_menu_has_its_extension(name: str) -> None:
+    first = conditions("collab_menu")[0].get("expression", "")
+    found = re.search(first, f"collab_menu_{name}")
+    assert found is not None
+    assert found.group(1) == name
+    assert not re.search(
+        conditions("collab_request")[0].get("expression", ""), f"collab_menu_{name}"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "x" * 33, "a b", "a;b", "${x}", "a\nb"])
+def test_what_is_no_menus_name_has_none(name: str) -> None:
+    assert not re.search(conditions("collab_menu")[0].get("expression", ""), f"collab_menu_{name}")
+
+
+def test_a_call_is_handed_over_under_guard_and_to_this_machine_only() -> None:
+    later, group = "${sched_api(+", "collab_menu-${uuid}"
+    onward = "uuid_transfer ${uuid} collab_onward XML collab)}"
+    assert actions("collab_menu") == [
+        ("set", "collab_menu=$1"),
+        ("set", "collab_menu_guard="),
+        ("set", "collab_menu_over="),
+        ("set", f"collab_menu_guard={later}2 {group} uuid_setvar ${{uuid}} socket_resume)}}"),
+        ("set", f"collab_menu_guard={later}4 {group} {onward}"),
+        ("set", "socket_resume=true"),
+        ("socket", "127.0.0.1:8084 async full"),
+        ("unset", "socket_resume"),
+        ("set", f"collab_menu_guard=${{sched_del({group})}}"),
+        ("unset", "collab_menu_guard"),
+    ]  # fmt: skip
+    handed = conditions("collab_menu")[3]
+    assert (handed.get("field"), handed.get("expression")) == ("${collab_menu_guard}", r"^\+OK")
+    for condition in conditions("collab_menu")[:3]:
+        for action in condition.findall("action"):
+            assert action.get("inline") == "true", "the guard stands before it is asked for"
+
+
+def test_the_guard_is_the_one_that_the_connector_puts_off() -> None:
+    ours = [command.removeprefix("api ") for command in guard("${uuid}")]
+    written = [data for _, data in actions("collab_menu") if "sched_" in data]
+    done = [data.partition("=")[2].strip("${}").replace("(", " ", 1).removesuffix(")")
+            for data in written]  # fmt: skip
+    as_ours = [re.sub(r"\+\d", "+N", each) for each in done]
+    assert sorted(as_ours) == sorted(re.sub(r"\+\d", "+N", each) for each in ours)
+
+
+@pytest.mark.parametrize(
+    ("then", "queue", "handed"),
+    [
+        ("", "support@default", True),
+        ("7001 XML default", "", True),
+        ("+49_x*. XML a.b-c", "support@default", True),
+        ("", "", False),
+        ("", "a b", False),
+        ("", "a,b", False),
+        ("", "${system(id)}", False),
+        ("7001", "support@default", False),
+        ("7001 lua default", "support@default", False),
+        ("7001 XML default x", "support@default", False),
+        ("70'01 XML default", "support@default", False),
+    ],
+)
+def test_only_a_call_that_can_go_on_by_itself_is_handed_over(
+    then: str, queue: str, handed: bool
+) -> None:
+    """What is in the guard's way would leave the caller of a connector that hangs in silence."""
+    way = conditions("collab_menu")[2]
+    assert way.get("field") == "${collab_then}|${collab_queue}"
+    assert bool(re.search(way.get("expression", ""), f"{then}|{queue}")) is handed
+    (told,) = way.findall("anti-action")
+    assert told.get("application") == "log"
+    _, onward = conditions("collab_onward")
+    if handed:
+        assert bool(re.search(onward.get("expression", ""), then)) is bool(then)
+
+
+def test_the_guard_leads_to_the_queue_or_where_the_administrator_says() -> None:
+    first, onward = conditions("collab_onward")
+    assert first.get("expression") == "^collab_onward$"
+    assert onward.get("field") == "${collab_then}"
+    over, there = onward.findall("action")
+    (without,) = onward.findall("anti-action")
+    assert (over.get("application"), over.get("data")) == ("set", "collab_menu_over=true")
+    assert (there.get("application"), there.get("data")) == ("transfer", "${collab_then}")
+    assert (without.get("application"), without.get("data")) == ("callcenter", "${collab_queue}")
+
+
+def test_a_menu_that_the_guard_ended_is_passed_by_once() -> None:
+    """Else a connector that hangs would have the caller come by again every four seconds."""
+    over = conditions("collab_menu")[1]
+    assert (over.get("field"), over.get("expression")) == ("${collab_menu_over}", "^true$")
+    assert over.get("break") == "on-true"
+
+
+# --- codes, invitations, samples
 
 
 def test_each_code_is_heard_from_either_side_and_announces_who_pressed_it() -> None:

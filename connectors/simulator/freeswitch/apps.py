@@ -14,6 +14,7 @@ from .channel import HANGUP, Channel
 from .consult import att_xfer
 from .dialplan import expand
 from .log import INFO, PLAIN
+from .prompt import play_and_get_digits, wait
 from .transfer import intercept, transfer
 
 if TYPE_CHECKING:
@@ -29,8 +30,13 @@ NEED_MEDIA = ("callcenter", "fifo")
 """Applications that are given early media before they begin, on a channel without any."""
 
 
-async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth: int = 0) -> None:
-    """Run one application: CHANNEL_EXECUTE before it, CHANNEL_EXECUTE_COMPLETE after it."""
+async def execute(
+    pbx: FreeSwitch, channel: Channel, app: str, data: str, depth: int = 0, number: str = ""
+) -> None:
+    """Run one application: CHANNEL_EXECUTE before it, CHANNEL_EXECUTE_COMPLETE after it.
+
+    `number`: its ``Application-UUID``, where somebody chose one (``Event-UUID``).
+    """
     data = expand(channel, data)
     channel.application = channel.shown = (app, data)
     channel.set("current_application_data", data)
@@ -41,10 +47,10 @@ async def execute(pbx: FreeSwitch, channel: Channel, app: str, data: str, depth:
     channel.unset("current_application_response")
     if app in NEED_MEDIA:
         pbx.pre_answer(channel)
-    number = pbx.new_uuid()
     text = f"EXECUTE [depth={depth}] {channel.name} {app}({data})"
     at = ("switch_core_session.c", "switch_core_session_exec", 2906)
     pbx.log.say(INFO, text, at, channel, PLAIN)
+    number = number or pbx.new_uuid()
     pbx.say("CHANNEL_EXECUTE", channel, after=[*ran, ("Application-UUID", number)])
     application = APPLICATIONS.get(app)
     if app == "execute_extension":
@@ -139,41 +145,36 @@ async def _hangup(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     pbx.hangup(channel, data or "NORMAL_CLEARING")
 
 
-async def _wait(pbx: FreeSwitch, channel: Channel, seconds: float | None) -> None:
-    """Stay until the time is over or the channel is to be elsewhere."""
-    state = channel.state
-    ends = None if seconds is None else pbx.clock() + seconds
-    while channel.state == state:
-        left = None if ends is None else pbx.clock.real(ends - pbx.clock())
-        if left is not None and left <= 0:
-            return
-        await channel.changed(left)
-
-
 async def _sleep(pbx: FreeSwitch, channel: Channel, data: str) -> None:
-    await _wait(pbx, channel, float(data) / 1000 if data.isdigit() else 0.0)
+    await wait(pbx, channel, float(data) / 1000 if data.isdigit() else 0.0)
 
 
 async def _echo(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
     pbx.answer(channel)
-    await _wait(pbx, channel, None)
+    await wait(pbx, channel, None)
 
 
 async def _playback(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     kind, _, _rest = data.partition("://")
     headers: Headers = [("Playback-File-Type", kind), ("Playback-File-Path", data)]
     pbx.say("PLAYBACK_START", channel, after=headers)
-    await _wait(pbx, channel, None if data.endswith("loops=-1") else 2.0)
+    await wait(pbx, channel, None if data.endswith("loops=-1") else 2.0)
     status = "done" if channel.state < HANGUP else "break"
     pbx.say("PLAYBACK_STOP", channel, after=[*headers, ("Playback-Status", status)])
     channel.set("current_application_response", "FILE PLAYED")
 
 
 async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
+    if channel.controller is not None:
+        return  # "Cannot park channels that are under control already."
     pbx.say("CHANNEL_PARK", channel)
     pbx.poke(channel)
-    await _wait(pbx, channel, None)
+    await wait(pbx, channel, None)
     pbx.say("CHANNEL_UNPARK", channel)
+
+
+async def _socket(pbx: FreeSwitch, channel: Channel, data: str) -> None:
+    await pbx.hand_over(channel, data)
 
 
 async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> None:
@@ -231,11 +232,13 @@ APPLICATIONS: dict[str, Application] = {
     "intercept": _intercept,
     "log": _nothing,
     "park": _park,
+    "play_and_get_digits": play_and_get_digits,
     "playback": _playback,
     "pre_answer": _nothing,
     "ring_ready": _nothing,
     "set": _set,
     "sleep": _sleep,
+    "socket": _socket,
     "transfer": _transfer,
     "unset": _unset,
 }

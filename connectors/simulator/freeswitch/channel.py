@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .calls import PlacedCall
     from .dialplan import Action
     from .digits import DigitBinding
+    from .outbound import OutboundSession
 
 STATES = (
     "CS_NEW", "CS_INIT", "CS_ROUTING", "CS_SOFT_EXECUTE", "CS_EXECUTE", "CS_EXCHANGE_MEDIA",
@@ -123,6 +124,12 @@ class Channel:
     sent_callee: tuple[str, str] = ("", "")
     actions: deque[Action] = field(default_factory=deque)
     bindings: list[DigitBinding] = field(default_factory=list)
+    keys: deque[str] = field(default_factory=lambda: deque(maxlen=100))
+    """Digits that nobody has taken yet."""
+    functions: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """API commands that ``${name(argument)}`` runs, besides those that need no switch."""
+    controller: OutboundSession | None = None
+    """The outbound socket that leads it."""
     realm: str = ""
     """Which digit bindings are heard; empty: the first that was bound."""
     bridge_to: Channel | None = None
@@ -221,16 +228,17 @@ class Channel:
                 out.append((f"Channel-{side}-Codec-Rate", "8000"))
                 out.append((f"Channel-{side}-Codec-Bit-Rate", rate))
         if self.profiled:
-            out += self._profile("Caller", own=True)
+            out += self.profile_headers("Caller")
             if self.other is not None:
                 kind, channel = self.other
                 out.append(("Other-Type", kind))
-                out += channel._profile("Other-Leg", own=False)
+                out += channel.profile_headers("Other-Leg", own=False)
         if variables:
             out += [(f"variable_{name}", value) for name, value in self.variables.items()]
         return out
 
-    def _profile(self, prefix: str, *, own: bool) -> Headers:
+    def profile_headers(self, prefix: str, *, own: bool = True) -> Headers:
+        """Who calls whom, each header's name behind `prefix`."""
         profile, times = self.profile, self.times
         name, number = profile.orig
         known = (

@@ -178,7 +178,8 @@ def _closing(text: str, start: int) -> int:
 def _value(channel: Channel, inner: str) -> str:
     call = re.fullmatch(r"(\w+)\((.*)\)", inner, re.DOTALL)
     if call is not None:
-        return function(call[1], call[2])
+        own = channel.functions.get(call[1])
+        return own(call[2]) if own is not None else function(call[1], call[2])
     cut = re.fullmatch(r"(.+?):(-?\d+)(?::(\d+))?", inner)
     if cut is not None:
         part = _variable(channel, cut[1])[int(cut[2]) :]

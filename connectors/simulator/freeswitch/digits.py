@@ -70,6 +70,8 @@ def press(pbx: FreeSwitch, channel: Channel, keys: str, *, info: bool) -> None:
                 ("DTMF-Source", "ENDPOINT" if info else "RTP"),
             ]
             pbx.say("DTMF", channel, after=headers)
+        channel.keys.extend(keys)
+        pbx.poke(channel)
         return
     binding, owner = found
     if binding.realm:

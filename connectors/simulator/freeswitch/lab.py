@@ -7,6 +7,7 @@ The numbers are those of `connectors.simulator.asterisk.lab`, so that one script
 ``601``                 marked ``chat``, then queue ``nobody``, which gives up after 15 s
 ``602``                 an ordinary call to ``support``
 ``603``                 marked ``form``, then ``local``, whose agents are ``loopback/…`` contacts
+``650``                 the keypad menu ``support`` of an outbound socket, then that queue
 ``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
 ``<type>-line``         the same, then ``line`` of mod_fifo; ``next-line`` takes its next caller
 ``<phone>``             rings it, feature codes armed
@@ -72,10 +73,41 @@ COLLAB = r"""
         <action application="event" data="Event-Name=CUSTOM,Event-Subclass=collab::request,Collab-Feature=1,Collab-Type=$1,Collab-User-URI="/>
       </condition>
     </extension>
+    <extension name="collab_menu">
+      <condition field="destination_number" expression="^collab_menu_([A-Za-z0-9_-]{1,32})$">
+        <action application="set" data="collab_menu=$1" inline="true"/>
+        <action application="set" data="collab_menu_guard=" inline="true"/>
+      </condition>
+      <condition field="${collab_menu_over}" expression="^true$" break="on-true">
+        <action application="set" data="collab_menu_over=" inline="true"/>
+      </condition>
+      <condition field="${collab_then}|${collab_queue}" expression="^(?=..)([A-Za-z0-9_.*+@-]+ XML [A-Za-z0-9_.@-]+)?\|[A-Za-z0-9_.@-]{0,100}$">
+        <action application="set" data="collab_menu_guard=${sched_api(+2 collab_menu-${uuid} uuid_setvar ${uuid} socket_resume)}" inline="true"/>
+        <action application="set" data="collab_menu_guard=${sched_api(+4 collab_menu-${uuid} uuid_transfer ${uuid} collab_onward XML collab)}" inline="true"/>
+        <anti-action application="log" data="ERR collab_menu_${collab_menu}: set collab_queue (or collab_then) before it; no menu for this call"/>
+      </condition>
+      <condition field="${collab_menu_guard}" expression="^\+OK">
+        <action application="set" data="socket_resume=true"/>
+        <action application="socket" data="127.0.0.1:8084 async full"/>
+        <action application="unset" data="socket_resume"/>
+        <action application="set" data="collab_menu_guard=${sched_del(collab_menu-${uuid})}"/>
+        <action application="unset" data="collab_menu_guard"/>
+      </condition>
+    </extension>
+    <extension name="collab_onward">
+      <condition field="destination_number" expression="^collab_onward$"/>
+      <condition field="${collab_then}" expression="^[A-Za-z0-9_.*+@-]+ XML [A-Za-z0-9_.@-]+$">
+        <action application="set" data="collab_menu_over=true"/>
+        <action application="transfer" data="${collab_then}"/>
+        <anti-action application="callcenter" data="${collab_queue}"/>
+      </condition>
+    </extension>
 
   </context>
 </include>
 """  # noqa: E501  # dialplan/freeswitch/collab.xml without its comments; a test compares them
+OUTBOUND = "127.0.0.1:8084"
+"""Where collab.xml hands calls over."""
 TYPES = ("form", "cobrowse", "chat")
 CALLERS = ("caller", "caller2", "caller3")
 RING = "[leg_timeout=30]user/{}@default"
@@ -103,8 +135,8 @@ def world(agents: int = 10, *, rings: Rings = Rings()) -> WorldSpec:  # noqa: B0
     return WorldSpec(tuple(phones), queues, (QueueSpec("line", some),))
 
 
-def dialplan(spec: WorldSpec) -> Dialplan:
-    """The table above, for these telephones and queues."""
+def dialplan(spec: WorldSpec, outbound: str = OUTBOUND) -> Dialplan:
+    """The table above, for these telephones and queues; menus are served at `outbound`."""
     extensions = []
     for queue in spec.queues:
         wait = ("callcenter", f"{queue.name}@default")
@@ -123,6 +155,12 @@ def dialplan(spec: WorldSpec) -> Dialplan:
     ):  # fmt: skip
         wait = ("callcenter", f"{name}@default")
         extensions.append(_extension(number, *([_mark(mark)] if mark else []), wait))
+    menu = (
+        ("set", "collab_queue=support@default"),
+        ("execute_extension", "collab_menu_support XML collab"),
+        ("callcenter", "${collab_queue}"),
+    )
+    extensions.append(_extension("650", *menu))
     hang = ("set", "hangup_after_bridge=true")
     for phone in spec.phones:
         ring = ("bridge", RING.format(phone.name))
@@ -138,7 +176,7 @@ def dialplan(spec: WorldSpec) -> Dialplan:
         f'<include><context name="default">{"".join(extensions)}</context>'
         f'<context name="from-queue">{"".join(behind)}</context></include>'
     )
-    return Dialplan().read(COLLAB).read(text)
+    return Dialplan().read(COLLAB.replace(OUTBOUND, outbound)).read(text)
 
 
 def _mark(kind: str) -> tuple[str, str]:

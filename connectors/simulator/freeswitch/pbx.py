@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from ..clock import Clock
@@ -23,6 +23,7 @@ from .dialplan import Dialplan
 from .fifo import Fifos
 from .heart import Heart
 from .log import NOTICE, Log
+from .scheduler import Scheduler
 from .speaker import Speaker
 from .thread import run
 from .wire import Headers
@@ -61,6 +62,8 @@ class FreeSwitch(Speaker):
         super().__init__(EventBus(self.clock, self.new_uuid(), hostname))
         self.heart = Heart(self, heartbeat)
         self.log = Log(self.log_stamp)
+        self.hand_over: Callable[[Channel, str], Awaitable[None]] = _nobody
+        """The application `socket`; the event socket brings it."""
         self.event_socket = {"listen-ip": "127.0.0.1", "listen-port": "8021"}
         """Settings of event_socket.conf, as ``xml_locate`` shows them; the password is not one."""
         self.boot()
@@ -77,6 +80,8 @@ class FreeSwitch(Speaker):
         self.peak = 0
         self.callcenter = CallCenter(self)
         self.fifos = Fifos(self)
+        self.scheduler = Scheduler(self)
+        self._functions = {"sched_api": self.scheduler.add, "sched_del": self.scheduler.delete}
 
     # --- ids, time, tasks ----------------------------------------------------------------
 
@@ -102,6 +107,7 @@ class FreeSwitch(Speaker):
 
     async def halt(self) -> None:
         """Every thread ends where it stands."""
+        self.scheduler.stop()
         tasks = list(self.tasks)
         for task in tasks:
             task.cancel()
@@ -140,6 +146,7 @@ class FreeSwitch(Speaker):
     def start(self, channel: Channel) -> None:
         """Its thread begins."""
         channel.first_destination = channel.profile.destination
+        channel.functions = self._functions
         self.channels[channel.uuid] = channel
         at = ("switch_channel.c", "switch_channel_set_name", 1143)
         self.log.say(NOTICE, f"New Channel {channel.name} [{channel.uuid}]", at, channel)
@@ -232,6 +239,8 @@ class FreeSwitch(Speaker):
         channel.cause = cause
         channel.actions.clear()
         self.say("CHANNEL_HANGUP", channel)
+        if channel.controller is not None:
+            channel.controller.down()
         self.poke(channel)
         if channel.half is not None:
             self.hangup(channel.half, cause, ("mod_loopback.c", "channel_on_hangup", 585))
@@ -259,6 +268,10 @@ class FreeSwitch(Speaker):
             channel.set("last_bridge_role", "originator" if originates else "originatee")
         self.hangup(channel, "NORMAL_CLEARING")
         channel.set("sip_hangup_disposition", "recv_bye")
+
+
+async def _nobody(_channel: Channel, _data: str) -> None:
+    """A switch without an event socket."""
 
 
 def _refused(status: str, cause: str) -> dict[str, str]:

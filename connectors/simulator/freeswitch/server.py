@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
 from .faults import FreeSwitchFaults
+from .outbound import hand_over
 from .pbx import FreeSwitch
 from .rights import DirectoryUser
 from .session import Session
@@ -28,6 +30,7 @@ class EslServer:
         """How often each command of the socket was sent."""
         self.host, self.port = "127.0.0.1", 0
         self._server: asyncio.Server | None = None
+        pbx.hand_over = partial(hand_over, self)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; `port` 0 takes a free one, kept over restarts. Raises OSError when taken."""

@@ -1,4 +1,4 @@
-"""One inbound connection to the event socket: commands in, answers and events out."""
+"""One connection of the event socket: commands in, answers and events out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,11 @@ class Session(asyncio.Protocol):
             self.write(wire.REJECTION)
             self.goodbye()
         else:
-            self.write(wire.AUTH_REQUEST)
+            self.greet()
+
+    def greet(self) -> None:
+        """Ask who it is."""
+        self.write(wire.AUTH_REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -97,9 +101,10 @@ class Session(asyncio.Protocol):
             body = text[end + size : end + size + length]
             message.body = body.decode("utf-8", "surrogateescape")
             del self._buffer[: end + size + length]
-            self._act(message)
+            self.act(message)
 
-    def _act(self, message: Message) -> None:
+    def act(self, message: Message) -> None:
+        """Do what a command says."""
         self.server.commands[message.verb] += 1
         if message.verb == "exit":
             self.reply("+OK bye")
@@ -152,6 +157,10 @@ class Session(asyncio.Protocol):
             self._busy = False
             raise
         self.write(wire.content("api/response", answer))
+        self.release()
+
+    def release(self) -> None:
+        """What it was busy with is done: what waited goes out, and commands go on."""
         self._busy = False
         held, self._held, self._held_bytes = self._held, [], 0
         for data in held:

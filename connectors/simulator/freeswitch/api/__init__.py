@@ -10,6 +10,7 @@ from .command import Command, Request
 from .core import COMMANDS as _CORE
 from .lists import COMMANDS as _LISTS
 from .messages import COMMANDS as _MESSAGES
+from .schedule import COMMANDS as _SCHEDULE
 
 if TYPE_CHECKING:
     from ..calls import PlacedCall
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "run_command"]
 
-COMMANDS: dict[str, Command] = {**_CORE, **_LISTS, **_CALLS, **_CALLCENTER, **_MESSAGES}
+COMMANDS: dict[str, Command] = {
+    **_CORE, **_LISTS, **_CALLS, **_CALLCENTER, **_MESSAGES, **_SCHEDULE,
+}  # fmt: skip
 
 
 async def run_command(
