@@ -47,12 +47,14 @@ async def dialplan(esl: Esl) -> Iterable[Finding]:
     lost = [name for name in _EXTENSIONS if name not in there]
     if lost:
         text = f"dialplan: context collab has no {', '.join(lost)}"
-        return [Finding(False, text, await _copy(esl))]
+        return [Finding(False, text, await copying(esl))]
     findings = [Finding(True, f"dialplan: collab.xml is loaded; mark a call with {_MARK}")]
     others = [action for name, context in contexts.items() if name != "collab"
               for action in context.iter("action")]  # fmt: skip
     said = [(action.get("application"), action.get("data", "")) for action in others]
-    if not any("collab_request" in data for name, data in said if name == "execute_extension"):
+    marks = [data for name, data in said if name == "execute_extension"
+             and ("collab_request" in data or "collab_menu_" in data)]  # fmt: skip
+    if not marks:
         findings.append(
             Finding(
                 True,
@@ -86,10 +88,11 @@ async def _no_context(esl: Esl) -> Finding:
                 f"dialplan: it comes from {module} (FusionPBX: from its database), which shows it"
                 " to calls only; --listen proves it with one",
             )
-    return Finding(False, "dialplan: there is no context collab", await _copy(esl))
+    return Finding(False, "dialplan: there is no context collab", await copying(esl))
 
 
-async def _copy(esl: Esl) -> str:
+async def copying(esl: Esl) -> str:
+    """The line that brings collab.xml in."""
     try:
         folder = (await esl.api("global_getvar conf_dir")).strip() or "conf"
     except ActionError:
