@@ -19,13 +19,12 @@ counts; of other headers `Event.repeated` keeps all values.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from connectors.freeswitch.flatjson import LIST, strings_of, valid
+from connectors.freeswitch.flatjson import headers_of, repeated_of
 
 FRAME_LIMIT = 8 * 1024 * 1024
 """Bytes of one body: events reach 13 kB, ``show channels as json`` has 0.7 kB a channel."""
@@ -38,9 +37,11 @@ ALL = "ALL"
 
 _END = b"\n\n"
 _EVENT_HEAD = re.compile(
-    rb"Content-Length: (\d{1,9})\nContent-Type: (text/event-(?:json|plain))\n\n"
+    rb"(Content-Length: (\d{1,9})\nContent-Type: text/event-json\n\n)"
+    rb'(?:\{(?:"Event-Subclass":"([^"\\]*)",)?"Event-Name":"([^"\\]*)")?'
 )
-"""The head of nearly every frame, found and read in one step."""
+"""The head of nearly every frame, found and read in one step, and with it the event's name where
+the body begins with it."""
 _JSON_NAME = re.compile(rb'"Event-Name"\s*:\s*"([^"\\]*)"')
 _JSON_SUBCLASS = re.compile(rb'"Event-Subclass"\s*:\s*"([^"\\]*)"')
 _JSON = "text/event-json"
@@ -54,7 +55,7 @@ class Frame(NamedTuple):
     kind: str
     """Its Content-Type; empty if it has none."""
     headers: dict[str, str]
-    """Of its head; an event's own headers are in the body."""
+    """Of its head; an event's own headers are in the body, and nobody reads its frame's."""
     body: bytes
 
     def get(self, name: str) -> str:
@@ -141,10 +142,9 @@ class FrameReader:
         self._need = 0
         while True:
             head = _EVENT_HEAD.match(data, at)
+            headers: dict[str, str] = {}
             if head is not None:
-                start, length = head.end(), int(head[1])
-                kind = _JSON if head[2] == b"text/event-json" else _PLAIN
-                headers = {"Content-Length": str(length), "Content-Type": kind}
+                kind, start, length = _JSON, head.end(1), int(head[2])
             else:
                 while at < size and data[at] == 10:  # a stray blank line before the head
                     at += 1
@@ -164,7 +164,7 @@ class FrameReader:
                 break
             self.seen += 1
             if kind == _JSON:
-                wanted = self._all or self._wants_json(data, start, stop)
+                wanted = self._all or self._wants_json(data, start, stop, head)
             elif kind == _PLAIN:
                 wanted = self._all or self._wants_plain(data, start, stop)
             else:
@@ -194,14 +194,18 @@ class FrameReader:
         self.broken = f"the stream cannot be followed: {why}"
         self._tail = bytearray()
 
-    def _wants_json(self, data: bytes, start: int, stop: int) -> bool:
-        name = _JSON_NAME.search(data, start, stop)
-        if name is None:
-            return False
-        if name[1] != b"CUSTOM" or not self._subclasses:
-            return name[1] in self._names
-        subclass = _JSON_SUBCLASS.search(data, start, stop)
-        return subclass is not None and subclass[1] in self._subclasses
+    def _wants_json(self, data: bytes, start: int, stop: int, head: re.Match[bytes] | None) -> bool:
+        if head is not None and head[4] is not None and head.end() <= stop:
+            name, subclass = head[4], head[3]
+        else:
+            found = _JSON_NAME.search(data, start, stop)
+            name, subclass = found[1] if found else b"", None
+        if name != b"CUSTOM" or not self._subclasses:
+            return name in self._names
+        if subclass is None:
+            found = _JSON_SUBCLASS.search(data, start, stop)
+            subclass = found[1] if found else b""
+        return subclass in self._subclasses
 
     def _wants_plain(self, data: bytes, start: int, stop: int) -> bool:
         end = data.find(_END, start, stop)
@@ -246,67 +250,28 @@ def event_of(frame: Frame) -> Event | None:
 
 
 def _from_json(body: bytes) -> Event | None:
-    text = body.decode("utf-8", "replace")
-    strings = strings_of(text)
-    if strings is None:
-        return _from_any_json(text)
-    headers = dict(zip(strings[::2], strings[1::2], strict=True))
-    if 2 * len(headers) == len(strings):
-        inner = headers.pop("_body", "")
-        name, subclass = headers.get("Event-Name", ""), headers.get("Event-Subclass", "")
-        return Event(name, subclass, headers, {}, inner)
-    pairs = _Pairs(zip(strings[::2], strings[1::2], strict=True))
-    return _event(headers, pairs, headers.pop("_body", ""))
-
-
-class _Pairs(list[tuple[str, object]]):
-    """A JSON object's members, those that occur twice too."""
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_Pairs, strict=False)
-
-
-def _from_any_json(text: str) -> Event | None:
-    pairs = _DECODER.decode(text)
-    if not isinstance(pairs, _Pairs):
+    read = headers_of(body)
+    if read is None:
         return None
-    pairs = _Pairs((valid(name), _text(value)) for name, value in pairs)
-    headers = {name: str(value) for name, value in pairs}
-    return _event(headers, pairs, headers.pop("_body", ""))
+    headers, repeated = read
+    return _event(headers, repeated, headers.pop("_body", ""))
 
 
 def _from_plain(body: bytes) -> Event:
     head, _, rest = body.partition(_END)
     lines = head.decode("utf-8", "replace").removesuffix("\n").split("\n")
     parts = [line.partition(": ") for line in lines]
-    pairs = _Pairs(
-        (name, unquote(value) if "%" in value else value) for name, _, value in parts if name
-    )
-    headers = {name: str(value) for name, value in pairs}
+    pairs = [(name, unquote(value) if "%" in value else value) for name, _, value in parts if name]
+    headers = dict(pairs)
     length = headers.get("Content-Length", "")
     if length.isascii() and length.isdigit():
         rest = rest[: int(length[:20])]
-    return _event(headers, pairs, rest.decode("utf-8", "replace"))
+    return _event(headers, repeated_of(headers, pairs), rest.decode("utf-8", "replace"))
 
 
-def _event(headers: dict[str, str], pairs: _Pairs, body: str) -> Event:
-    repeated: dict[str, tuple[str, ...]] = {}
-    name = headers.get("Event-Name", "")
-    subclass = headers.get("Event-Subclass", "")
-    if len(headers) + bool(body) < len(pairs):
-        values: dict[str, list[str]] = {}
-        for key, value in pairs:
-            values.setdefault(key, []).append(str(value))
-        repeated = {key: tuple(found) for key, found in values.items() if len(found) > 1}
-        name = values.get("Event-Name", [""])[0]
-        subclass = values.get("Event-Subclass", [""])[0]
+def _event(headers: dict[str, str], repeated: dict[str, tuple[str, ...]], body: str) -> Event:
+    name, subclass = headers.get("Event-Name", ""), headers.get("Event-Subclass", "")
+    if repeated:
+        name = repeated.get("Event-Name", (name,))[0]
+        subclass = repeated.get("Event-Subclass", (subclass,))[0]
     return Event(name, subclass, headers, repeated, body)
-
-
-def _text(value: object) -> str:
-    """A value as FreeSWITCH writes it in a plain event."""
-    if isinstance(value, str):
-        return valid(value)
-    if isinstance(value, list) and not isinstance(value, _Pairs):
-        return LIST + "|:".join(_text(item) for item in value)
-    return valid(json.dumps(value))

@@ -367,6 +367,73 @@ def test_all_values_of_a_repeated_header_are_kept_in_order() -> None:
         assert event.name == "A", "the first is FreeSWITCH's own"
 
 
+def a_hangup(*more: str) -> Event:
+    """The end of a channel, which has its cause twice, and `more` members."""
+    cause = '"Hangup-Cause":"NORMAL_CLEARING"'
+    members = ('"Event-Name":"CHANNEL_HANGUP_COMPLETE"', cause, '"Unique-ID":"1"', cause, *more)
+    return the_event("text/event-json", f"{{{','.join(members)}}}".encode())
+
+
+def test_a_channels_end_has_its_cause_twice() -> None:
+    event = a_hangup()
+    assert event.repeated == {"Hangup-Cause": ("NORMAL_CLEARING", "NORMAL_CLEARING")}
+    assert event.get("Unique-ID") == "1"
+
+
+@pytest.mark.parametrize(
+    ("more", "repeated"),
+    [
+        # Of the same length as the cause's second time, which hides behind a value that looks so.
+        ('"Unique-ID":"...........22..........."', ("1", "...........22...........")),
+        ('"Unique-ID":"2"', ("1", "2")),
+        ('"Unique-ID":"1"', ("1", "1")),
+        (r'"\u0055nique-ID":"2"', ("1", "2")),
+        ('"Unique-ID" : "2"', ("1", "2")),
+        ('"A":["x","y"],"Unique-ID":"2"', ("1", "2")),
+        (r'"A":",\"Hangup-Cause\":\"NORMAL_CLEARING\"","Unique-ID":"2"', ("1", "2")),
+        ('"Gr\u00fc\u00df":"\u00eb","Unique-ID":"2"', ("1", "2")),
+    ],
+)
+def test_no_second_header_hides_behind_the_second_cause(
+    more: str, repeated: tuple[str, ...]
+) -> None:
+    event = a_hangup(more)
+    assert event.repeated["Unique-ID"] == repeated
+    assert event.repeated["Hangup-Cause"] == ("NORMAL_CLEARING", "NORMAL_CLEARING")
+    assert event.get("Unique-ID") == repeated[-1]
+
+
+def test_the_second_header_is_found_where_the_cause_stands_once() -> None:
+    cause = '"Hangup-Cause":"NORMAL_CLEARING"'
+    # As long as a second cause would be.
+    again = '"Event-Name":"' + "X" * (len(cause) - len('"Event-Name":""')) + '"'
+    body = f'{{"Event-Name":"A",{cause},{again}}}'.encode()
+    assert the_event("text/event-json", body, "A").repeated["Event-Name"][0] == "A"
+
+
+def test_many_repeated_headers_take_linear_time() -> None:
+    half = ",".join(f'"h{n}":"{n}"' for n in range(100_000))
+    start = time.process_time()
+    event = the_event("text/event-json", f'{{"Event-Name":"X",{half},{half}}}'.encode())
+    assert time.process_time() - start < 5
+    assert len(event.repeated) == 100_000
+    assert event.repeated["h7"] == ("7", "7")
+
+
+def test_json_that_is_nested_deeply_is_an_event_of_text() -> None:
+    deep = "[" * 300 + "]" * 300
+    event = the_event("text/event-json", f'{{"Event-Name":"X","a":{deep},"b":{{}}}}'.encode())
+    assert (event.get("a"), event.get("b")) == ("ARRAY::" * 300, "[]")
+
+
+def test_the_name_is_not_read_beyond_the_frame() -> None:
+    """A body cut short by its length, and what follows would complete its name."""
+    head = b"Content-Length: 12\nContent-Type: text/event-json\n\n"
+    reader = FrameReader(["CHANNEL_BRIDGE"])
+    assert reader.feed(head + b'{"Event-Name":"CHANNEL_BRIDGE"}') == []
+    assert reader.seen == 1
+
+
 def test_what_is_no_json_object_is_no_event() -> None:
     for body in (b"", b"[]", b'"x"', b"{", b"[" * 100_000, b'{"a":' * 50_000, b"1" * 9_999):
         assert event_of(Frame("text/event-json", {}, body)) is None
