@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import gevent
@@ -69,7 +69,9 @@ class Handover(Generic[Item]):
         self._loop = loop
         self._take = take
         self._limit = limit
-        self._items: deque[tuple[Item, int]] = deque()
+        self._batches: deque[tuple[list[Item], int]] = deque()
+        self._batch: Iterator[Item] = iter(())
+        """What is left of the one that is being taken."""
         # Each is written by one thread only, so neither needs a lock.
         self._put_bytes = 0
         self._taken_bytes = 0
@@ -80,36 +82,39 @@ class Handover(Generic[Item]):
         """Bytes that wait."""
         return self._put_bytes - self._taken_bytes
 
-    def put(self, items: Iterable[tuple[Item, int]]) -> bool:
-        """Hand items over, each with its size in bytes. False if more wait than may."""
-        for item in items:
-            self._items.append(item)
-            self._put_bytes += item[1]
-        if not self._called and self._items:
+    def put(self, items: list[Item], size: int) -> bool:
+        """Hand items over that take `size` bytes together. False if more wait than may."""
+        if items:
+            self._batches.append((items, size))
+            self._put_bytes += size
+        if not self._called and self._batches:
             self._called = True
             try:
                 self._loop.call_soon_threadsafe(self._drain)
             except RuntimeError:  # the loop is closed; nobody waits for any of it
-                self._items.clear()
+                self._batches.clear()
                 return False
         return self.waiting <= self._limit
 
     def clear(self) -> None:
-        """Forget what waits."""
-        self._items.clear()
+        """Forget what waits, save for what is being taken right now."""
+        self._batches.clear()
 
     def _drain(self) -> None:
         # First, so that what is put from here on calls again.
         self._called = False
         until = time.monotonic() + SLICE
+        take = self._take
         while True:
+            for item in self._batch:
+                take(item)
+                if time.monotonic() > until:
+                    self._called = True
+                    self._loop.call_soon(self._drain)
+                    return
             try:
-                item, size = self._items.popleft()
+                batch, size = self._batches.popleft()
             except IndexError:
                 return
+            self._batch = iter(batch)
             self._taken_bytes += size
-            self._take(item)
-            if time.monotonic() > until:
-                self._called = True
-                self._loop.call_soon(self._drain)
-                return

@@ -32,9 +32,11 @@ ACCEPTED = "+OK accepted"
 """The reply to a log-in that is one."""
 READ_SIZE = 120 * 1024
 """Bytes of one read; less than what malloc would fetch from the kernel anew each time."""
-GATHER = 0.005
-"""Seconds within which, after one read, a second finds all that comes meanwhile. To wake two
-threads costs more than to read an event; at 8.5 MB/s, FreeSWITCH's ceiling, it is 43 kB."""
+GATHER_RATE = 4e6
+GATHER_LIMIT = 0.02
+"""After each read the next one waits for as many seconds as what came takes at `GATHER_RATE` bytes
+a second, since to wake two threads costs more than to read an event: what comes slowly is read as
+it comes, and at 8.5 MB/s, FreeSWITCH's ceiling, the pauses grow to `GATHER_LIMIT`."""
 FRAME_COST = 600
 """Bytes a waiting frame takes besides its body."""
 
@@ -115,7 +117,7 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
             if greenlet is not None and greenlet is not gevent.getcurrent():
                 greenlet.kill(block=False)
         self._commands_sent.clear()
-        self._handover.put([(Ended(self._refusal or why, bool(self._refusal)), 0)])
+        self._handover.put([Ended(self._refusal or why, bool(self._refusal))], 0)
 
     # --- what greenswitch calls ----------------------------------------------------------
 
@@ -156,11 +158,11 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
                 if not data:
                     why = self._closed()
                     break
-                before, self.heard = self.heard, time.monotonic()
+                self.heard = time.monotonic()
                 why = self._take(data)
                 # Under a flood that never pauses, others have their turn as well.
-                busy = self.heard - before < GATHER
-                gevent.sleep(GATHER if busy and len(data) < READ_SIZE else 0)
+                size = len(data)
+                gevent.sleep(min(size / GATHER_RATE, GATHER_LIMIT) if size < READ_SIZE else 0)
         except OSError as error:
             why = f"connection lost: {error.strerror or error}"
         except Exception as error:
@@ -188,7 +190,7 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
             self.end(error.strerror or str(error))
         else:
             if not self.ended:
-                self._handover.put([(Opened(), 0)])
+                self._handover.put([Opened()], 0)
 
     def _silent(self) -> str:
         if self.sock is None:
@@ -199,13 +201,11 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
 
     def _take(self, data: bytes) -> str:
         """What one read brought; why the connection has to end, or ''."""
-        items: list[tuple[Item, int]] = []
+        frames = self.reader.feed(data)
+        items = [item for frame in frames if (item := self._sort(frame)) is not None]
+        size = sum(len(frame.body) for frame in frames) + FRAME_COST * len(frames)
         why = ""
-        for frame in self.reader.feed(data):
-            item = self._sort(frame)
-            if item is not None:
-                items.append((item, len(frame.body) + FRAME_COST))
-        if not self._handover.put(items):
+        if not self._handover.put(items, size):
             waiting = self._handover.waiting
             self._handover.clear()
             why = f"the connector fell behind: {waiting >> 20} MB of events waited for it"
