@@ -83,6 +83,7 @@ class Esl:
         try:
             await esl._opened
             await esl._ask(events.subscription(*OWN_EVENTS))
+            await esl._narrow()
         except ActionError as error:
             await esl.close()
             raise RefusedError(f"{_where(settings)}: events are refused ({error})") from None
@@ -156,6 +157,15 @@ class Esl:
 
     # --- in the loop ---------------------------------------------------------------------
 
+    async def _narrow(self) -> None:
+        """Have FreeSWITCH keep back what is of no use. Where it does not, that is read for nothing;
+        none is asked for behind one that is refused."""
+        try:
+            await self._ask(events.FILTERS[0])
+            await asyncio.gather(*map(self._ask, events.FILTERS[1:]))
+        except ActionError as error:
+            log.debug("events are not filtered: %s", error)
+
     async def _ask(self, command: str, within: float = ACTION_TIMEOUT, more: str = "") -> Frame:
         """One command, one reply. `more` are further lines, of our own making."""
         verb = command.removeprefix("api ").removeprefix("bgapi ")
@@ -178,12 +188,13 @@ class Esl:
         return frame
 
     def _take(self, item: Item) -> None:
-        if isinstance(item, Ended):
+        if isinstance(item, Frame):  # first: there are many of them
+            if not self.ended.done():
+                self._take_event(item)
+        elif isinstance(item, Ended):
             self._end(item)
         elif self.ended.done():
             return
-        elif isinstance(item, Frame):
-            self._take_event(item)
         elif isinstance(item, Answer):
             self._unanswered -= 1
             self._answers += 1

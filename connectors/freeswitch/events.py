@@ -175,12 +175,13 @@ class Decoder:
         """``Bridge-A/B-Unique-ID`` say who; `bridge_uuid` among the variables is stale (facts)."""
         one, two = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
         events = self._meet(event.headers)
-        if event.get("Other-Leg-Unique-ID") in (one, two):
+        other = event.get("Other-Leg-Unique-ID")
+        if other in (one, two) and other not in self._legs:
             events += self._meet(other_leg(event.headers))
         if one == two or one not in self._legs or two not in self._legs:
             return events
-        for leg, other in ((one, two), (two, one)):
-            if self._partners.get(leg, other) != other:
+        for leg, partner in ((one, two), (two, one)):
+            if self._partners.get(leg, partner) != partner:
                 events += self._part(leg)
         self._partners[one], self._partners[two] = two, one
         bridge = bridge_of(one, two)
@@ -338,6 +339,20 @@ EVENTS: dict[str, Wanted] = {
     "CUSTOM fifo::info": _wanted(_D.fifo, FIFO, "FIFO-Action FIFO-Name", "the same of mod_fifo"),
     "CUSTOM collab::request": _wanted(_D.marked, ANYWHERE, "", "the dialplan's mark"),
 }
+
+
+_SAYS_NOTHING = (
+    "members-count", "agent-state-change", "agent-status-change", "agent-offering",
+    "bridge-agent-end",
+)  # fmt: skip
+"""``CC-Action`` of the events of ``callcenter::info`` that are of no use here: four in ten of all
+that the subscription brings, and as many that FreeSWITCH need not write."""
+FILTERS = (
+    "filter Event-Name /./",
+    *(f"filter CC-Action -{action}" for action in _SAYS_NOTHING),
+)
+"""Commands that keep those back. In this order: once a filter stands, an event must match one that
+does not begin with a minus (mod_event_socket.c), and the first is matched by all."""
 
 
 def name_of(event: Event) -> str:

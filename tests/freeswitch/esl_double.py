@@ -176,6 +176,8 @@ class EslDouble:
             return reply("+OK accepted", "Allowed-Events: all", "Allowed-API: show chat")
         if verb == "event":
             return reply("+OK event listener enabled json")
+        if verb == "filter":
+            return reply("+OK filter added. [{}]=[{}]".format(*rest.split(" ", 1)))
         if verb == "sendmsg":
             return reply("+OK")
         before = self.before_answer.get(named, bytes)()

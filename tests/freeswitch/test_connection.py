@@ -11,7 +11,7 @@ import pytest
 
 from connectors.freeswitch import connection, protocol
 from connectors.freeswitch.connection import Esl
-from connectors.freeswitch.events import subscription
+from connectors.freeswitch.events import FILTERS, subscription
 from connectors.freeswitch.wire import Event
 from connectors.runtime.driver import (
     ActionError,
@@ -119,6 +119,26 @@ async def test_a_connect_that_is_cancelled_leaves_no_socket(pbx: EslDouble) -> N
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await pbx.until(lambda: pbx.open == 0)
+
+
+async def test_events_of_no_use_are_kept_back_by_freeswitch(pbx: EslDouble) -> None:
+    esl = await connect(pbx)
+    first, *others = pbx.asked("filter ")
+    assert first == "filter Event-Name /./", "once a filter stands, an event must match one"
+    assert "filter CC-Action -members-count" in others
+    assert all(other.startswith("filter CC-Action -") for other in others)
+    await esl.close()
+
+
+async def test_where_filters_are_refused_all_events_are_read(pbx: EslDouble) -> None:
+    pbx.refuses["filter"] = "-ERR command not found"
+    seen: list[Event] = []
+    esl = await connect(pbx, seen)
+    assert pbx.asked("filter ") == ["filter Event-Name /./"], "one with a minus stands for all"
+    pbx.push(event("CHANNEL_CREATE", Unique_ID="1"))
+    assert await esl.api("status") == "UP\n"
+    assert [got.name for got in seen] == ["CHANNEL_CREATE"]
+    await esl.close()
 
 
 async def test_a_refused_subscription_is_one_clear_line(pbx: EslDouble) -> None:
@@ -482,7 +502,7 @@ class Pourer:
         self.peer.settimeout(30)
         self.peer.sendall(b"Content-Type: auth/request\n\n")
         read = b""
-        for _ in range(2):
+        for _ in range(2 + len(FILTERS)):
             while b"\n\n" not in read:
                 read += self.peer.recv(65536)
             read = read.partition(b"\n\n")[2]
