@@ -28,6 +28,9 @@ from connectors.outgoing import Outgoing
 from connectors.recovery import recover
 from connectors.serving import Serving
 
+PLACES_EVERY = 1.0
+"""Seconds between looks at who has moved up in line."""
+
 _GAVE_UP = {"abandoned": "the caller gave up in", "timeout": "nobody answered in time in"}
 
 
@@ -54,6 +57,7 @@ class Application:
         self._book = Book(self.cti, settings.domain, settings.marking, settings.trust_headers)
         self._outgoing = Outgoing(self._book)
         self._serving = Serving(self._book, self._outgoing)
+        self._places_due = 0.0
 
     # --- the interface -----------------------------------------------------------------
 
@@ -72,9 +76,14 @@ class Application:
         return self._book.due()
 
     def idle(self, now: float) -> list[CallReport]:
-        """Let the timers of the core run; call it about once a second."""
+        """Let the timers of the core run; call it about once a second or more often. Returns what
+        changed by them, and at times the calls that moved up in line."""
         self._serving.settle(now)
-        return self._book.due()
+        # Further away than that: the clock was set back.
+        places = not now < self._places_due <= now + PLACES_EVERY
+        if places:
+            self._places_due = now + PLACES_EVERY
+        return self._book.due(places=places)
 
     def restore(self, calls: Iterable[CallReport]) -> None:
         """Take up calls that stood when the connector last ran, before the first snapshot."""
@@ -117,9 +126,11 @@ class Application:
         elif isinstance(event, model.BridgeEntered) and event.swapped:
             self._swapped(event.swapped, event.leg, now)
         seeds = self.cti.apply(event)
-        if isinstance(event, model.Marked | model.Queued) and event.leg not in self.cti.legs:
-            return  # The CTI is full, and says so in `dropped`.
         match event:
+            case model.LegUp() | model.LegDown() | model.BridgeEntered() | model.BridgeLeft():
+                pass  # Most events; the graph has all that they say.
+            case model.Marked(leg=leg) | model.Queued(leg=leg) if leg not in self.cti.legs:
+                pass  # The CTI is full, and says so in `dropped`.
             case model.Marked():
                 self._marked(event, now)
             case model.Queued():
@@ -180,7 +191,7 @@ class Application:
         call = self._book.at(event.leg) or self._book.create(event.leg, now)
         if (mark := self._outgoing.is_user(event.leg)) is not None:
             self._book.mark(call, mark, now)
-        self._book.touch(*self._book.lines.join(call, event.queue, event.position))
+        self._book.moved_up(*self._book.lines.join(call, event.queue, event.position))
         call.gave_up, call.uncertain = None, False
         place = f", place {event.position}" if event.position is not None else ""
         call.trace(now, "queue", f"waits in queue {event.queue}{place}")
@@ -193,14 +204,14 @@ class Application:
             if call.gave_up is None:
                 call.trace(now, "queue", f"{_GAVE_UP[event.outcome]} queue {event.queue}")
             call.gave_up = event.outcome
-        self._book.touch(*self._book.lines.leave(call))
+        self._book.moved_up(*self._book.lines.leave(call))
         self._serving.refresh(call, now)
 
     def _served(self, event: model.Served, now: float) -> None:
         self._book.trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
         if (call := self._book.at(event.leg)) is not None:
             call.gave_up = None
-            self._book.touch(*self._book.lines.leave(call))
+            self._book.moved_up(*self._book.lines.leave(call))
 
     # --- marks -------------------------------------------------------------------------
 

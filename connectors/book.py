@@ -39,6 +39,8 @@ class Book:
         """By a pipe's leg that runs through the dialplan in the user's place, the pipe's other
         end being with the user: whoever a queue's ``Local`` member called was transferred."""
         self._touched: dict[str, Call] = {}
+        self._moved_up: dict[str, Call] = {}
+        """Calls of which no more than the place in line has changed."""
 
     def create(self, leg_id: str, now: float, *, recovered: bool = False) -> Call:
         """A call anchored on a leg; `recovered`: found in a list, not seen to come."""
@@ -93,7 +95,8 @@ class Book:
 
     def end(self, call: Call, cause: str, detail: str, now: float) -> None:
         """Strike a call out; `cause` is a session's reason, `detail` the PBX's words."""
-        self.touch(call, *self.lines.leave(call))
+        self.touch(call)
+        self.moved_up(*self.lines.leave(call))
         if call.type is None and not call.stopped:
             call.trace(
                 now,
@@ -162,7 +165,19 @@ class Book:
         for call in calls:
             self._touched[call.id] = call
 
-    def due(self) -> list[CallReport]:
-        """A report of each call that was touched and has changed, in the order they were."""
+    def moved_up(self, *calls: Call) -> None:
+        """Have these looked at when there is time: each who leaves a line of a hundred moves them
+        all, so not every step of each is reported."""
+        for call in calls:
+            self._moved_up[call.id] = call
+
+    def due(self, *, places: bool = False) -> list[CallReport]:
+        """A report of each call that was touched and has changed, in the order they were; with
+        `places` also of those of which only the place in line has."""
+        if places:
+            self.touch(*self._moved_up.values())
+            self._moved_up.clear()
+        if not self._touched:
+            return []
         touched, self._touched = self._touched, {}
         return [report for call in touched.values() if (report := call.changed()) is not None]

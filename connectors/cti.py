@@ -284,6 +284,8 @@ class Cti:
 
     def _unserve(self, leg: Leg) -> list[str]:
         """Forget the queue's word about a leg; return the legs it was about besides."""
+        if not (leg.served_by or leg.serves):
+            return []
         others = [
             other
             for name in (leg.served_by, leg.serves)
@@ -316,6 +318,9 @@ class Cti:
 
     def conversation(self, leg_id: str) -> list[Leg]:
         """Every leg reachable from `leg_id`, itself first, nearest first; empty when unknown."""
+        leg = self.legs.get(leg_id)
+        if leg is not None and not (leg.bridge or leg.pair or leg.served_by or leg.serves):
+            return [leg]  # Most legs, most of the time: there is nowhere to walk to.
         return [leg for leg, _ in self._walk(leg_id)]
 
     def agents_of(self, leg_id: str) -> list[Agent]:

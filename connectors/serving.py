@@ -19,6 +19,8 @@ class Serving:
         self._book = book
         self._cti = book.cti
         self._outgoing = outgoing
+        self._leaving: dict[str, Call] = {}
+        """Calls whose agent was out when they were last looked at, by id."""
 
     def refresh(self, call: Call, now: float) -> None:
         """Bring a call up to what the graph says of its user leg."""
@@ -36,17 +38,20 @@ class Serving:
             self._agent_in(call, agent, now)
         elif call.agent is not None:
             call.settle_at = call.settle_at or now + SETTLE
+            self._leaving[call.id] = call
         elif not call.served:
             call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
             self._name_strangers(call, now)
 
     def settle(self, now: float) -> None:
         """Suspend the calls whose agent has been out for long enough."""
-        for call in self._book.calls.values():
+        for call in list(self._leaving.values()):
+            at = call.settle_at
+            if at is not None and now < at <= now + SETTLE:  # further away: the clock was set back
+                continue
+            del self._leaving[call.id]
             if call.agent is None or call.settle_at is None:
-                continue
-            if now < call.settle_at <= now + SETTLE:  # further away: the clock was set back
-                continue
+                continue  # The agent is back, or the call has ended.
             call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
             call.agent = call.settle_at = None
             call.enter(CallState.SUSPENDED, now)

@@ -9,6 +9,7 @@ bridge. mod_fifo's consumer says whom it takes with ``consumer_pop`` and starts 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -39,6 +40,8 @@ class Queues:
         self._agents: dict[str, Agent] = {}
         self._waiting: dict[str, str] = {}
         """Leg to queue, in the order they came."""
+        self._lengths: Counter[str] = Counter()
+        """Of the queues in which somebody waits."""
         self._unsure: set[str] = set()
         """Queues in which somebody waits with a score of their own: places are not told."""
         self._popped: dict[str, str] = {}
@@ -48,6 +51,7 @@ class Queues:
         """Replace what is known by what stands: legs with their queues, agents by full name."""
         self._agents = dict(agents)
         self._waiting = dict(waiting)
+        self._lengths = Counter(self._waiting.values())
         self._unsure.clear()
         self._popped.clear()
 
@@ -112,14 +116,19 @@ class Queues:
         if len(self._waiting) >= WAITING_LIMIT:
             self._leave(next(iter(self._waiting)))
         self._waiting[leg] = queue
+        self._lengths[queue] += 1
         if scored:
             self._unsure.add(queue)
-        place = sum(name == queue for name in self._waiting.values())
-        return model.Queued(leg, queue, None if queue in self._unsure else place)
+        place = None if queue in self._unsure else self._lengths[queue]
+        return model.Queued(leg, queue, place)
 
     def _leave(self, leg: str) -> None:
         queue = self._waiting.pop(leg, None)
-        if queue in self._unsure and queue not in self._waiting.values():
+        if queue is None:
+            return
+        self._lengths[queue] -= 1
+        if not self._lengths[queue]:
+            del self._lengths[queue]
             self._unsure.discard(queue)
 
     def _moved(self, name: str, contact: str) -> Iterable[PbxEvent]:

@@ -222,10 +222,26 @@ def test_a_second_queue_forgets_how_the_first_ended(world: World) -> None:
 def test_places_move_up_as_others_leave_and_back_as_others_push_in(world: World) -> None:
     for place, leg in enumerate(("c1", "c2", "c3"), 1):
         world.caller(leg).mark(leg).queue(leg, place)
-    world(Unqueued("c1", "support", "abandoned"))
+    world(Unqueued("c1", "support", "abandoned")).wait(1)
     assert [world.latest[leg].position for leg in ("c2", "c3")] == [1, 2]
-    world.caller("vip").mark("vip").queue("vip", 1)
+    world.caller("vip").mark("vip").queue("vip", 1).wait(1)
     assert [world.latest[leg].position for leg in ("vip", "c2", "c3")] == [1, 2, 3]
+
+
+def test_a_place_alone_is_reported_once_a_second_at_most(world: World) -> None:
+    for place in range(1, 101):
+        world.caller(f"c{place}").mark(f"c{place}").queue(f"c{place}", place)
+    world.wait(1).reports.clear()
+    for place in range(1, 51):
+        world(Unqueued(f"c{place}", "support", "abandoned")).down(f"c{place}")
+    assert {report.id for report in world.reports} == {f"c{place}" for place in range(1, 51)}
+    world.reports.clear()
+    world.wait(1)
+    assert [report.position for report in world.reports] == list(range(1, 51))
+    world(Unqueued("c51", "support", "abandoned")).reports.clear()
+    world.wait(0.25)
+    assert world.reports == []
+    assert world.wait(1).latest["c100"].position == 49
 
 
 def test_two_calls_at_once_do_not_cross(world: World) -> None:

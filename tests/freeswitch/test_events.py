@@ -532,7 +532,7 @@ def test_places_count_those_who_wait(switch: Switch) -> None:
         said = switch.queue("member-queue-start", leg, CC_Member_Session_UUID=leg)
         assert said == [Queued(leg, "support@default", n)]
     switch.queue("member-queue-end", CC_Cause="Cancel", CC_Cancel_Reason="TIMEOUT")
-    assert switch.world.latest["e"].position == 2
+    assert switch.world.wait(1).latest["e"].position == 2
     assert switch.queue("member-queue-resume") == [Queued("c", "support@default", 3)]
 
 
