@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from connectors.model import CallReport, CallState, Command, Result, TraceItem
 
@@ -17,6 +21,15 @@ class CommandError(ValueError):
         self.id = command_id
 
 
+def encoded(value: object) -> bytes:
+    """A value as JSON, quickly."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # half a surrogate pair, which JSON can name and UTF-8 cannot
+        return json.dumps(value).encode()
+
+
+@lru_cache(maxsize=1024)
 def timestamp(seconds: float) -> str:
     """ISO 8601 in UTC, to the millisecond."""
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from connectors.model import CallReport, CallState, Result
-from connectors.runtime.codec import as_reported, call_body, call_of, result_body, trace_body
+from connectors.runtime.backoff import gathering
+from connectors.runtime.codec import (
+    as_reported,
+    call_body,
+    call_of,
+    encoded,
+    result_body,
+    trace_body,
+)
 from connectors.runtime.journal import Journal
 from connectors.runtime.store import Statement, Store, StoreError
 
@@ -221,7 +229,7 @@ class Outbox:
             if entry.aside or not (entry.dirty or not entry.ended):
                 continue
             item = {**as_reported(entry.body), "seq": entry.seq, "trace": entry.trace}
-            size += len(json.dumps(item))
+            size += len(encoded(item))
             if not snapshot and calls and (len(calls) >= limit or size > BATCH_BYTES):
                 break
             calls.append(item)
@@ -263,6 +271,7 @@ class Outbox:
         broken = False
         while True:
             await self._unwritten.wait()
+            calls = len(self._unwritten_calls)
             try:
                 await self.flush()
             except sqlite3.Error as error:
@@ -274,6 +283,7 @@ class Outbox:
                 if broken:
                     log.info("the outbox can be written again")
                 broken = False
+                await asyncio.sleep(gathering(calls))
 
     async def flush(self) -> None:
         """Write all that is not on file yet. Raises `sqlite3.Error`; nothing is forgotten then."""
@@ -309,7 +319,7 @@ class Outbox:
                 yield "DELETE FROM calls WHERE id = ?", (call,)
                 yield "DELETE FROM trace WHERE call = ?", (call,)
             else:
-                values = (call, json.dumps(entry.body), entry.dirty)
+                values = (call, encoded(entry.body).decode(), entry.dirty)
                 yield "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)", values
                 yield "DELETE FROM trace WHERE call = ? AND n < ?", (call, entry.first_kept())
 
@@ -319,7 +329,7 @@ class Outbox:
             kept = entry.line(number) if entry is not None else None
             if kept is not None:
                 line, sent = kept
-                values = (call, number, json.dumps(line), sent)
+                values = (call, number, encoded(line).decode(), sent)
                 yield "INSERT OR REPLACE INTO trace VALUES (?, ?, ?, ?)", values
 
     def _load(self) -> None:

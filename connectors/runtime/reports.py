@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -11,7 +12,8 @@ from typing import Any
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from connectors.runtime.backoff import Pause, waits
+from connectors.runtime.backoff import Pause, gathering, waits
+from connectors.runtime.codec import encoded
 from connectors.runtime.http import why
 from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
 from connectors.runtime.standing import Standing
@@ -90,10 +92,12 @@ class Reporter:
                 before_sleep=self._say,
             ):
                 with attempt:
-                    await self._report()
+                    calls = await self._report()
+                    await asyncio.sleep(gathering(calls))
 
-    async def _report(self) -> None:
-        """One report, if there is anything to say: the newest of what is pending right now."""
+    async def _report(self) -> int:
+        """One report, if there is anything to say: the newest of what is pending right now.
+        Returns how many calls it carried."""
         snapshot = self._snapshot_due and not self._probing
         batch = self._outbox.batch(snapshot=snapshot, limit=self._limit)
         standing = self.standing
@@ -101,9 +105,9 @@ class Reporter:
             self._probing = False
             if self._snapshot_due:
                 self._outbox.changed.set()
-                return
+                return 0
             if standing == self._told:
-                return
+                return 0
             batch = Batch(
                 {"epoch": self._outbox.epoch, "snapshot": False, "calls": [], "results": []}, {}, {}
             )
@@ -122,9 +126,10 @@ class Reporter:
         self._probed = self._probed and not snapshot
         self._limit = BATCH_CALLS if not self._probing else min(BATCH_CALLS, self._limit * 2)
         self._well()
+        return len(batch.sent)
 
     async def _post(self, batch: Batch) -> None:
-        body = json.dumps(batch.body, separators=(",", ":")).encode()
+        body = encoded(batch.body)
         headers = {"Content-Type": "application/json"}
         try:
             async with self._http.post(

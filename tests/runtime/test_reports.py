@@ -213,3 +213,16 @@ async def test_a_reporter_that_knows_nothing_of_the_pbx_says_nothing_of_it(tmp_p
         outbox.put([call("1.1")])
         await server.until(settled(server, 1))
     assert "pbx" not in server.reports[0]
+
+
+def test_reports_under_load_are_fewer_and_fuller() -> None:
+    assert backoff.gathering(0) == 0
+    assert 0 < backoff.gathering(1) < 0.01, "a call alone waits for none"
+    assert backoff.gathering(1_000_000) == backoff.GATHER_LIMIT < 0.2
+
+
+async def test_what_is_no_text_is_reported_as_json_all_the_same(tmp_path: Path) -> None:
+    async with ServerDouble() as server, reporting(server, tmp_path) as (outbox, _):
+        outbox.put_result(Result("command", "failed", "half a pair: \ud83d"))
+        await server.until(settled(server, 1))
+        assert server.results[0]["detail"] == "half a pair: \ud83d"
