@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
-from tests.bench import ami, latency
+from tests.bench import ami, ceiling, esl, latency
 
-TABLES = {"ami": ami.table, "latency": latency.table}
+TABLES = {
+    "ami": ami.table,
+    "esl": esl.table,
+    "ceiling": ceiling.table,
+    "latency": partial(latency.table, "asterisk"),
+    "esl-latency": partial(latency.table, "freeswitch"),
+}
 
 
 def main() -> None:

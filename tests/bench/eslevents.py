@@ -1,0 +1,124 @@
+"""Rounds of ESL events for the benchmarks, in both formats, out of the recorded queue call.
+
+A round is played again and again, each time with other channels: `MARK` stands in every channel's
+id, and whoever sends a round puts its number there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.freeswitch.events import EVENTS, FILTERS, name_of
+from connectors.freeswitch.wire import ALL, Event, FrameReader, event_of
+from connectors.simulator.freeswitch import wire
+
+ROOT = Path(__file__).parents[2]
+RECORDED = ROOT / "tests" / "captures" / "freeswitch-1.11" / "07-queue-answered-json.esl"
+MARK = b"@@@@@@@@"
+LEGS = 100
+"""Channels of a made-up round, of which half stand at one time."""
+
+_FIRST = ("Channel-Name", "Unique-ID")
+"""What follows the 13 headers every event begins with, so that 15 are enough to know a leg."""
+
+
+class Line(NamedTuple):
+    """One event in the two formats, framed; `MARK` in each channel's id."""
+
+    json: bytes
+    plain: bytes
+    wanted: bool
+
+
+def recorded() -> list[Event]:
+    """The recorded queue call under ``event json all``, without what belongs to no call."""
+    frames = FrameReader([ALL]).feed(RECORDED.read_bytes())
+    read = [event for frame in frames if (event := event_of(frame)) is not None]
+    return [event for event in read if event.name not in ("HEARTBEAT", "RE_SCHEDULE", "API")]
+
+
+def is_wanted(event: Event) -> bool:
+    """Whether a FreeSWITCH sends it to the connector, by what that subscribes to and filters."""
+    kept_back = f"filter CC-Action -{event.get('CC-Action')}" in FILTERS
+    return name_of(event) in EVENTS and not kept_back
+
+
+def queue_call(events: int | None = None) -> list[Line]:
+    """The recorded call as lines: what the connector subscribes to and, in their places, as many
+    others as make `events`; without a number those alone that FreeSWITCH would send it."""
+    call = recorded()
+    wanted = sum(map(is_wanted, call))
+    besides = 0 if events is None else events - wanted
+    lines, seen = [], 0
+    for event in call:
+        if not is_wanted(event):
+            # The others evenly, so that they stand between the wanted ones as they were sent.
+            seen += besides
+            if seen < len(call) - wanted:
+                continue
+            seen -= len(call) - wanted
+        lines.append(line(event, list(event.headers.items())))
+    return lines
+
+
+def made_up(headers: int, share: float) -> list[Line]:
+    """`LEGS` calls that come and go, with `headers` headers an event, `share` of them wanted.
+
+    The headers are those that the recorded caller's events begin with.
+    """
+    caller = [event for event in recorded() if event.get("Call-Direction") == "inbound"]
+    come, go, other = (
+        next(event for event in caller if event.name == name)
+        for name in ("CHANNEL_CREATE", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_EXECUTE")
+    )
+    lines: list[Line] = []
+    owed = 0.0
+    for number in range(LEGS + LEGS // 2):
+        for event, leg in ((come, number), (go, number - LEGS // 2)):
+            if not 0 <= leg < LEGS:
+                continue
+            lines.append(line(event, cut(event, headers, leg)))
+            owed += 1 / share - 1
+            while owed >= 1:
+                lines.append(line(other, cut(other, headers, leg)))
+                owed -= 1
+    return lines
+
+
+def cut(event: Event, headers: int, leg: int) -> list[tuple[str, str]]:
+    """The first `headers` of an event, with what makes it an event of a leg; `leg` is its id."""
+    names = list(event.headers)
+    chosen = [*names[:13], *_FIRST, *(name for name in names[13:] if name not in _FIRST)]
+    own = event.get("Unique-ID")
+    pairs = [(name, event.headers[name]) for name in chosen[:headers]]
+    return [(name, value.replace(own, f"{own[:-12]}{leg:012x}")) for name, value in pairs]
+
+
+def line(event: Event, pairs: Sequence[tuple[str, str]]) -> Line:
+    ids = {value[:8] for name, value in pairs if name.endswith(("Unique-ID", "-UUID", "_uuid"))}
+    ids -= {event.get("Core-UUID")[:8], ""}
+    values: wire.Headers = [(name, _value(value)) for name, value in pairs]
+    both = []
+    for kind, body in (("json", wire.as_json(values)), ("plain", wire.plain(values))):
+        for found in ids:
+            body = body.replace(found.encode(), MARK)
+        head = f"Content-Length: {len(body)}\nContent-Type: text/event-{kind}\n\n"
+        both.append(head.encode() + body)
+    return Line(both[0], both[1], is_wanted(event))
+
+
+def _value(value: str) -> wire.Value:
+    """A list is one again."""
+    return value.removeprefix("ARRAY::").split("|:") if value.startswith("ARRAY::") else value
+
+
+def joined(lines: Iterable[Line], kind: str) -> bytes:
+    """A round as it goes over the wire."""
+    return b"".join(line.json if kind == "json" else line.plain for line in lines)
+
+
+def numbered(data: bytes, number: int) -> bytes:
+    """A round with channels of its own."""
+    return data.replace(MARK, b"%08x" % number)
