@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import gevent
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -19,10 +22,17 @@ SLICE = 0.02
 
 
 class HubThread:
-    """A thread that runs gevent's hub for ever. Nothing is monkey-patched."""
+    """A thread that runs gevent's hub for ever. Nothing is monkey-patched.
+
+    Calls have a queue of their own and wake the hub by an async watcher, the one thing of libev
+    that other threads may touch. gevent's ``run_callback_threadsafe`` counts libev's references up
+    in the caller's thread while the hub's counts them as well: now and then one is lost, and the
+    hub takes itself for idle and ends.
+    """
 
     def __init__(self) -> None:
-        self._loop: Any = None
+        self._wake: Any = None
+        self._calls: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._running = threading.Event()
         threading.Thread(target=self._run, name="gevent hub", daemon=True).start()
         if not self._running.wait(START_TIMEOUT):
@@ -30,16 +40,25 @@ class HubThread:
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Run `function` in the hub's thread, soon. It must not block; order is kept."""
-        self._loop.run_callback_threadsafe(function, *arguments)
+        self._calls.append((function, arguments))
+        self._wake.send()
 
     def _run(self) -> None:
         hub = gevent.get_hub()
-        self._loop = hub.loop
-        # Keeps the hub running while there is no connection.
-        alive = hub.loop.async_()
-        alive.start(lambda: None)
+        # It also keeps the hub running while there is no connection.
+        self._wake = hub.loop.async_()
+        self._wake.start(self._run_calls)
         hub.loop.run_callback(self._running.set)
         hub.join()
+        log.critical("gevent's hub has ended; no FreeSWITCH can be reached until a restart")
+
+    def _run_calls(self) -> None:
+        while self._calls:
+            function, arguments = self._calls.popleft()
+            try:
+                function(*arguments)
+            except Exception:
+                log.exception("a call into gevent's hub failed")
 
 
 _hub: HubThread | None = None
