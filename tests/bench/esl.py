@@ -14,7 +14,7 @@ from tests.bench.eslevents import ROOT, Line, joined, made_up, queue_call
 
 READERS = ("greenswitch", "bare", "tandem")
 REPEATS = 3
-BYTES = 24_000_000
+BYTES = 18_000_000
 """Of JSON, about, that each run sends."""
 RATE = 20e6
 """Bytes a second they are sent at: more than twice of what a FreeSWITCH sends at its ceiling."""

@@ -37,7 +37,7 @@ from connectors.simulator.switch import SimulatedSwitch
 AGENTS = 60
 CALLERS = 100
 TALK = 2.0
-RATES = ((1.0, 30), (20.0, 400))
+RATES = ((1.0, 20), (20.0, 300))
 PASSWORD = "bench-password-1"
 TIMEOUT = 20.0
 
