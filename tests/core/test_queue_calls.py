@@ -242,6 +242,9 @@ def test_a_place_alone_is_reported_once_a_second_at_most(world: World) -> None:
     world.wait(0.25)
     assert world.reports == []
     assert world.wait(1).latest["c100"].position == 49
+    world(Unqueued("c52", "support", "abandoned"))
+    world.now -= 3600.0  # the clock is set back
+    assert world.wait(0).latest["c100"].position == 48
 
 
 def test_two_calls_at_once_do_not_cross(world: World) -> None:
