@@ -16,7 +16,7 @@ agents make, `recover` takes in the list after a connect. Here events find the c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from connectors import model
 from connectors.book import Book
@@ -170,6 +170,8 @@ class Application:
             calls = self._book.among(legs)
             if not calls and len(legs) > 1:
                 calls = self._discover(legs, now)
+            elif len(calls) == 1:
+                self._outgoing.joined(legs, calls[0], now)
             for call in calls:
                 self._serving.refresh(call, now)
 
@@ -188,9 +190,11 @@ class Application:
     # --- queues ------------------------------------------------------------------------
 
     def _queued(self, event: model.Queued, now: float) -> None:
-        call = self._book.at(event.leg) or self._book.create(event.leg, now)
-        if (mark := self._outgoing.is_user(event.leg)) is not None:
+        call = self._call_of(event.leg, now)
+        if (mark := self._outgoing.is_user(call.user_leg)) is not None:
             self._book.mark(call, mark, now)
+        if self._waits_itself(call, event):
+            return  # the phone a queue rings for it sends it on to another queue
         self._book.moved_up(*self._book.lines.join(call, event.queue, event.position))
         call.gave_up, call.uncertain = None, False
         place = f", place {event.position}" if event.position is not None else ""
@@ -198,7 +202,7 @@ class Application:
         self._serving.refresh(call, now)
 
     def _unqueued(self, event: model.Unqueued, now: float) -> None:
-        if (call := self._book.at(event.leg)) is None:
+        if (call := self._book.at(event.leg)) is None or self._waits_itself(call, event):
             return
         if event.outcome in _GAVE_UP:
             if call.gave_up is None:
@@ -206,6 +210,18 @@ class Application:
             call.gave_up = event.outcome
         self._book.moved_up(*self._book.lines.leave(call))
         self._serving.refresh(call, now)
+
+    def _call_of(self, leg: str, now: float) -> Call:
+        """The call a leg stands for; a new one, of the person behind it, where there is none."""
+        if (call := self._book.at(leg)) is None:
+            call = self._book.create(self._book.behind(leg), now)
+            if leg != call.user_leg:
+                self._book.proxies[leg] = call
+        return call
+
+    def _waits_itself(self, call: Call, event: model.Queued | model.Unqueued) -> bool:
+        """Whether a pipe comes into another queue, or out of it, while the user waits in one."""
+        return call.waiting and event.leg in self._book.proxies and call.queue != event.queue
 
     def _served(self, event: model.Served, now: float) -> None:
         self._book.trace(event.leg, now, "agent", f"{_who(event)} answered for queue {event.queue}")
@@ -219,20 +235,13 @@ class Application:
         if event.feature:
             self._pressed(event, now)
             return
-        call = self._book.at(event.leg)
-        if call is None and self.cti.is_agents_leg(event.leg):
-            calls = self._book.among(self.cti.conversation(event.leg))
-            if len(calls) == 1:
-                # It talks already: a code that the dialplan did not say was one.
-                calls[0].initiator = "agent"
-                self._book.mark(calls[0], event, now)
-                self._serving.refresh(calls[0], now)
-                return
-            # The user is whom this agent is about to reach, or this agent, as a caller.
-            self._outgoing.marked(event, now)
-            self._look((event.leg,), now)
+        leg = event.leg if self._book.at(event.leg) else self._book.behind(event.leg)
+        if self._book.at(leg) is None and self.cti.is_agents_leg(leg):
+            # The user is whom this agent talks with or is about to reach, or it is the agent.
+            self._outgoing.marked(replace(event, leg=leg), now)
+            self._look((leg,), now)
             return
-        call = call or self._book.create(event.leg, now)
+        call = self._call_of(event.leg, now)
         self._book.mark(call, event, now)
         self._serving.refresh(call, now)
 
@@ -242,6 +251,9 @@ class Application:
         calls = self._book.among(legs)
         mine = [c for c in calls if event.leg in (c.user_leg, c.agent.leg if c.agent else None)]
         call = next(iter(mine or calls), None)
+        if call is None and len(legs) == 1 and self.cti.is_agents_leg(event.leg):
+            self._outgoing.marked(event, now)  # it has answered, and is about to be put through
+            return
         if call is None:
             callers = [leg.id for leg in legs if leg.role is model.LegRole.INBOUND]
             call = self._book.create(callers[0] if callers else event.leg, now)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from connectors import model
 from connectors.calls import Call
-from connectors.cti import Cti, Leg
+from connectors.cti import Cti, Leg, is_phone
 from connectors.lines import Lines
 from connectors.marks import number_uri, read, shown
 from connectors.model import CallReport, CallState
@@ -140,10 +140,25 @@ class Book:
         if call is not None or leg is None or leg.role is not model.LegRole.INTERNAL:
             return call
         calls = self.among(self.cti.conversation(leg_id))
+        if not calls and (dialler := self.anchors.get(self.cti.dialler(leg_id))) is not None:
+            calls = [dialler]
         if len(calls) != 1:
             return None
         self.proxies[leg_id] = calls[0]
         return calls[0]
+
+    def behind(self, leg_id: str) -> str:
+        """The leg whose person a leg stands for, where no call tells: itself, or for a pipe who
+        dials through it, else the one who is no agent and talks through it."""
+        leg = self.cti.legs.get(leg_id)
+        if leg is None or leg.role is not model.LegRole.INTERNAL:
+            return leg_id
+        dialler = self.cti.legs.get(self.cti.dialler(leg_id))
+        if dialler is not None and is_phone(dialler):
+            return dialler.id
+        talking = [other for other in self.cti.conversation(leg_id) if is_phone(other)]
+        users = [other.id for other in talking if self.cti.agent_uri(other) is None]
+        return users[0] if len(users) == 1 else leg_id
 
     def among(self, legs: Iterable[Leg]) -> list[Call]:
         """The calls anchored on any of these legs, in their order."""

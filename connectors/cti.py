@@ -33,6 +33,8 @@ MAX_LEGS = 50_000
 MAX_CONVERSATION = 512
 """Legs looked at from one leg: a larger conference is cut off, first come first."""
 MAX_MEMBERS = 20_000
+MAX_PIPES = 8
+"""Pipes behind pipes a dial is followed through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,8 @@ class Cti:
             agent.member = self._listed(agent.endpoint)  # it picked up what another phone rang
         else:
             agent.member = Member(interface, event.name, listed.state_interface if listed else "")
+        if agent.role is not model.LegRole.INBOUND:
+            agent.dialled_by = event.leg
         user = self.legs.get(event.leg)
         freed: list[str] = []
         if isinstance(event, model.Served) and user is not None and not self._bridged(user, agent):
@@ -335,6 +339,16 @@ class Cti:
             if (uri := self.agent_uri(leg)) is not None:
                 found.append(Agent(leg.id, uri))
         return found
+
+    def dialler(self, leg_id: str | None) -> str:
+        """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""
+        for _ in range(MAX_PIPES):
+            leg = self.legs.get(leg_id or "")
+            if leg is None or leg.role is not model.LegRole.INTERNAL:
+                break
+            near = self.legs.get(leg.pair or "")
+            leg_id = near.dialled_by if near is not None and near.near else None
+        return leg_id or ""
 
     def agent_uri(self, leg: Leg) -> str | None:
         """Whose leg it is when it is an agent's, else None."""

@@ -23,9 +23,6 @@ from connectors.book import Book
 from connectors.calls import Call
 from connectors.cti import Leg, is_phone
 
-MAX_PIPES = 8
-"""Pipes behind pipes a dial is followed through."""
-
 
 class Outgoing:
     """The marked legs of agents, and the calls that wait for a user on an agent's leg."""
@@ -49,9 +46,18 @@ class Outgoing:
         """A leg has turned out to be the user itself: return its mark, if it waits here."""
         return self._marks.pop(leg_id, None)
 
+    def joined(self, legs: Sequence[Leg], call: Call, now: float) -> None:
+        """A marked agent is with the user of a call already, among `legs`: it is that one's."""
+        if not self._marks:
+            return
+        for leg in legs:
+            if (mark := self._marks.pop(leg.id, None)) is not None:
+                call.initiator = "agent"
+                self._book.mark(call, mark, now)
+
     def dialled(self, caller: str | None, callee: str, now: float) -> Call | None:
         """Somebody dials: the call whose user is rung, if it is an agent with a marked leg."""
-        agent = self._dialler(caller)
+        agent = self._cti.dialler(caller)
         mark, call = self._marks.get(agent), self._ringing.get(agent)
         leg = self._cti.legs.get(callee)
         if leg is None or not is_phone(leg) or self._cti.is_agents_leg(callee):
@@ -112,7 +118,7 @@ class Outgoing:
                 leg.id != event.leg
                 and leg.id not in self._book.names
                 and is_phone(leg)
-                and self._dialler(leg.dialled_by) == call.reached_by
+                and self._cti.dialler(leg.dialled_by) == call.reached_by
                 and not self._cti.is_agents_leg(leg.id)
             ):
                 self._book.move(call, leg.id, now)
@@ -127,9 +133,11 @@ class Outgoing:
             call.reached_by = None
 
     def leg_down(self, event: model.LegDown, now: float) -> None:
-        """A leg is gone: a mark on it reached nobody and is put on record as a call of its own;
-        a call it was making ends, unless the phone it rang stands."""
-        if (mark := self._marks.pop(event.leg, None)) is not None:
+        """A leg is gone: a mark on it reached nobody and is put on record as a call of its own,
+        if the agent was to be the caller; a call it was making ends, unless the phone it rang
+        stands."""
+        leg = self._cti.legs.get(event.leg)
+        if (mark := self._marks.pop(event.leg, None)) is not None and not (leg and leg.dialled_by):
             self._book.mark(self._book.create(event.leg, now), mark, now)
         if (call := self._ringing.get(event.leg)) is not None:
             self.over(call)
@@ -169,13 +177,3 @@ class Outgoing:
         self.over(call)  # whoever was said to dial its user before
         call.reached_by = agent
         self._ringing[agent] = call
-
-    def _dialler(self, leg_id: str | None) -> str:
-        """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""
-        for _ in range(MAX_PIPES):
-            leg = self._cti.legs.get(leg_id or "")
-            if leg is None or leg.role is not model.LegRole.INTERNAL:
-                break
-            near = self._cti.legs.get(leg.pair or "")
-            leg_id = near.dialled_by if near is not None and near.near else None
-        return leg_id or ""

@@ -10,6 +10,7 @@ from connectors.model import (
     LegDialled,
     LegRole,
     LegUp,
+    Marked,
     Noted,
     Queued,
     Served,
@@ -184,6 +185,29 @@ def test_a_code_between_two_agents_makes_the_caller_the_user(world: World) -> No
 def test_a_marked_call_whose_agent_leg_dies_unanswered_is_on_record(world: World) -> None:
     world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a").down("a")
     assert (world.latest["a"].state, world.latest["a"].cause) == (CallState.ENDED, "abandoned")
+
+
+@pytest.mark.parametrize("feature", [False, True], ids=["mark", "code"])
+@pytest.mark.parametrize("marked", [False, True], ids=["ordinary", "marked"])
+def test_a_mark_on_the_agents_leg_before_they_talk_is_of_the_call_it_answers(
+    world: World, marked: bool, feature: bool
+) -> None:
+    """``execute_on_answer`` of the leg that is rung, or a code pressed at once."""
+    world.members("PJSIP/1001").caller()
+    if marked:
+        world.mark()
+    world.queue().rings("a", "PJSIP/1001").offered("a", "PJSIP/1001")
+    world(Marked("a", "chat", feature=feature)).served("a", "PJSIP/1001").bridge("b", "a", "c")
+    assert list(world.latest) == ["c"]
+    call = world.latest["c"]
+    assert (call.type, call.agent_uri) == ("chat", "sip:1001@pbx.example.org")
+    assert (call.initiator, call.requests) == ("agent", 2 if marked and feature else 1)
+
+
+def test_a_mark_on_the_leg_of_an_agent_who_is_rung_in_vain_makes_no_call(world: World) -> None:
+    world.caller().mark().queue().rings("a", "PJSIP/1001").offered("a", "PJSIP/1001")
+    world.mark("a", "chat").down("a").down("c")
+    assert [(c.id, c.type, c.cause) for c in world.latest.values()] == [("c", "form", "abandoned")]
 
 
 def test_blind_transfer_follows_the_user_to_the_next_agent(world: World) -> None:
