@@ -66,6 +66,9 @@ COLLAB = r"""
         <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,self,self"/>
         <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,peer,peer"/>
       </condition>
+      <condition field="${user_name}|${direction}:${dialed_user}" expression="^[^|]|[|]outbound:." break="never">
+        <action application="export" data="nolocal:fs_send_unsupported_message=true"/>
+      </condition>
     </extension>
     <extension name="collab_feature">
       <condition field="destination_number" expression="^collab_feature_(form|cobrowse|chat)$">
