@@ -72,7 +72,8 @@ class Book:
         self.touch(call)
         leg = self.cti.legs.get(event.leg)
         endpoint = leg.endpoint if leg else ""
-        trusted = any(pattern.fullmatch(endpoint) for pattern in self._trusted)
+        names = {endpoint, leg.exact} - {""} if leg else {endpoint}
+        trusted = any(pattern.fullmatch(name) for pattern in self._trusted for name in names)
         mark = read(event, endpoint, trusted=trusted)
         how = "mark found" if event.recovered else "code pressed" if event.feature else "announced"
         said = shown(event.type or event.header_type)

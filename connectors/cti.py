@@ -56,6 +56,7 @@ class Leg:
     number: str = ""
     role: model.LegRole = model.LegRole.INBOUND
     context: str = ""
+    exact: str = ""
     bridge: str | None = None
     pair: str | None = None
     near: bool = False
@@ -206,6 +207,7 @@ class Cti:
             return ()
         leg.name, leg.endpoint = event.name, event.endpoint
         leg.number, leg.role, leg.context = event.number, event.role, event.context
+        leg.exact = event.exact
         return (leg.id,)
 
     def _down(self, leg_id: str) -> tuple[str, ...]:
@@ -281,7 +283,7 @@ class Cti:
     def _known_by_itself(self, leg: Leg) -> bool:
         """Whether its endpoint makes it an agent's, whatever queue rang it."""
         listed = self._listed(leg.endpoint) is not None
-        return bool(leg.endpoint) and (listed or self.matches_pattern(leg.endpoint))
+        return bool(leg.endpoint) and (listed or self._named(leg))
 
     def _bridged(self, one: Leg, two: Leg) -> bool:
         return one.bridge is not None and one.bridge == two.bridge
@@ -355,9 +357,10 @@ class Cti:
         if not is_phone(leg):
             return None
         member = leg.member or self._listed(leg.endpoint)
-        if member is None and not self.matches_pattern(leg.endpoint):
+        if member is None and not self._named(leg):
             return None
-        for key in (leg.endpoint, *((member.state_interface, member.interface) if member else ())):
+        rung = (member.state_interface, member.interface) if member else ()
+        for key in (leg.exact, leg.endpoint, *rung):
             if (uri := self._agents.get(key)) is not None:
                 return uri
         name = leg.endpoint.partition("/")[2] or (member.name if member else "")
@@ -369,6 +372,9 @@ class Cti:
         """Whether a leg is known as an agent's."""
         leg = self.legs.get(leg_id)
         return leg is not None and self.agent_uri(leg) is not None
+
+    def _named(self, leg: Leg) -> bool:
+        return self.matches_pattern(leg.endpoint) or self.matches_pattern(leg.exact)
 
     def matches_pattern(self, endpoint: str) -> bool:
         """Whether the settings name `endpoint` as an agent's."""

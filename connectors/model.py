@@ -62,6 +62,9 @@ class LegUp:
     role: LegRole = LegRole.INBOUND
     context: str = ""
     """Where in the dialplan it entered, for the trace (``from-trunk/600``)."""
+    exact: str = ""
+    """The endpoint with its domain, where a PBX has several of one name
+    (``user/1001@a.example``); the settings may name it in place of `endpoint`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def leg_up(headers: Headers) -> LegUp:
         number=known(user_part(dialled) if outgoing else caller_of(headers)),
         role=role_of(name, outgoing=outgoing),
         context=f"{headers.get('Caller-Context', '')}/{dialled}",
+        exact=exact_of(headers, outgoing=outgoing),
     )
 
 
@@ -95,14 +96,13 @@ def name_of(headers: Headers) -> str:
 def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
     """Technology and peer: ``user/1001``, ``internal/+491234567``, ``gateway/carrier``.
 
-    `dialed_user` counts on a dialled leg only: on a caller's it names whom that one called last.
     `sip_gateway` of an incoming call does not count: anybody can claim it, with ``gw+carrier`` or
     ``;gw=carrier`` in the request URI (sofia.c); its profile says over which door it came.
     """
     technology, _, rest = name_of(headers).partition("/")
     if technology == LOOPBACK:
         return f"{LOOPBACK}/{_without_half(rest)}"
-    user = headers.get("variable_dialed_user" if outgoing else "variable_user_name", "")
+    user, _ = user_of(headers, outgoing=outgoing)
     if user:
         return f"user/{user}"
     gateway = headers.get("variable_sip_gateway_name", "") if outgoing else ""
@@ -112,6 +112,31 @@ def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
         profile, _, far_end = rest.partition("/")
         return f"{profile}/{user_part(far_end)}"
     return f"{technology}/{user_part(rest)}"
+
+
+def exact_of(headers: Headers, *, outgoing: bool) -> str:
+    """``user/1001@a.example``: the endpoint of a user with its domain; '' for all others."""
+    if name_of(headers).partition("/")[0] == LOOPBACK:
+        return ""
+    user, domain = user_of(headers, outgoing=outgoing)
+    return f"user/{user}@{domain}" if user and domain else ""
+
+
+def user_of(headers: Headers, *, outgoing: bool) -> tuple[str, str]:
+    """The user of the directory at the far end, and the domain; '' where it is none.
+
+    `dialed_user` counts on a dialled leg only: on a caller's it names whom that one called last.
+    So does `presence_id`, which is all that says whom ``group/support@domain``, ``group_call`` and
+    ``sofia/internal/1001%domain`` have rung (mod_dptools.c, mod_sofia.c).
+    """
+    if not outgoing:
+        return headers.get("variable_user_name", ""), headers.get("variable_domain_name", "")
+    if user := headers.get("variable_dialed_user", ""):
+        return user, headers.get("variable_dialed_domain", "")
+    if headers.get("variable_sip_gateway_name"):
+        return "", ""
+    user, _, domain = headers.get("variable_presence_id", "").partition("@")
+    return (user, domain) if domain else ("", "")
 
 
 def role_of(channel: str, *, outgoing: bool) -> LegRole:

@@ -39,7 +39,8 @@ _FREE = frozenset({"Hangup-Cause", "Content-Length", "Content-Type"})
 _READ = re.compile(
     r"Event-(?:Name|Subclass|Calling-File|Sequence)|Unique-ID|Channel-.*|Call-Direction"
     r"|Answer-State|Caller-.*|Other-.*|Bridge-.*|CC-.*|FIFO-.*|Collab-.*"
-    r"|variable_(?:cc_.*|fifo_.*|collab_.*|dialed_user|user_name|sip_gateway_name|signal_bond"
+    r"|variable_(?:cc_.*|fifo_.*|collab_.*|dialed_user|dialed_domain|user_name|domain_name"
+    r"|presence_id|sip_gateway_name|signal_bond"
     r"|other_loopback_leg_uuid|originating_leg_uuid|transfer_to|endpoint_disposition"
     r"|(?:soft_)?holding_uuid|sip_hangup_disposition)"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.application import CoreSettings
 from connectors.model import (
     BridgeKind,
     CallState,
@@ -181,6 +182,33 @@ def test_one_agent_on_two_phones_is_one_agent(world: World) -> None:
     assert (call.state, call.agent_uri) == (CallState.ACTIVE, "sip:wang@example.org")
     assert call.agent_leg == "a2"
     assert {r.agent_uri for r in world.reports} == {None, "sip:wang@example.org"}
+
+
+def test_agents_of_one_number_in_two_domains_are_told_apart_by_the_table() -> None:
+    table = {
+        "user/1001@b.example": "sip:ann@b.example",
+        "user/7@c.example": "sip:bo@c.example",
+        "user/1002": "sip:any@example.org",
+    }
+    world = World(CoreSettings("pbx.example.org", table, (r"user/1001", r"user/9@a\.example")))
+    who = {}
+    for n, exact in enumerate(
+        ("1001@a.example", "1001@b.example", "1002@a.example", "7@c.example", "7@d.example",
+         "9@a.example", "9@b.example")
+    ):  # fmt: skip
+        caller, agent, endpoint = f"c{n}", f"a{n}", f"user/{exact.partition('@')[0]}"
+        up = LegUp(agent, f"sofia/{agent}", endpoint, role=LegRole.OUTBOUND, exact=f"user/{exact}")
+        world.caller(caller).mark(caller)(up).bridge(f"b{n}", agent, caller)
+        who[exact] = world.latest[caller].agent_uri
+    assert who == {
+        "1001@a.example": "sip:1001@pbx.example.org",
+        "1001@b.example": "sip:ann@b.example",
+        "1002@a.example": "sip:any@example.org",
+        "7@c.example": "sip:bo@c.example",
+        "7@d.example": None,
+        "9@a.example": "sip:9@pbx.example.org",
+        "9@b.example": None,
+    }
 
 
 def test_a_dynamic_member_counts_from_when_it_is_added_until_it_is_removed(world: World) -> None:

@@ -173,6 +173,14 @@ def test_every_wanted_event_says_why() -> None:
          "internal/1001", "1001", LegRole.OUTBOUND),
         ("sofia/external/+4930", {"direction": "outbound", "dialled": "+4930",
          "sip_gateway_name": "carrier"}, "gateway/carrier", "+4930", LegRole.OUTBOUND),
+        # Rung by group/support@default, group_call or sofia/internal/1001%default.
+        ("sofia/internal/1001@h:5071", {"direction": "outbound", "dialled": "sip:1001@h:5071",
+         "presence_id": "1001@default"}, "user/1001", "1001", LegRole.OUTBOUND),
+        ("sofia/external/+4930", {"direction": "outbound", "dialled": "+4930",
+         "sip_gateway_name": "carrier", "presence_id": "1001@default"}, "gateway/carrier", "+4930",
+         LegRole.OUTBOUND),
+        ("sofia/internal/1001@h", {"presence_id": "1001@default"}, "internal/1001",
+         "+491234567", LegRole.INBOUND),
         # Whom the caller called last is left on its own channel.
         (USER, {"dialed_user": "1001"}, "external/+491234567", "+491234567", LegRole.INBOUND),
         # Anybody can put ;gw=carrier into a request URI.
@@ -190,6 +198,22 @@ def test_an_endpoint_is_technology_and_peer(
 ) -> None:
     up = leg_up(channel("x", name, **more))
     assert (up.endpoint, up.number, up.role, up.name) == (endpoint, number, role, name)
+
+
+@pytest.mark.parametrize(
+    ("more", "exact"),
+    [
+        ({"direction": "outbound", "dialed_user": "1001", "dialed_domain": "a.example"},
+         "user/1001@a.example"),
+        ({"direction": "outbound", "presence_id": "1001@a.example"}, "user/1001@a.example"),
+        ({"user_name": "1001", "domain_name": "a.example"}, "user/1001@a.example"),
+        ({"user_name": "1001"}, ""),
+        ({"domain_name": "a.example"}, ""),
+        ({"direction": "outbound", "sip_gateway_name": "carrier"}, ""),
+    ],
+)  # fmt: skip
+def test_a_user_of_the_directory_has_a_domain(more: dict[str, str], exact: str) -> None:
+    assert leg_up(channel("x", "sofia/internal/1001@192.0.2.7", **more)).exact == exact
 
 
 @pytest.mark.parametrize(
