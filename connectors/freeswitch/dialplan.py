@@ -12,7 +12,12 @@ LIST_TIMEOUT = 15.0
 DENIED = "permission denied"
 """What a log-in is told that may not ask something."""
 
+COLLAB_XML = "0fefc45f"
+"""What this version's collab.xml sets the global variable `collab_xml` to. A test counts it from
+the file's elements, so that any change of them is another version."""
+
 _EXTENSIONS = ("collab_request", "collab_features", "collab_feature")
+_OLD = "dialplan: the collab.xml that is loaded is not this version's"
 _MARK = '<action application="execute_extension" data="collab_request_form XML collab"/>'
 
 
@@ -35,9 +40,9 @@ async def located(esl: Esl, what: str) -> ElementTree.Element | None:
 
 
 async def dialplan(esl: Esl) -> Iterable[Finding]:
+    loaded = (await _said(esl, "global_getvar collab_xml")).strip()
     if DENIED in await refusal(esl, "xml_locate dialplan context name collab"):
-        text = "dialplan: not to be seen with this log-in (no xml_locate); --listen proves it"
-        return [Finding(True, text)]
+        return [await _unseen(esl, loaded)]
     whole = await located(esl, "dialplan")
     contexts = {} if whole is None else {each.get("name"): each for each in whole.iter("context")}
     ours = contexts.get("collab")
@@ -48,6 +53,8 @@ async def dialplan(esl: Esl) -> Iterable[Finding]:
     if lost:
         text = f"dialplan: context collab has no {', '.join(lost)}"
         return [Finding(False, text, await copying(esl))]
+    if loaded != COLLAB_XML:
+        return [Finding(False, _OLD, await copying(esl))]
     findings = [Finding(True, f"dialplan: collab.xml is loaded; mark a call with {_MARK}")]
     others = [action for name, context in contexts.items() if name != "collab"
               for action in context.iter("action")]  # fmt: skip
@@ -74,6 +81,23 @@ async def dialplan(esl: Esl) -> Iterable[Finding]:
     return findings
 
 
+async def _unseen(esl: Esl, loaded: str) -> Finding:
+    """What the global variable that collab.xml sets tells, where nothing else can be seen."""
+    if loaded == COLLAB_XML:
+        text = "dialplan: collab.xml is loaded; --listen proves that it marks"
+        return Finding(True, text)
+    if loaded:
+        return Finding(False, _OLD, await copying(esl))
+    there = [await _said(esl, f"module_exists {name}") for name in ("mod_lua", "mod_xml_curl")]
+    if any(said.strip() != "false" for said in there):
+        text = (
+            "dialplan: not to be seen with this log-in (no xml_locate); collab.xml of this version"
+            " is not loaded, unless the dialplan comes from a database; --listen proves it"
+        )
+        return Finding(True, text, await copying(esl))
+    return Finding(False, "dialplan: collab.xml of this version is not loaded", await copying(esl))
+
+
 async def _no_context(esl: Esl) -> Finding:
     for module, file in (("mod_lua", "lua.conf"), ("mod_xml_curl", "xml_curl.conf")):
         conf = await located(esl, f"configuration configuration name {file}")
@@ -91,10 +115,15 @@ async def _no_context(esl: Esl) -> Finding:
     return Finding(False, "dialplan: there is no context collab", await copying(esl))
 
 
+async def _said(esl: Esl, command: str) -> str:
+    """An answer; '' for an error."""
+    try:
+        return await esl.api(command)
+    except ActionError:
+        return ""
+
+
 async def copying(esl: Esl) -> str:
     """The line that brings collab.xml in."""
-    try:
-        folder = (await esl.api("global_getvar conf_dir")).strip() or "conf"
-    except ActionError:
-        folder = "conf"
+    folder = (await _said(esl, "global_getvar conf_dir")).strip() or "conf"
     return f"cp dialplan/freeswitch/collab.xml {folder}/dialplan/; then: fs_cli -x reloadxml"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.freeswitch import check
+from connectors.freeswitch.dialplan import COLLAB_XML
 from connectors.runtime.checkup import check_pbx_and_server
 from connectors.runtime.driver import Finding
 from tests.freeswitch.captured import stream
@@ -23,6 +24,8 @@ NOWHERE = "can't find anything\n"
 LOCATE = "xml_locate configuration configuration name"
 AGENT_NAMES = "name|instance_id|uuid|type|contact|status|state"
 WANG = "1001@default|single_box||callback|[leg_timeout=6]user/1001@default|Available|Waiting"
+
+OLD = "dialplan: the collab.xml that is loaded is not this version's"
 
 
 def dialplan(*contexts: str, default: str = "") -> str:
@@ -51,6 +54,7 @@ async def both() -> AsyncIterator[Both]:
             f"{LOCATE} event_socket.conf": (DIALPLAN / "event_socket.conf.xml").read_text(),
             "xml_locate dialplan": dialplan(OURS, default=marks()),
             "global_getvar conf_dir": "/etc/freeswitch",
+            "global_getvar collab_xml": COLLAB_XML,
             "callcenter_config queue list": "name|strategy\nsupport@default|ring-all\n+OK\n",
             "callcenter_config agent list": f"{AGENT_NAMES}\n{WANG}\n+OK\n",
             "callcenter_config tier list": "queue|agent|state\nsupport@default|1001@default|Ready\n"
@@ -181,7 +185,19 @@ async def test_a_login_that_may_do_anything_is_told_of_one_that_may_less(both: B
 async def test_a_login_that_may_not_see_the_dialplan(both: Both) -> None:
     both[0].answers["xml_locate dialplan context name collab"] = "-ERR permission denied"
     assert await wrong(both) == []
-    await hint(both, "dialplan: not to be seen with this log-in")
+    await hint(both, "dialplan: collab.xml is loaded")
+    pbx = both[0]
+    pbx.answers["global_getvar collab_xml"] = "-ERR no reply\n"
+    found = await hint(both, "dialplan: not to be seen with this log-in")
+    assert found.mend.startswith("cp dialplan/freeswitch/collab.xml /etc/freeswitch/dialplan/")
+    pbx.answers |= {"module_exists mod_lua": "false", "module_exists mod_xml_curl": "false"}
+    ((text, mend),) = await wrong(both)
+    assert text == "dialplan: collab.xml of this version is not loaded"
+    assert mend == found.mend
+    pbx.answers["global_getvar collab_xml"] = "0ld"
+    ((text, mend),) = await wrong(both)
+    assert text == OLD
+    assert mend == found.mend
 
 
 async def test_a_user_of_the_directory_with_a_wrong_password(both: Both) -> None:
@@ -251,6 +267,16 @@ async def test_an_old_or_cut_copy_of_our_context(both: Both) -> None:
     ((text, mend),) = await wrong(both)
     assert text == "dialplan: context collab has no collab_features, collab_feature"
     assert mend.startswith("cp dialplan/freeswitch/collab.xml")
+
+
+@pytest.mark.parametrize("said", ["-ERR no reply\n", "0ld"])
+async def test_the_collab_xml_of_another_version(both: Both, said: str) -> None:
+    both[0].answers["global_getvar collab_xml"] = said
+    ((text, mend),) = await wrong(both)
+    assert text == OLD
+    assert mend == (
+        "cp dialplan/freeswitch/collab.xml /etc/freeswitch/dialplan/; then: fs_cli -x reloadxml"
+    )
 
 
 async def test_a_dialplan_that_is_no_xml(both: Both) -> None:
@@ -328,16 +354,21 @@ async def test_an_agent_whose_telephone_is_not_registered_is_pointed_at(both: Bo
 
 
 @pytest.mark.parametrize(
-    ("contact", "text"),
+    ("kind", "contact", "text"),
     [
-        ("[leg_timeout=6]sofia/gateway/carrier/+4930123", "there is no gateway carrier"),
-        ("", "no contact to be called at"),
-        ("loopback/1001/default", ""),
-        ("sofia/internal/1001@127.0.0.1:5071", ""),
+        (
+            "callback",
+            "[leg_timeout=6]sofia/gateway/carrier/+4930123",
+            "there is no gateway carrier",
+        ),
+        ("callback", "", "no contact to be called at"),
+        ("callback", "loopback/1001/default", ""),
+        ("callback", "sofia/internal/1001@127.0.0.1:5071", ""),
+        ("uuid-standby", "", ""),
     ],
 )
-async def test_agents_of_other_kinds(both: Both, contact: str, text: str) -> None:
-    row = f"1001@default|single_box||callback|{contact}|Available|Waiting"
+async def test_agents_of_other_kinds(both: Both, kind: str, contact: str, text: str) -> None:
+    row = f"1001@default|single_box||{kind}|{contact}|Available|Waiting"
     both[0].answers["callcenter_config agent list"] = f"{AGENT_NAMES}\n{row}\n+OK\n"
     both[0].answers["sofia status gateway carrier"] = "Invalid Gateway!\n"
     expected = [f"agent 1001@default: {text}"] if text else []
