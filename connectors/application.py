@@ -116,7 +116,7 @@ class Application:
         leg = self.cti.legs.get(call.user_leg)
         if leg is None or not is_phone(leg) or not leg.endpoint:
             return failed("the user's terminal is not known to this PBX")
-        return model.SendMessage(leg.id, leg.endpoint, text, content_type)
+        return model.SendMessage(leg.id, leg.exact or leg.endpoint, text, content_type)
 
     # --- events ------------------------------------------------------------------------
 

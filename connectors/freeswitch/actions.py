@@ -23,9 +23,10 @@ _TRUE = re.compile(r"(?ai:yes|on|true|t|enabled|active|allow|0*[1-9]\d{0,8})")
 def message(effect: SendMessage, domain: str) -> str:
     """A SIP MESSAGE to the terminal at the far end of a leg, as a command for `Esl.bgapi`.
 
-    To a user of the directory by ``chat``, out of dialog, from ``collab@<domain>``; to anybody
-    else on the leg itself, by ``uuid_send_message``. At most once; FreeSWITCH answers when it has
-    sent it. Raises `ActionError` for an endpoint or a text it cannot carry.
+    To a user of the directory by ``chat``, out of dialog, from ``collab@<domain>``, in the domain
+    the endpoint names or else in that of the settings; to anybody else on the leg itself, by
+    ``uuid_send_message``. At most once; FreeSWITCH answers when it has sent it. Raises
+    `ActionError` for an endpoint or a text it cannot carry.
     """
     technology, _, peer = effect.endpoint.partition("/")
     if technology == "loopback" or not peer:

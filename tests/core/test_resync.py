@@ -201,6 +201,13 @@ def test_a_message_goes_to_the_users_own_terminal_whatever_uri_they_claim() -> N
     assert world.app.command(message(), world.now) == SendMessage("c", "PJSIP/trunk", "hello")
 
 
+def test_a_message_goes_to_the_users_own_domain() -> None:
+    world = World()
+    up = LegUp("c", "sofia/internal/7", "user/7", "7", exact="user/7@192.0.2.1")
+    world(up).mark()
+    assert world.app.command(message(), world.now) == SendMessage("c", "user/7@192.0.2.1", "hello")
+
+
 @pytest.mark.parametrize(
     ("command", "why"),
     [
