@@ -90,8 +90,10 @@ class Book:
             call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
         elif call.type != mark.type:
             call.trace(now, "mark", f"{mark.type} is wanted besides {call.type}")
-        if call.type is None or event.feature:
-            call.requests += 1  # a dialplan may repeat its mark, for each trunk it tries
+        if call.type is None or event.feature or (call.served and call.type != mark.type):
+            # A dialplan may repeat its mark, for each trunk it tries, or put a better one in its
+            # place; where the call is sent on to later, another one is wanted besides.
+            call.requests += 1
         call.type = mark.type
 
     def end(self, call: Call, cause: str, detail: str, now: float) -> None:

@@ -361,7 +361,8 @@ class CallReport:
     aliases: tuple[str, ...] = ()
     """Other leg ids that mean this call: the user legs it moved to, the present one last."""
     requests: int = 0
-    """How often a collaboration was asked for: the mark that made it one, and codes since."""
+    """How often a collaboration was asked for: the mark that made it one, codes since, and marks
+    of another type since an agent has served it."""
     trace: tuple[TraceItem, ...] = ()
     """New lines since the last report of this call."""
 

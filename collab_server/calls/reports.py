@@ -8,7 +8,8 @@ stays ended (`collab_server.sessions.states`).
 A call whose session has ended may ask again, by a code that somebody presses: that makes a new
 session. A report tells no press, so it is seen by what differs from the call's report before: the
 type, or a higher count of `requests`. A count that appears, or starts anew, tells nothing: the
-connector was replaced, or lost its memory.
+connector was replaced, or lost its memory. Another type under the same count is the dialplan's,
+which marked the call anew: its session is of that type then, if nobody was invited to it yet.
 """
 
 from __future__ import annotations
@@ -170,6 +171,7 @@ def _update(
     again = not first and (
         0 < call.requests < reported.requests or (kind != call.type and not counted)
     )
+    marked_anew = counted and not first and kind != call.type
     back = call.state == "ended" and state != "ended"
     call.epoch, call.seq = epoch, reported.seq
     call.state = state
@@ -196,6 +198,8 @@ def _update(
     if agent_uri and usable is None:
         trace(work, call, "server", f"agent URI not usable: {agent_uri!r}")
     session = _session(work, call, outcome, first=first, again=again)
+    if session is not None and marked_anew and call.type in service.TYPES:
+        service.retype(work, session, call.type, "the dialplan marked the call anew")
     if session is not None:
         service.follow(services, work, session, call)
     elif state == "ended" and call.stopped_stage is None:

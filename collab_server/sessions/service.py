@@ -179,6 +179,17 @@ def open_panel(work: Work, session: CollabSession, type: str, cause: str) -> Non
     work.touch(session.id)
 
 
+def retype(work: Work, session: CollabSession, type: str, cause: str) -> None:  # noqa: A002
+    """Make a session another type's, as long as nobody was invited to it."""
+    if session.type == type or session.state not in (State.REQUESTED, State.QUEUED):
+        return
+    record(work, session, "type", cause, old=session.type, new=type)
+    trace(work, _call(work, session), "server", f"the session is of type {type}: {cause}")
+    session.panels = [type, *(p for p in session.panels if p not in (session.type, type))]
+    session.type = type
+    work.touch(session.id)
+
+
 def end(
     services: Services,
     work: Work,

@@ -86,6 +86,16 @@ def test_requests_count_what_made_it_a_collaboration_and_every_code_since(world:
     assert (world.latest["c"].requests, world.latest["c"].initiator) == (3, "user")
 
 
+def test_a_mark_of_another_type_counts_where_a_served_call_is_sent_on_to(world: World) -> None:
+    world.caller().mark(type="form").mark(type="chat").queue()
+    assert (world.latest["c"].type, world.latest["c"].requests) == ("chat", 1)
+    world.rings("a", "PJSIP/1001").served("a", "PJSIP/1001").bridge("b", "a", "c")
+    world.unbridge("b", "c").mark(type="chat")
+    assert world.latest["c"].requests == 1
+    world.mark(type="form")
+    assert (world.latest["c"].type, world.latest["c"].requests) == ("form", 2)
+
+
 def test_an_agent_who_dials_out_serves_whom_they_dialled(world: World) -> None:
     world(LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "1001", LegRole.INBOUND)).mark("a")
     assert world.latest == {}

@@ -245,6 +245,28 @@ def test_an_ordinary_call_becomes_a_collaboration_by_a_feature_code(server: Serv
     assert server.trace("1.1")["stopped"] is None
 
 
+def test_a_mark_that_comes_after_another_says_the_type(server: Server) -> None:
+    """However many reports the two are in, and whatever else was asked for meanwhile."""
+    connector = server.connector
+    connector.report("1.1", "requested", type="form", requests=1)
+    connector.report("1.1", "requested", type="chat", requests=1)
+    session = server.session_of("1.1")
+    assert (session["type"], session["state"]) == ("chat", "requested")
+    assert server.hub.views[-1][1]["user"]["panels"] == ["chat"]
+    connector.report("1.1", "queued", type="cobrowse", requests=2)
+    connector.report("1.1", "queued", type="form", requests=2)
+    assert server.session_of("1.1")["type"] == "form"
+    assert server.hub.views[-1][1]["user"]["panels"] == ["form", "cobrowse"]
+    items = json_of(server.api.get(f"/v1/sessions/{session['id']}/events"))["items"]
+    assert [(i["old"], i["new"]) for i in items if i["kind"] == "type"] == [
+        ("form", "chat"),
+        ("chat", "form"),
+    ]
+    connector.report("1.1", "active", type="form", requests=2, agent_uri=WANG)
+    connector.report("1.1", "active", type="video", requests=2, agent_uri=WANG)
+    assert server.session_of("1.1")["type"] == "form", "they were invited to a form"
+
+
 def test_another_type_on_the_same_call_opens_another_panel(server: Server) -> None:
     server.connector.report("1.1", "active", agent_uri=WANG)
     server.connector.report("1.1", "active", agent_uri=WANG, type="chat")
