@@ -16,7 +16,9 @@ from tests.freeswitch.captured import FOLDER, decode, kinds, stream
 from tests.freeswitch.test_streams import NUMBER, ONE, THREE, TWO, agents, play, states, the_call
 
 MOVES = sorted(path.stem for path in (FOLDER / "moves").glob("*.esl"))
-FOUR, FIVE, SIX, OUTSIDE = (f"sip:{n}@lab.example" for n in ("1004", "1005", "1006", "gw1"))
+FOUR, FIVE, SIX, TEN, OUTSIDE = (
+    f"sip:{n}@lab.example" for n in ("1004", "1005", "1006", "1010", "gw1")
+)
 
 REQUESTED, QUEUED, ACTIVE = CallState.REQUESTED, CallState.QUEUED, CallState.ACTIVE
 SUSPENDED, ENDED = CallState.SUSPENDED, CallState.ENDED
@@ -73,6 +75,17 @@ CALLS = [
         initiator="agent",
     ),
     Expected("agent_calls_out", (ONE,), (ACTIVE, ENDED), None, None, "sip:5550@lab.example"),
+    Expected("marked_queue_behind_loopback", (ONE,), queue="longest@default"),
+    Expected("queue_agents_extension_marks", (ONE,), queue="loop@default"),
+    Expected("group_of_users", (TEN,), (REQUESTED, ACTIVE, ENDED), queue=None),
+    Expected(
+        "queue_marked_on_agents_answer",
+        (ONE,),
+        (QUEUED, ACTIVE, ENDED),
+        "td@default",
+        "chat",
+        initiator="agent",
+    ),
 ]
 
 
