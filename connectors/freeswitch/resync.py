@@ -8,7 +8,12 @@ Every event and every dump has a number from one counter, ``Event-Sequence``. Wh
 of a channel is in the dump if its number is the lower one, so such an event is dropped, and one
 with a higher number is applied behind the snapshot; where the dump had it already it says nothing
 new. A fence, a background job of our own whose event comes behind those under way, says that no
-older ones are to be waited for. Unlike on Asterisk one look is enough.
+older ones are to be waited for. Unlike on Asterisk one look is enough, unless ``status`` counts
+more sessions than were found: the list is up to a second late, and of a call that came and was
+answered just before the connect no event speaks until it ends.
+
+A channel that ends meanwhile stands in the snapshot as its last event has it, and ends behind it:
+how it ended is known then.
 
 Lists that are no JSON are not read where a caller could have shaped them (``queue list members``
 has callers' names between bars): who waits where is told by the channels.
@@ -35,6 +40,9 @@ from connectors.runtime.driver import ActionError, RefusedError, UnansweredError
 log = logging.getLogger(__name__)
 
 LOOKS = 3
+LATE_LOOKS = 6
+LATE_WAIT = 0.25
+"""Seconds between looks at a list that lacks channels: it has them after one second."""
 LIST_TIMEOUT = 15.0
 """Seconds for ``show channels``: 0.7 kB a channel."""
 FENCE = "uuid_exists collab-fence"
@@ -47,7 +55,9 @@ DUMPS_TIMEOUT = 60.0
 """Seconds for so many. FreeSWITCH makes one after the other, a busy one takes its time, and one
 that has died is noticed by its silence long before."""
 
+_SESSIONS = re.compile(r"^(\d{1,9}) session\(s\) - ", re.MULTILINE)
 _UUID = re.compile(r"[^\s'\"\\;|]{1,256}")
+_END = "CHANNEL_HANGUP_COMPLETE"
 _ANNOUNCEMENTS = frozenset({"CUSTOM collab::request"})
 """Events no dump repeats: they count, however old."""
 
@@ -111,19 +121,25 @@ async def resync(esl: Api, window: Window, *, restarted: bool) -> Resynced:
         await _or_nothing(esl, "callcenter_config tier list"),
     )
     named = uuids_of(listed)
-    for look in range(LOOKS):
-        looks = look + 1
+    looks, late = 0, 0
+    while True:
+        looks += 1
         asked |= named
         dumps |= await _dumps(esl, sorted(named))
         fenced = await _fence(esl)
         # Channels that the list lacked, and then their other halves.
         named = set(_named(window.events, dumps)) - asked
-        if not named:
+        if named and looks - late < LOOKS:
+            continue
+        if late == LATE_LOOKS or await _sessions(esl) <= len(_standing(dumps, window.events)):
             break
+        late += 1
+        await asyncio.sleep(LATE_WAIT)
+        named |= uuids_of(await _or_nothing(esl, "show channels as json")) - asked
     events, window.events = window.events, []
     overflown, window.overflown = window.overflown, False
     live = {leg: dump for leg, dump in dumps.items() if not hung_up(dump.headers)}
-    headers = {leg: dump.headers for leg, dump in live.items()}
+    headers = {leg: dump.headers for leg, dump in live.items()} | _ended(events, live)
     return Resynced(
         snapshot=snapshot_of(headers, agents, restarted=restarted),
         beside=tuple(beside(headers, agents)),
@@ -132,6 +148,15 @@ async def resync(esl: Api, window: Window, *, restarted: bool) -> Resynced:
         looks=looks,
         settled=fenced and not overflown,
     )
+
+
+def _ended(events: Iterable[Event], live: Mapping[str, Event]) -> dict[str, Headers]:
+    """Channels whose end is among the events, as they last stood; older than any event."""
+    return {
+        event.get("Unique-ID"): {**event.headers, "Event-Sequence": "0"}
+        for event in events
+        if event.name == _END and event.get("Unique-ID") not in live and twice(event) is None
+    }
 
 
 async def _dumps(esl: Api, legs: Sequence[str]) -> dict[str, Event]:
@@ -164,6 +189,16 @@ async def _fence(esl: Api) -> bool:
             raise
         return False
     return True
+
+
+async def _sessions(esl: Api) -> int:
+    """How many channels FreeSWITCH has, those on their way out too; 0 where it does not say."""
+    found = _SESSIONS.search(await _or_nothing(esl, "status"))
+    return int(found[1]) if found else 0
+
+
+def _standing(dumps: Iterable[str], events: Iterable[Event]) -> set[str]:
+    return set(dumps) - {event.get("Unique-ID") for event in events if event.name == _END}
 
 
 async def _or_nothing(esl: Api, command: str) -> str:

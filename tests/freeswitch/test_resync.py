@@ -11,6 +11,7 @@ from connectors.application import CoreSettings
 from connectors.freeswitch.channels import Agent
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.resync import (
+    LATE_LOOKS,
     WINDOW_LIMIT,
     Resynced,
     Window,
@@ -79,6 +80,21 @@ class FakeEsl:
         return "false"
 
 
+class LateEsl(FakeEsl):
+    """Its list lacks everything for so many answers."""
+
+    def __init__(self, *dumps: dict[str, str], late: int) -> None:
+        super().__init__(*dumps)
+        self._late = late
+
+    async def api(self, command: str, within: float = 5.0) -> str:
+        answer = await super().api(command, within)
+        if command == "show channels as json" and self._late:
+            self._late -= 1
+            return "{}"
+        return answer
+
+
 def agents_leg(leg: str = "a", other: str = "c", **more: str) -> dict[str, str]:
     return channel(
         leg, PHONE, direction="outbound", dialled="1001", dialed_user="1001", signal_bond=other,
@@ -112,6 +128,28 @@ async def look(esl: FakeEsl, *events: Event) -> Resynced:
 
 def legs(result: Resynced) -> dict[str, SnapshotLeg]:
     return {listed.up.leg: listed for listed in result.snapshot.legs}
+
+
+async def test_a_list_that_is_late_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two channels came and were bridged just before: no event names them, nor does the list."""
+    monkeypatch.setattr("connectors.freeswitch.resync.LATE_WAIT", 0)
+    esl = LateEsl(callers_leg(collab_type="form"), agents_leg(), late=3)
+    esl.answers["status"] = "UP 0 years\n2 session(s) since startup\n2 session(s) - peak 2, x\n"
+    result = await look(esl)
+    assert set(legs(result)) == {"a", "c"}
+    assert legs(result)["c"].mark is not None
+    assert result.looks == 4
+
+
+async def test_a_list_that_never_has_all_sessions_does_not_keep_us(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("connectors.freeswitch.resync.LATE_WAIT", 0)
+    esl = FakeEsl(callers_leg(), agents_leg())
+    esl.answers["status"] = "3 session(s) - peak 3, last 5min 3 \n"  # one is on its way out
+    result = await look(esl)
+    assert set(legs(result)) == {"a", "c"}
+    assert esl.commands.count("show channels as json") == 1 + LATE_LOOKS
 
 
 # --- the recorded answers
@@ -188,11 +226,8 @@ async def test_a_channel_that_the_list_lacks_is_found_by_what_is_said_of_it() ->
 
 
 async def test_a_channel_that_the_list_still_has_but_is_gone_is_left_out() -> None:
-    esl = FakeEsl(callers_leg(), listed=["c", "gone"])
-    down = said("CHANNEL_HANGUP_COMPLETE", "gone", 99)
-    result = await look(esl, down)
+    result = await look(FakeEsl(callers_leg(), listed=["c", "gone"]))
     assert set(legs(result)) == {"c"}
-    assert result.after == [down]
 
 
 @pytest.mark.parametrize(
@@ -214,10 +249,34 @@ async def test_a_call_whose_agent_has_just_gone_is_known_to_have_been_served() -
     assert [world.latest[leg].cause for leg in "cd"] == ["hangup", "abandoned"]
 
 
+async def test_a_channel_that_ends_meanwhile_ended_as_it_says() -> None:
+    """It came while nobody listened, and is gone when it is asked for."""
+    esl = FakeEsl(listed=["c", "a"])
+    gone = {
+        "Answer-State": "hangup",
+        "Channel-State": "CS_REPORTING",
+        "Hangup-Cause": "NORMAL_CLEARING",
+    }
+    over = [
+        event("CHANNEL_HANGUP_COMPLETE", CORE, {**leg, **gone, "Event-Sequence": str(200 + n)})
+        for n, leg in enumerate((agents_leg(), callers_leg(collab_type="form")))
+    ]
+    result = await look(esl, *over)
+    decoder = Decoder()
+    decoder.adopt(result.snapshot, result.agents)
+    world = World(CoreSettings(domain="lab.example"))(result.snapshot, *result.beside)
+    assert world.latest["c"].agent_uri == "sip:1001@lab.example"
+    world(*(said for late in result.after for said in decoder.decode(late)))
+    call = world.latest["c"]
+    assert (call.type, call.state, call.cause) == ("form", CallState.ENDED, "hangup")
+    assert world.app.cti.legs == {}
+
+
 async def test_the_fence_comes_behind_the_dumps() -> None:
     esl = FakeEsl(callers_leg())
     await look(esl)
-    assert esl.commands[-1].startswith("uuid_exists")
+    assert esl.commands[-2].startswith("uuid_exists")
+    assert esl.commands[-1] == "status"
     assert esl.commands[0] == "show channels as json"
 
 
