@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
+from connectors.freeswitch.channels import Headers
 from connectors.model import SendMessage
 from connectors.runtime.driver import ActionError
 
 TEXT_LIMIT = 1200
 """Bytes of UTF-8 a message's text may have: a SIP MESSAGE fits one packet (RFC 3428, 1,300)."""
 
-ON_THE_LEG = "uuid_send_message "
-"""How a command starts that sends on the leg itself."""
 
 _ESCAPES = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 """What FreeSWITCH unescapes in an argument (switch_utils.c, cleanup_separated_string)."""
@@ -20,13 +19,21 @@ _TRUE = re.compile(r"(?ai:yes|on|true|t|enabled|active|allow|0*[1-9]\d{0,8})")
 """What a variable may hold to be true (switch_utils.h, switch_true)."""
 
 
-def message(effect: SendMessage, domain: str) -> str:
+_ADDRESS = re.compile(
+    r"(?a:[\w.~+%!*()-]{1,64}@)?(?:\[[0-9A-Fa-f:.]{2,45}\]|(?a:[\w.-]{1,253}))(?::\d{1,5})?"
+    r"(?:;transport=[a-z]{2,4})?"
+)
+_PROFILE = re.compile(r"(?a:[\w.-]{1,64})")
+
+
+def message(effect: SendMessage, domain: str, far_end: str = "") -> str:
     """A SIP MESSAGE to the terminal at the far end of a leg, as a command for `Esl.bgapi`.
 
-    To a user of the directory by ``chat``, out of dialog, from ``collab@<domain>``, in the domain
-    the endpoint names or else in that of the settings; to anybody else on the leg itself, by
-    ``uuid_send_message``. At most once; FreeSWITCH answers when it has sent it. Raises
-    `ActionError` for an endpoint or a text it cannot carry.
+    By ``chat``, out of dialog, from ``collab@<domain>``: a telephone or a trunk that has no use for
+    it refuses the message, and the call goes on. To a user of the directory in the domain the
+    endpoint names, or else in that of the settings; to anybody else at `far_end`, or on the leg
+    itself (``uuid_send_message``) where it is empty. At most once; FreeSWITCH answers when it has
+    sent it. Raises `ActionError` for an endpoint or a text it cannot carry.
     """
     technology, _, peer = effect.endpoint.partition("/")
     if technology == "loopback" or not peer:
@@ -42,36 +49,47 @@ def message(effect: SendMessage, domain: str) -> str:
     if "\0" in effect.text or not effect.text.strip():
         raise ActionError("the text is empty, or no text")
     text = "".join(_ESCAPES.get(character, character) for character in effect.text.strip())
-    if technology != "user":
+    if technology != "user" and not far_end:
         _plain(effect.leg, "the leg's id")
-        return f"{ON_THE_LEG}{effect.leg} {text}"
-    _plain(peer, "the user's name")
-    to = peer if "@" in peer else f"{peer}@{domain}"
+        return f"uuid_send_message {effect.leg} {text}"
+    if technology == "user":
+        _plain(peer, "the user's name")
+    to = far_end or (peer if "@" in peer else f"{peer}@{domain}")
     text = text.replace("|", "\\|")
     return f"chat sip|collab@{domain}|{to}|{text}|{effect.content_type}"
 
 
-def unheard(direction: str, allowed: str) -> str:
-    """Why ``uuid_send_message`` would send nothing on a leg although it answers ``+OK``; '' if it
-    would.
+def far_end_of(headers: Headers) -> str:
+    """Where `message` reaches the telephone at a leg's far end: ``external/sip:+4930@192.0.2.7``.
 
-    mod_sofia sends if the leg's variable ``fs_send_unsupported_message`` is `allowed` to be true,
-    as FreeSWITCH reads it. Or if the far end's X-FS-Support names send_message: but that it keeps
-    to itself, and a variable ``sip_h_X-FS-Support`` is what we send, so it does not count here.
-    `direction` is the leg's Call-Direction.
+    Who called is where the call came from, since the contact of a telephone behind NAT is nowhere;
+    who was called is where the call went. Raises `ActionError` where that is not to be known.
     """
-    if _TRUE.fullmatch(allowed):
-        return ""
-    outbound = direction == "outbound"
-    line = (
-        f'<action application="{"export" if outbound else "set"}"'
-        ' data="fs_send_unsupported_message=true"/>'
-    )
-    where = "before the bridge that calls it" if outbound else "in collab.xml, collab_features"
-    return (
-        "FreeSWITCH would send nothing: fs_send_unsupported_message is not true on the leg;"
-        f" {where}: {line}"
-    )
+    profile = headers.get("variable_sofia_profile_name", "")
+    if headers.get("Call-Direction") == "outbound":
+        address = headers.get("variable_sip_req_uri", "")
+    elif (transport := headers.get("variable_sip_via_protocol", "udp")) == "udp":
+        host = headers.get("variable_sip_received_ip", "")
+        host = f"[{host}]" if ":" in host else host
+        address = f"{host}:{headers.get('variable_sip_received_port') or 5060}" if host else ""
+        if user := headers.get("variable_sip_contact_user", ""):
+            address = f"{user}@{address}"
+    else:
+        address = f"{headers.get('variable_sip_contact_uri', '')};transport={transport}"
+    if _PROFILE.fullmatch(profile) is None or _ADDRESS.fullmatch(address) is None:
+        raise ActionError("no message can be sent: the leg has no plain SIP address at its far end")
+    return f"{profile}/sip:{address}"
+
+
+def in_dialog(allowed: str) -> bool:
+    """Whether the administrator wants text sent on the leg itself.
+
+    mod_sofia does so if the leg's variable ``fs_send_unsupported_message`` is `allowed` to be true,
+    as FreeSWITCH reads it, and else answers ``+OK`` and sends nothing. (Or if the far end's
+    X-FS-Support names send_message: but that it keeps to itself, and a variable
+    ``sip_h_X-FS-Support`` is what we send, so it does not count here.)
+    """
+    return _TRUE.fullmatch(allowed) is not None
 
 
 def said_no(answer: str) -> bool:

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 
-from connectors.freeswitch.actions import ON_THE_LEG, message, said_no, unheard
+from connectors.freeswitch.actions import far_end_of, in_dialog, message, said_no
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.resync import Window, read_dump, resync
@@ -30,7 +30,7 @@ MARKING = "execute_extension collab_request_TYPE XML collab"
 _VERSION = re.compile(r"\(Version (\d[\w.]*)")
 
 ALLOWED = "variable_fs_send_unsupported_message"
-"""Lets mod_sofia send text to telephones that did not say they take it."""
+"""Lets mod_sofia send text in a dialog to telephones that did not say they take it."""
 
 MESSAGE_TIMEOUT = 10.0
 """Seconds a message may take; after that nobody knows whether it was sent."""
@@ -90,9 +90,8 @@ class FreeSwitchDriver:
         if esl is None:
             return Outcome("failed", "the connector is not connected to FreeSWITCH")
         try:
-            command = message(effect, self._settings.domain)
-            if command.startswith(ON_THE_LEG) and (why := await _unheard(esl, effect.leg)):
-                return Outcome("failed", why)
+            far_end = "" if effect.endpoint.startswith("user/") else await _far_end(esl, effect.leg)
+            command = message(effect, self._settings.domain, far_end)
             # As a job, since FreeSWITCH waits for the telephone's answer.
             answer = await esl.bgapi(command, MESSAGE_TIMEOUT)
         except ActionError as error:
@@ -163,22 +162,22 @@ class FreeSwitchDriver:
                 )
 
 
-async def _unheard(esl: Esl, leg: str) -> str:
-    """Why a message on a leg would not be sent; '' if it would. Raises `ActionError`."""
+async def _far_end(esl: Esl, leg: str) -> str:
+    """Where a leg's telephone is; '' where text is to be sent on the leg. Raises `ActionError`."""
     try:
         dump = read_dump(leg, await esl.api(f"uuid_dump {leg} json"))
         if dump is None:
-            return "nothing was sent: uuid_dump does not say what the leg is"
+            raise ActionError("nothing was sent: uuid_dump does not say what the leg is")
         allowed = dump.headers.get(ALLOWED)
         if allowed is None:  # as FreeSWITCH does: a leg without the variable has the global one
             allowed = await _global(esl, ALLOWED.removeprefix("variable_"))
     except UnansweredError as error:
-        return f"nothing was sent: {error}"
+        raise ActionError(f"nothing was sent: {error}") from None
     except ActionError as error:
         if "No such channel" in str(error):
-            return "nothing was sent: the call is over"
+            raise ActionError("nothing was sent: the call is over") from None
         raise
-    return unheard(dump.get("Call-Direction"), allowed)
+    return "" if in_dialog(allowed) else far_end_of(dump.headers)
 
 
 async def _global(esl: Esl, name: str) -> str:

@@ -1,7 +1,7 @@
 """The dialplan for FreeSWITCH: what it says, and what it made of hostile calls on a real one.
 
-The streams in ``captures/freeswitch-1.11/attacks`` were recorded with this very dialplan (but for
-``fs_send_unsupported_message``, which came later); each ``.txt`` says what the caller sent.
+The streams in ``captures/freeswitch-1.11/attacks`` were recorded with this very dialplan; each
+``.txt`` says what the caller sent.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def test_marking_runs_nothing_that_answers_delays_or_ends_a_call() -> None:
         for kind in ("action", "anti-action")
         for action in extension.iter(kind)
     }
-    assert applications == {"set", "export", "event", "execute_extension", "bind_digit_action"}
+    assert applications == {"set", "event", "execute_extension", "bind_digit_action"}
 
 
 # --- the menu
@@ -277,38 +277,9 @@ def test_each_code_is_heard_from_either_side_and_announces_who_pressed_it() -> N
         assert re.search(feature.get("expression", ""), f"collab_feature_{kind}")
 
 
-def test_an_invitation_can_be_sent_on_every_marked_or_armed_call() -> None:
-    """Without it ``uuid_send_message`` is answered ``+OK`` and nothing is sent."""
-    said = [(action.get("application"), action.get("data"))
-            for condition in conditions("collab_features") for action in condition]  # fmt: skip
-    assert ("set", "fs_send_unsupported_message=true") in said
+def test_every_marked_call_is_armed() -> None:
     *_, last = conditions("collab_request")
-    armed = [action.get("data") for action in last]
-    assert armed[-1] == "collab_features XML collab"
-
-
-@pytest.mark.parametrize(
-    ("variables", "handed_on"),
-    [
-        ({"user_name": "1001", "direction": "inbound"}, True),  # a telephone of the directory
-        ({"direction": "outbound", "dialed_user": "1001"}, True),  # it was rung to call somebody
-        ({"direction": "inbound"}, False),
-        ({"direction": "inbound", "dialed_user": "1001"}, False),  # whom a caller has called
-        ({"direction": "outbound"}, False),
-    ],
-)
-def test_only_whom_a_user_of_the_directory_calls_may_be_sent_an_invitation(
-    variables: dict[str, str], handed_on: bool
-) -> None:
-    *_, last = conditions("collab_features")
-    (export,) = last
-    assert (export.get("application"), export.get("data")) == (
-        "export",
-        "nolocal:fs_send_unsupported_message=true",
-    )
-    value = re.sub(r"\$\{(\w+)\}", lambda m: variables.get(m[1], ""), last.get("field", ""))
-    assert bool(re.search(last.get("expression", ""), value)) is handed_on
-    assert last.get("break") == "never"
+    assert [action.get("data") for action in last][-1] == "collab_features XML collab"
 
 
 def test_the_samples_have_no_secret_and_stay_on_loopback() -> None:

@@ -53,11 +53,19 @@ def marked() -> dict[str, str]:
     return event("CUSTOM collab::request", DPTOOLS, channel(CALLER, NAME) | mark).headers
 
 
-def leg(allowed: str | None = "true", **variables: str) -> str:
-    """What ``uuid_dump`` says of the caller; `allowed` is what lets text be sent to it."""
-    if allowed is not None:
-        variables["fs_send_unsupported_message"] = allowed
-    return json.dumps({"Event-Name": "CHANNEL_DATA", **channel(CALLER, NAME, **variables)})
+def leg(**variables: str) -> str:
+    """What ``uuid_dump`` says of the caller."""
+    known = {
+        "sofia_profile_name": "external",
+        "sip_via_protocol": "udp",
+        "sip_received_ip": "192.0.2.7",
+        "sip_received_port": "5062",
+        "sip_contact_user": "+49123",
+        "sip_contact_uri": "+49123@10.0.0.1:5060",
+        "sip_req_uri": "7000@127.0.0.1",
+    }
+    headers = channel(CALLER, NAME, **(known | variables))
+    return json.dumps({"Event-Name": "CHANNEL_DATA", **headers})
 
 
 class Seen:
@@ -196,31 +204,82 @@ async def test_forged_events_are_counted(pbx: EslDouble) -> None:
         assert one.refused == 1
 
 
-async def test_a_message_to_a_user_goes_by_chat_and_to_others_on_their_leg(
+async def test_a_message_goes_by_chat_to_a_user_and_to_where_others_called_from(
     pbx: EslDouble,
 ) -> None:
-    pbx.answers |= {"chat": "Sent", "uuid_send_message": "+OK Success\n", "uuid_dump": leg()}
+    pbx.answers |= {"chat": "Sent", "uuid_dump": leg()}
     async with session(pbx) as (one, _):
         done = await one.perform(SendMessage("1", "user/1001", "it's\n1|2 \\ https://x/join#t"))
         assert done == Outcome("done", "FreeSWITCH sent it to user/1001")
-        done = await one.perform(SendMessage(CALLER, "internal/+49123", "a|b"))
+        done = await one.perform(SendMessage("1", "user/7@a.example", "hi"))
         assert done.status == "done"
+        assert not pbx.asked("api uuid_dump ")
+        done = await one.perform(SendMessage(CALLER, "external/+49123", "a|b"))
+        assert done == Outcome("done", "FreeSWITCH sent it to external/+49123")
         pbx.answers["chat"] = "Error! Message Not Sent"
         done = await one.perform(SendMessage("1", "user/1001", "hi"))
         assert done == Outcome("failed", "FreeSWITCH: Error! Message Not Sent")
-    sent = [command.partition("\n")[0] for command in pbx.asked("bgapi ")]
-    assert [command for command in sent if "message" in command or "chat" in command][:2] == [
+    sent = [command.partition("\n")[0] for command in pbx.asked("bgapi chat ")]
+    assert sent[:3] == [
         (
             "bgapi chat sip|collab@pbx.example.org|1001@pbx.example.org"
             "|it\\'s\\n1\\|2 \\\\ https://x/join#t|text/plain"
         ),
-        f"bgapi uuid_send_message {CALLER} a|b",
+        "bgapi chat sip|collab@pbx.example.org|7@a.example|hi|text/plain",
+        (
+            "bgapi chat sip|collab@pbx.example.org|external/sip:+49123@192.0.2.7:5062"
+            "|a\\|b|text/plain"
+        ),
     ]
     assert pbx.asked("api uuid_dump ") == [f"api uuid_dump {CALLER} json"]
 
 
 @pytest.mark.parametrize(
-    ("variables", "everywhere", "sent"),
+    ("variables", "to"),
+    [
+        ({"sip_contact_user": ""}, "external/sip:192.0.2.7:5062"),
+        ({"sip_received_ip": "2001:db8::7"}, "external/sip:+49123@[2001:db8::7]:5062"),
+        ({"sip_via_protocol": "tcp"}, "external/sip:+49123@10.0.0.1:5060;transport=tcp"),
+        ({"direction": "outbound", "sip_req_uri": "5550@192.0.2.9:5080"},
+         "external/sip:5550@192.0.2.9:5080"),
+    ],
+)  # fmt: skip
+async def test_a_telephone_is_where_it_called_from_or_was_called_at(
+    pbx: EslDouble, variables: dict[str, str], to: str
+) -> None:
+    pbx.answers |= {"chat": "Sent", "uuid_dump": leg(**variables)}
+    async with session(pbx) as (one, _):
+        assert (await one.perform(SendMessage(CALLER, "external/x", "hi"))).status == "done"
+    (sent,) = pbx.asked("bgapi chat ")
+    assert sent.startswith(f"bgapi chat sip|collab@pbx.example.org|{to}|hi|text/plain")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"sip_received_ip": ""},
+        {"sip_contact_user": "a|b"},
+        {"sip_contact_user": "a b"},
+        {"sip_contact_user": "a@victim.example;x="},
+        {"sip_via_protocol": "tcp", "sip_contact_uri": "a@h;transport=tls\n\napi status"},
+        {"sofia_profile_name": ""},
+        {"sofia_profile_name": "x/sip:y@z|"},
+        {"direction": "outbound", "sip_req_uri": ""},
+    ],
+)
+async def test_no_message_goes_to_an_address_that_is_not_plain(
+    pbx: EslDouble, variables: dict[str, str]
+) -> None:
+    pbx.answers |= {"chat": "Sent", "uuid_dump": leg(**variables)}
+    async with session(pbx) as (one, _):
+        outcome = await one.perform(SendMessage(CALLER, "external/x", "hi"))
+    assert outcome.status == "failed"
+    assert "no plain SIP address" in outcome.detail
+    assert not pbx.asked("bgapi chat ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "everywhere", "in_dialog"),
     [
         ({}, "-ERR no reply\n", False),
         ({}, "-ERR permission denied", False),
@@ -235,31 +294,17 @@ async def test_a_message_to_a_user_goes_by_chat_and_to_others_on_their_leg(
         ({"sip_h_X-FS-Support": "send_message"}, "-ERR no reply\n", False),
     ],
 )
-async def test_what_mod_sofia_would_not_send_is_not_called_sent(
-    pbx: EslDouble, variables: dict[str, str], everywhere: str, sent: bool
+async def test_a_message_goes_on_the_leg_where_the_administrator_wants_it_so(
+    pbx: EslDouble, variables: dict[str, str], everywhere: str, in_dialog: bool
 ) -> None:
     pbx.answers |= {"uuid_send_message": "+OK Success\n", "global_getvar": everywhere}
-    pbx.answers["uuid_dump"] = leg(None, **variables)
+    pbx.answers |= {"chat": "Sent", "uuid_dump": leg(**variables)}
     async with session(pbx) as (one, _):
-        outcome = await one.perform(SendMessage(CALLER, "internal/+49123", "hi"))
-    assert len(pbx.asked("bgapi uuid_send_message")) == sent
-    if not sent:
-        assert outcome == Outcome(
-            "failed",
-            "FreeSWITCH would send nothing: fs_send_unsupported_message is not true on the leg; in"
-            ' collab.xml, collab_features: <action application="set"'
-            ' data="fs_send_unsupported_message=true"/>',
-        )
-    else:
-        assert outcome.status == "done"
-
-
-async def test_a_leg_that_was_called_needs_the_variable_exported(pbx: EslDouble) -> None:
-    pbx.answers["uuid_dump"] = leg(None, direction="outbound")
-    async with session(pbx) as (one, _):
-        outcome = await one.perform(SendMessage(CALLER, "gateway/carrier", "hi"))
-    assert outcome.status == "failed"
-    assert 'before the bridge that calls it: <action application="export"' in outcome.detail
+        assert (await one.perform(SendMessage(CALLER, "internal/+49123", "hi"))).status == "done"
+    asked = [*pbx.asked("bgapi uuid_send_message "), *pbx.asked("bgapi chat ")]
+    assert [command.split()[1] for command in asked] == [
+        "uuid_send_message" if in_dialog else "chat"
+    ]
 
 
 @pytest.mark.parametrize(

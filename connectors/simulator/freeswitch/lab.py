@@ -58,16 +58,12 @@ COLLAB = r"""
     </extension>
     <extension name="collab_features">
       <condition field="destination_number" expression="^collab_features$">
-        <action application="set" data="fs_send_unsupported_message=true"/>
         <action application="bind_digit_action" data="collab,*22,exec[H]:execute_extension,collab_feature_form XML collab,self,self"/>
         <action application="bind_digit_action" data="collab,*22,exec[H]:execute_extension,collab_feature_form XML collab,peer,peer"/>
         <action application="bind_digit_action" data="collab,*23,exec[H]:execute_extension,collab_feature_cobrowse XML collab,self,self"/>
         <action application="bind_digit_action" data="collab,*23,exec[H]:execute_extension,collab_feature_cobrowse XML collab,peer,peer"/>
         <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,self,self"/>
         <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,peer,peer"/>
-      </condition>
-      <condition field="${user_name}|${direction}:${dialed_user}" expression="^[^|]|[|]outbound:." break="never">
-        <action application="export" data="nolocal:fs_send_unsupported_message=true"/>
       </condition>
     </extension>
     <extension name="collab_feature">
