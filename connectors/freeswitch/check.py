@@ -40,7 +40,7 @@ _COMMANDS = {
     "uuid_dump 00000000-0000-0000-0000-000000000000 json": "the marks of standing calls are lost",
     "uuid_exists 00000000-0000-0000-0000-000000000000": "a dead link is not noticed",
     "chat": "invitations cannot be sent to telephones",
-    "uuid_send_message": "invitations cannot be sent to telephones of strangers",
+    "uuid_send_message": "no invitation can be sent within a call, should you want it so",
     "callcenter_config queue list": "queues and their agents cannot be read",
 }
 """API commands a connector sends, in a form that changes nothing, and what fails without."""
