@@ -243,23 +243,24 @@ def withdraw_all(work: Work, session: CollabSession) -> None:
 def result(work: Work, pbx: str, command_id: str, status: str, detail: str) -> bool:
     """Note what became of a command. False: there is none that waits for it."""
     command = work.db.get(Command, command_id)
-    if command is None or command.pbx != pbx or command.status not in ("open", "expired"):
+    if command is None or command.pbx != pbx:
         return False
+    if command.status not in ("open", "expired", "dropped"):
+        return False
+    withdrawn = command.detail if command.status == "dropped" else ""
     command.status, command.detail, command.finished = status, detail[:500], work.now
     command.args = {}  # a link that went out is kept nowhere
     guest = work.db.get(Participant, command.participant) if command.participant else None
     call = work.db.get(Call, command.call) if command.call else None
     said = {"done": "sent", "failed": "failed", "unknown": "unknown"}[status]
     if guest is not None:
-        if guest.invitation in ("pending", "unknown", "failed"):
+        text = f"message to {guest.uri}: {said}" + (f" ({command.detail})" if detail else "")
+        if withdrawn:
+            text += f"; the link in it had been withdrawn ({withdrawn})"
+        elif guest.invitation in ("pending", "unknown", "failed"):
             guest.invitation, guest.detail = said, command.detail
             work.touch(guest.session_id)
-        trace(
-            work,
-            call,
-            "message",
-            f"message to {guest.uri}: {said}" + (f" ({command.detail})" if detail else ""),
-        )
+        trace(work, call, "message", text)
     return True
 
 

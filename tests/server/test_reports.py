@@ -477,6 +477,19 @@ def test_a_result_sets_the_state_of_the_invitation(server: Server) -> None:
         assert server.backend.pending_commands("hq") == []
 
 
+def test_what_became_of_a_message_is_traced_when_the_call_was_over_first(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    result = {"id": server.hub.commands[-1]["id"], "status": "done", "detail": "it was sent"}
+    server.connector.report("1.1", "ended", cause="hangup")
+    answers = [json_of(server.connector.send(results=[result])) for _ in range(2)]
+    assert answers == [{"accepted": 1, "ignored": 0}, {"accepted": 0, "ignored": 1}]
+    trace = json_of(server.api.get("/v1/calls/hq/1.1/trace"))["items"]
+    said = [line["text"] for line in trace if line["text"].startswith("message to")]
+    assert said[1:] == [
+        f"message to {ALICE}: sent (it was sent); the link in it had been withdrawn (ended)"
+    ]
+
+
 def test_a_command_waits_for_its_result_and_expires(server: Server) -> None:
     server.connector.report("1.1", "active", agent_uri=WANG)
     assert server.backend.pending_commands("hq") == server.hub.commands
