@@ -18,6 +18,8 @@ ENDPOINTS = CALLERS + AGENTS + PHONES
 
 QUEUES: Mapping[str, tuple[str, ...]] = {
     "support": ("PJSIP/agent1,0,Agent One,PJSIP/agent1", "PJSIP/agent2,0,Agent Two,PJSIP/agent2"),
+    "second": ("PJSIP/agent3,0,Agent Three,PJSIP/agent3", "PJSIP/agent2,0,Agent Two,PJSIP/agent2"),
+    "third": ("PJSIP/agent4,0,Agent Four,PJSIP/agent4", "PJSIP/agent2,0,Agent Two,PJSIP/agent2"),
     "nobody": (),
     "solo": ("PJSIP/agent1,0,Agent One,PJSIP/agent1",),
     "local": ("Local/agent3@from-queue/n,0,Agent Three,PJSIP/agent3",),
@@ -32,7 +34,13 @@ QUEUES: Mapping[str, tuple[str, ...]] = {
 }
 """Queue -> its static members. `dynamic` gets its members by AddQueueMember."""
 
-STRATEGY = {"support": "linear", "all": "ringall", "two": "ringall"}
+STRATEGY = {
+    "support": "linear",
+    "second": "linear",
+    "third": "linear",
+    "all": "ringall",
+    "two": "ringall",
+}
 _WAIT = {"nobody": ",,,15"}
 
 _MODULES = """

@@ -21,14 +21,11 @@ __all__ = ["phones", "prefix"]
 
 MORE = """
 [from-sip](+)
-exten => form-short,1,Gosub(collab,request,1(form))
- same => n,Queue(nobody,c,,,1)
- same => n,Hangup()
 exten => form-overflow,1,Gosub(collab,request,1(form))
  same => n,Queue(nobody,c,,,1)
  same => n,Dial(PJSIP/agent6)
 """
-"""Queues that give up soon: the call ends, or goes to an agent outside the queue."""
+"""A queue that gives up soon: the call goes to an agent outside it."""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

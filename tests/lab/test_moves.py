@@ -150,19 +150,3 @@ async def test_a_call_behind_a_local_member_stays_one_call_when_transferred_to_a
         await placed.answered()
         await placed.hangup()
         assert [call.cause for call in await watched.ended()] == ["hangup"]
-
-
-async def test_a_user_who_hands_the_agent_on_leaves_the_call_to_who_answers(
-    dialling: Asterisk, desk: Phones
-) -> None:
-    await desk.listen("agent1", answer=0.2)
-    phone = await desk.listen("phone1", answer=0.5)
-    async with Watched(dialling).watching() as watched:
-        placed = await desk.call("caller", "form-solo")
-        before = await watched.until(active)
-        await placed.transfer("phone1")
-        moved = await watched.until(lambda call: active(call) and bool(call.aliases))
-        assert (moved.id, moved.agent_uri) == (before.id, before.agent_uri)
-        assert moved.user_uri == "sip:caller@pbx.example.org"
-        await (await phone.incoming()).hangup()
-        assert [call.cause for call in await watched.ended()] == ["hangup"]

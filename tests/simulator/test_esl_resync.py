@@ -80,7 +80,7 @@ async def test_who_comes_late_says_what_who_was_there_says(name: str) -> None:
 @contextlib.asynccontextmanager
 async def watching(sim: FreeSwitchSimulator) -> AsyncIterator[Watcher]:
     """A connector's driver and core on the simulator, from its first look on."""
-    watcher = Watcher(sim, "freeswitch")
+    watcher = Watcher(sim)
     session = asyncio.create_task(watcher.driver.session(watcher.take, watcher.ready.set))
     try:
         await asyncio.wait_for(watcher.ready.wait(), 10)

@@ -1,0 +1,182 @@
+"""A FreeSWITCH that somebody has running, with telephones of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import socket
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from connectors.demo.asterisk import free_ports
+from tests.behaviour.freeswitch_setup import DOMAIN, PROFILES, Setup, SetupError, password
+from tests.behaviour.pbx import AGENTS, PHONES, TELEPHONES
+from tests.behaviour.real import Board
+from tests.behaviour.telephone import Telephone
+from tests.e2e.world import until
+from tests.simulator.esl_client import Client
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from connectors.simulator import Call
+    from connectors.simulator.script import Step
+    from tests.behaviour.dialog import Leg
+    from tests.behaviour.real import RealCall
+
+WITHIN = 10.0
+AGAIN = 0.02
+"""Seconds between two looks at the list of channels, which is written a while after the events."""
+
+
+class RealFreeSwitch:
+    """A real FreeSWITCH on this machine. Implements `tests.behaviour.pbx.Pbx`."""
+
+    kind: str = "freeswitch"
+    username = "tandem"
+    agent_endpoints = r"user/agent\d+"
+    trusted = f"{PROFILES[0]}/caller3"
+
+    def __init__(self, host: str, port: int, secret: str) -> None:
+        self.host, self.port, self.secret = host, port, secret
+        self.phones: dict[str, Telephone] = {}
+        self._stack = AsyncExitStack()
+
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """The one that ``host:port:password`` names. Raises SetupError."""
+        host, _, rest = text.partition(":")
+        port, _, secret = rest.partition(":")
+        if not (host and port.isdigit() and secret):
+            raise SetupError("it is to be host:port:password, as in 127.0.0.1:8021:ClueCon")
+        if not ipaddress.ip_address(socket.gethostbyname(host)).is_loopback:
+            raise SetupError(
+                f"the telephones here are on loopback: run this on {host} itself, "
+                f"with 127.0.0.1:{port}:…"
+            )
+        return cls(host, int(port), secret)
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._asks = await self._connection()
+            self._hears = await self._connection("event json CHANNEL_CREATE")
+            for name in TELEPHONES:
+                known = name in (*AGENTS, *PHONES)
+                phone = await Telephone(name, password=password(name) if known else "").open()
+                self._stack.callback(phone.close)
+                self.phones[name] = phone
+            ports = free_ports(len(PROFILES), socket.SOCK_DGRAM)
+            self._doors = dict(zip(PROFILES, ports, strict=True))
+            setup = Setup(
+                self.api, self._doors, {name: phone.port for name, phone in self.phones.items()}
+            )
+            self._stack.push_async_callback(setup.remove)
+            await setup.install()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._board = Board(self)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _connection(self, *commands: str) -> Client:
+        where = f"{self.host}:{self.port}"
+        try:
+            client = await self._stack.enter_async_context(Client(self.host, self.port))
+            first = await client.next()
+        except OSError as error:
+            raise SetupError(
+                f"no event socket at {where} ({error}): load mod_event_socket"
+            ) from None
+        if first.kind != "auth/request":
+            raise SetupError(f"{where} lets nobody in from here ({first.body.strip()}): "
+                             "apply-inbound-acl in event_socket.conf.xml")  # fmt: skip
+        for command in (f"auth {self.secret}", *commands):
+            reply = await client.command(command)
+            if not reply.startswith("+OK"):
+                raise SetupError(f"{where} refuses {command.split()[0]!r} ({reply}): "
+                                 "the password is that of event_socket.conf.xml")  # fmt: skip
+        return client
+
+    async def api(self, command: str) -> str:
+        """What FreeSWITCH answers to an ``api`` command."""
+        return await self._asks.api(command)
+
+    async def start(self, script: Call) -> RealCall:
+        return await self._board.start(script)
+
+    async def perform(self, call: RealCall, step: Step) -> None:
+        await self._board.perform(call, step)
+
+    async def leg(self, call: RealCall, phone: str) -> str:
+        if call.placed.phone.name == phone:
+            return call.id
+
+        async def look() -> tuple[bool, str | None]:
+            found = await self._newest(phone)
+            return found is not None, found
+
+        return str(await until(look, f"a channel of {phone}", again=AGAIN))
+
+    def texts(self, phone: str) -> list[str]:
+        return list(self.phones[phone].texts)
+
+    async def clear(self) -> None:
+        await self._board.over()
+
+        async def look() -> tuple[bool, str]:
+            rows = await self._channels()
+            for row in rows:
+                await self.api(f"uuid_kill {row['uuid']}")
+            return not rows, str(rows)
+
+        await until(look, "the end of all channels", again=AGAIN)
+
+    async def _newest(self, phone: str) -> str | None:
+        where = f"/{phone}@{self.host}"
+        called = f"{where}:{self.phones[phone].port}"
+        rows = [row for row in await self._channels()
+                if called in row["name"] or row["name"].endswith(where)]  # fmt: skip
+        newest = max(rows, key=lambda row: int(row["created_epoch"]), default=None)
+        return newest["uuid"] if newest else None
+
+    async def _channels(self) -> list[dict[str, str]]:
+        """The standing channels of our own profiles."""
+        rows = json.loads(await self.api("show channels as json")).get("rows", [])
+        return [row for row in rows if f"sofia/{DOMAIN}-" in row["name"]]
+
+    # --- for the board
+
+    def door(self, phone: str) -> int:
+        return self._doors[PROFILES[phone in (*AGENTS, *PHONES)]]
+
+    def now(self) -> int:
+        return 0
+
+    async def channel(self, leg: Leg, number: str, since: int) -> str:
+        async with asyncio.timeout(WITHIN):
+            while True:
+                event = await self._hears.event("CHANNEL_CREATE")
+                if event.get("variable_sip_call_id") == leg.call_id:
+                    return event["Unique-ID"]
+
+    async def bridged(self, phone: str, within: float) -> None:
+        async def look() -> tuple[bool, str]:
+            channel = await self._newest(phone)
+            other = await self.api(f"uuid_getvar {channel} signal_bond") if channel else "_undef_"
+            return other != "_undef_", f"{channel} with {other}"
+
+        await until(look, f"a bridge of {phone}", within, AGAIN)
+
+    async def move(self, channel: str, number: str) -> None:
+        said = await self.api(f"uuid_transfer {channel} {number} XML {DOMAIN}")
+        assert said.startswith("+OK"), said
