@@ -127,7 +127,10 @@ class Application:
             self._swapped(event.swapped, event.leg, now)
         seeds = self.cti.apply(event)
         match event:
-            case model.LegUp() | model.LegDown() | model.BridgeEntered() | model.BridgeLeft():
+            case (
+                model.LegUp() | model.LegDown() | model.BridgeEntered(swapped=None)
+                | model.BridgeLeft()
+            ):  # fmt: skip
                 pass  # Most events; the graph has all that they say.
             case model.Marked(leg=leg) | model.Queued(leg=leg) if leg not in self.cti.legs:
                 pass  # The CTI is full, and says so in `dropped`.
@@ -151,6 +154,8 @@ class Application:
                     self._serving.refresh(call, now)
             case model.Transferred(by=by, leg=leg):
                 self._outgoing.handed_on(by, leg, now)
+            case model.BridgeEntered(leg=leg, swapped=str(swapped)):
+                self._handed_over(swapped, leg, now)
             case model.LegHeld(leg=leg):
                 for known in self.cti.conversation(leg):
                     if (call := self._book.anchors.get(known.id)) is not None:
@@ -291,6 +296,22 @@ class Application:
             return
         if is_phone(leg) and self.cti.agent_uri(leg) is None:
             self._book.move(call, new, now)
+
+    def _handed_over(self, old: str, new: str, now: float) -> None:
+        """An agent takes the place of another leg of its user's phone, which asked somebody: who
+        was asked is the user now, and the leg that talked to the agent so far is about to end."""
+        legs = self.cti.conversation(new)
+        reached = {leg.id for leg in legs}
+        calls = (c for c in self._book.calls.values() if c.agent and c.agent.leg in reached)
+        call, asking = next(calls, None), self.cti.legs.get(old)
+        if call is None or call.user_leg in reached or self._book.among(legs):
+            return
+        user = self.cti.legs.get(call.user_leg)
+        if user is None or asking is None or user.endpoint != asking.endpoint:
+            return
+        asked = [leg for leg in legs if is_phone(leg) and self.cti.agent_uri(leg) is None]
+        if asked:
+            self._book.move(call, asked[0].id, now)
 
 
 def _who(event: model.Offered | model.Served) -> str:

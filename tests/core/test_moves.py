@@ -388,3 +388,30 @@ def test_events_after_the_end_bring_nothing_back(world: World) -> None:
     world(Unqueued("c", "support", "left"), Noted("c", "late")).unbridge("b", "a").down("a")
     assert len(world.reports) == reports
     assert world.app.calls() == []
+
+
+def user_asks(world: World, endpoint: str) -> World:
+    """A second leg talks to ``d``; then the agent of the direct call ``c`` takes its place."""
+    world.caller().mark().rings("a", "PJSIP/1001").bridge("b", "a", "c")
+    world.caller("c2", endpoint).rings("d", "PJSIP/mobile", by="c2").bridge("consult", "d", "c2")
+    world.unbridge("b", "a").unbridge("consult", "c2")
+    return world(BridgeEntered("consult", "a", swapped="c2"), Transferred("c", "a"))
+
+
+def test_an_attended_transfer_by_the_user_goes_on_with_whom_they_asked(world: World) -> None:
+    user_asks(world, "PJSIP/trunk").unbridge("b", "c").down("c2", "c").wait(1)
+    call = world.latest["c"]
+    assert (call.state, call.agent_leg, call.aliases) == (CallState.ACTIVE, "a", ("d",))
+    assert call.user_uri == "sip:3015550100@pbx.example.org", "it is still theirs"
+    assert CallState.SUSPENDED not in {r.state for r in world.reports}
+    assert list(world.latest) == ["c"]
+    world.down("d")
+    assert (world.latest["c"].cause, world.app.calls()) == ("hangup", [])
+
+
+def test_an_agent_whom_somebody_else_takes_away_does_not_take_the_user_along(world: World) -> None:
+    user_asks(world, "PJSIP/other").unbridge("b", "c").down("c2").wait(1)
+    assert world.latest["c"].aliases == ()
+    assert world.latest["d"].type is None
+    world.down("c")
+    assert world.latest["c"].cause == "hangup"
