@@ -239,6 +239,14 @@ async def test_either_side_can_press_a_feature_code(
     assert by_agent["Unique-ID"] != call.id == by_caller["Unique-ID"]
 
 
+async def test_a_code_by_who_holds_is_not_heard(sim: FreeSwitchSimulator, client: Client) -> None:
+    call = await sim.run(Call("1001", (Until("talking"), Hold("1001")), phones=QUICK))
+    await sim.board.perform(call, Press("1001", "*22"))
+    await sim.board.perform(call, Press("caller", "*24"))
+    pressed = await client.event("CUSTOM", Event_Subclass="collab::request")
+    assert (pressed["Collab-Type"], pressed["Unique-ID"]) == ("chat", call.id)
+
+
 async def test_unbound_keys_are_dtmf(sim: FreeSwitchSimulator, client: Client) -> None:
     await client.command("event json DTMF")
     call = await sim.run(Call("1001", (Until("talking"), Press("caller", "7")), phones=QUICK))

@@ -82,8 +82,13 @@ def press(pbx: FreeSwitch, channel: Channel, keys: str, *, info: bool) -> None:
 
 
 def _bound(channel: Channel, keys: str) -> tuple[DigitBinding, Channel] | None:
+    """What the keys are bound to, and on whom.
+
+    A phone that has the call on hold is not heard, nor is anything that is bound on its channel:
+    so FreeSWITCH 1.11 does, told by ``sendonly``.
+    """
     for owner, who in ((channel, "self"), (channel.partner, "peer")):
-        if owner is None:
+        if owner is None or channel.held or owner.held:
             continue
         realm = owner.realm or next((each.realm for each in owner.bindings if each.realm), "")
         for binding in owner.bindings:
