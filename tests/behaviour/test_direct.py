@@ -115,6 +115,20 @@ async def test_a_code_in_a_marked_call_opens_another_panel(by: str, tandem: Tand
     await call.ended("hangup", "queued inviting", ["agent1"])
 
 
+async def test_a_code_by_who_is_on_hold(tandem: Tandem) -> None:
+    # Who holds is heard by Asterisk only: a FreeSWITCH takes no keys from there.
+    call = await tandem.place("form-solo", agent1=ANSWERS)
+    await call.talks("agent1")
+    await call.do(Hold("agent1"))
+    await call.call(held=True)
+
+    await call.do(Press("caller", "*24"))
+    await tandem.told(call.id, "server: panel chat opened")
+    await call.do(HangUp())
+
+    await call.ended("hangup", "queued inviting", ["agent1"])
+
+
 async def test_a_code_after_the_session_was_ended_makes_a_new_one(tandem: Tandem) -> None:
     call = await tandem.place("form-agent1", agent1=ANSWERS)
     first = await call.talks("agent1")

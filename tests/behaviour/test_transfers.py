@@ -16,8 +16,8 @@ from connectors.simulator.script import (
     MoveCaller,
     Until,
 )
-from tests.behaviour.world import ANSWERS, BY_HAND
-from tests.e2e.world import until
+from tests.behaviour.world import ANSWERS, BUSY, BY_HAND
+from tests.e2e.world import until, uri
 
 if TYPE_CHECKING:
     from tests.behaviour.world import Tandem, Told
@@ -94,6 +94,27 @@ async def test_an_attended_transfer_that_comes_to_nothing(tandem: Tandem) -> Non
     await call.ended("hangup", "queued inviting", ["agent1"])
 
 
+async def test_a_caller_who_hangs_up_while_the_agent_asks_somebody(tandem: Tandem) -> None:
+    call = await served(tandem, "form-solo")
+
+    await call.do(Hold("agent1"), Consult("agent1", "agent2"), Until("talking", "agent2"))
+    await call.do(HangUp("caller"))
+
+    # The two agents talk on; that is nobody's collaboration.
+    await call.ended("hangup", "queued inviting", ["agent1"])
+    assert await tandem.all("/v1/calls?pbx=lab") == []
+
+
+async def test_a_blind_transfer_to_an_agent_who_is_busy(tandem: Tandem) -> None:
+    call = await tandem.place("form-agent1", agent1=ANSWERS, agent2=BUSY)
+    await call.talks("agent1")
+
+    await call.do(BlindTransfer("agent1", "agent2"))
+
+    await call.ended("hangup", None)
+    assert await tandem.agents((await call.session())["id"]) == [uri("agent1")]
+
+
 @pytest.mark.parametrize("number", ["form-solo", "form-agent1"], ids=["queue", "direct"])
 async def test_the_pbx_sends_the_caller_to_another_agent(number: str, tandem: Tandem) -> None:
     call = await served(tandem, number)
@@ -124,18 +145,36 @@ async def test_a_user_who_hands_the_agent_on_to_somebody(number: str, tandem: Ta
 
     await call.do(BlindTransfer("caller", "phone1"), Until("talking", "phone1"))
 
-    async def moved() -> tuple[bool, Any]:
-        found = (await call.session())["call"]
-        return bool(found["aliases"]), found
-
     # The session is the same; its call goes by the id of who stands in the user's place.
-    found = await until(moved, "another user leg")
+    found = await until(lambda: moved(call), "another user leg")
     phone = await tandem.pbx.leg(call.placed, "phone1")
     assert found == {"pbx": "lab", "id": phone, "aliases": [call.id]}
     await call.talks("agent1")
     await call.do(HangUp("phone1"))
 
     await ended(call, number, "inviting", ["agent1"])
+
+
+@pytest.mark.parametrize("number", ["form-solo", "form-agent1"], ids=["queue", "direct"])
+async def test_a_user_who_asks_somebody_and_hands_the_agent_on(number: str, tandem: Tandem) -> None:
+    call = await served(tandem, number)
+
+    await call.do(Hold("caller"), Consult("caller", "phone1"), Until("talking", "phone1"))
+    phone = await tandem.pbx.leg(call.placed, "phone1")
+    await call.do(CompleteTransfer("caller"))
+    found = await until(lambda: moved(call), "another user leg")
+    assert (found["id"], call.id in found["aliases"]) == (phone, True)
+    await call.talks("agent1")
+    await call.call(held=False, state="active")
+    await call.do(HangUp("phone1"))
+
+    await ended(call, number, "inviting", ["agent1"])
+
+
+async def moved(call: Told) -> tuple[bool, Any]:
+    """The call of its session, once another leg stands in the user's place."""
+    found = (await call.session())["call"]
+    return bool(found["aliases"]), found
 
 
 async def ended(call: Told, number: str, states: str, agents: list[str]) -> None:
