@@ -56,10 +56,12 @@ class Setup:
         self._texts = texts(doors, phones)
         self._folder = ""
         self._loaded = False
+        self._begun = False
 
     async def install(self) -> None:
         """Put everything there and wait until the profiles listen."""
         await self._look()
+        self._begun = True
         await self._stop_profiles()  # of a run that came to no end
         for section in self._texts:
             await self._write(section)
@@ -73,7 +75,9 @@ class Setup:
         await self._said("reloadxml", "+OK")
 
     async def remove(self) -> None:
-        """Take everything away again."""
+        """Take everything away again, if anything was put there."""
+        if not self._begun:
+            return
         await self._stop_profiles()
         for queue, members in QUEUES.items():
             for member in members:

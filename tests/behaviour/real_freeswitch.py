@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from connectors.demo.asterisk import free_ports
+from tests.behaviour import sip
+from tests.behaviour.channels import EVENTS, Channels
 from tests.behaviour.freeswitch_setup import DOMAIN, PROFILES, Setup, SetupError, password
 from tests.behaviour.pbx import AGENTS, PHONES, TELEPHONES
 from tests.behaviour.real import Board
 from tests.behaviour.telephone import Telephone
-from tests.e2e.world import until
 from tests.simulator.esl_client import Client
 
 if TYPE_CHECKING:
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
     from connectors.simulator.script import Step
     from tests.behaviour.dialog import Leg
     from tests.behaviour.real import RealCall
-
-WITHIN = 10.0
-AGAIN = 0.02
-"""Seconds between two looks at the list of channels, which is written a while after the events."""
 
 
 class RealFreeSwitch:
@@ -42,6 +37,7 @@ class RealFreeSwitch:
     def __init__(self, host: str, port: int, secret: str) -> None:
         self.host, self.port, self.secret = host, port, secret
         self.phones: dict[str, Telephone] = {}
+        self._doors: dict[str, int] = {}
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -61,14 +57,17 @@ class RealFreeSwitch:
     async def __aenter__(self) -> Self:
         try:
             self._asks = await self._connection()
-            self._hears = await self._connection("event json CHANNEL_CREATE")
+            self._channels = Channels(await self._connection(EVENTS), DOMAIN)
+            listening = asyncio.create_task(self._channels.run())
+            self._stack.callback(listening.cancel)
             for name in TELEPHONES:
                 known = name in (*AGENTS, *PHONES)
                 phone = await Telephone(name, password=password(name) if known else "").open()
                 self._stack.callback(phone.close)
                 self.phones[name] = phone
-            ports = free_ports(len(PROFILES), socket.SOCK_DGRAM)
-            self._doors = dict(zip(PROFILES, ports, strict=True))
+            for profile in PROFILES:
+                with sip.udp() as sock:
+                    self._doors[profile] = sock.getsockname()[1]
             setup = Setup(
                 self.api, self._doors, {name: phone.port for name, phone in self.phones.items()}
             )
@@ -120,39 +119,19 @@ class RealFreeSwitch:
     async def leg(self, call: RealCall, phone: str) -> str:
         if call.placed.phone.name == phone:
             return call.id
-
-        async def look() -> tuple[bool, str | None]:
-            found = await self._newest(phone)
-            return found is not None, found
-
-        return str(await until(look, f"a channel of {phone}", again=AGAIN))
+        await self._channels.until(
+            lambda: self._channels.newest(phone) is not None, f"channel of {phone}"
+        )
+        return str(self._channels.newest(phone))
 
     def texts(self, phone: str) -> list[str]:
         return list(self.phones[phone].texts)
 
     async def clear(self) -> None:
         await self._board.over()
-
-        async def look() -> tuple[bool, str]:
-            rows = await self._channels()
-            for row in rows:
-                await self.api(f"uuid_kill {row['uuid']}")
-            return not rows, str(rows)
-
-        await until(look, "the end of all channels", again=AGAIN)
-
-    async def _newest(self, phone: str) -> str | None:
-        where = f"/{phone}@{self.host}"
-        called = f"{where}:{self.phones[phone].port}"
-        rows = [row for row in await self._channels()
-                if called in row["name"] or row["name"].endswith(where)]  # fmt: skip
-        newest = max(rows, key=lambda row: int(row["created_epoch"]), default=None)
-        return newest["uuid"] if newest else None
-
-    async def _channels(self) -> list[dict[str, str]]:
-        """The standing channels of our own profiles."""
-        rows = json.loads(await self.api("show channels as json")).get("rows", [])
-        return [row for row in rows if f"sofia/{DOMAIN}-" in row["name"]]
+        for channel in list(self._channels.standing):
+            await self.api(f"uuid_kill {channel}")
+        await self._channels.until(lambda: not self._channels.standing, "end of all channels")
 
     # --- for the board
 
@@ -163,19 +142,15 @@ class RealFreeSwitch:
         return 0
 
     async def channel(self, leg: Leg, number: str, since: int) -> str:
-        async with asyncio.timeout(WITHIN):
-            while True:
-                event = await self._hears.event("CHANNEL_CREATE")
-                if event.get("variable_sip_call_id") == leg.call_id:
-                    return event["Unique-ID"]
+        by_call = self._channels.by_call
+        await self._channels.until(lambda: leg.call_id in by_call, f"channel for {number}")
+        return by_call[leg.call_id]
 
     async def bridged(self, phone: str, within: float) -> None:
-        async def look() -> tuple[bool, str]:
-            channel = await self._newest(phone)
-            other = await self.api(f"uuid_getvar {channel} signal_bond") if channel else "_undef_"
-            return other != "_undef_", f"{channel} with {other}"
-
-        await until(look, f"a bridge of {phone}", within, AGAIN)
+        channels = self._channels
+        await channels.until(
+            lambda: channels.newest(phone) in channels.other, f"bridge of {phone}", within
+        )
 
     async def move(self, channel: str, number: str) -> None:
         said = await self.api(f"uuid_transfer {channel} {number} XML {DOMAIN}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import socket
 from typing import TYPE_CHECKING
 
 from connectors.demo.siptrace import Sip
@@ -13,6 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HOST = "127.0.0.1"
+
+
+PORTS = range(6_000, 10_000)
+"""Below where Linux, the laboratory and a FreeSWITCH (media from 16,384) take theirs from: one of
+ours where a PBX wants to hear a call would cost that call."""
+
+
+def udp(port: int = 0) -> socket.socket:
+    """A socket on loopback; on any port of `PORTS` that is free where none is named."""
+    for candidate in [port] if port else random.sample(PORTS, len(PORTS)):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            sock.bind((HOST, candidate))
+        except OSError:
+            sock.close()
+            if port:
+                raise
+        else:
+            return sock
+    raise OSError(f"no UDP port from {PORTS.start} to {PORTS.stop} is free")
 
 
 def token(prefix: str = "") -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -50,17 +49,13 @@ class Telephone(asyncio.DatagramProtocol):
         self._asked: dict[str, asyncio.Future[Sip]] = {}
         self._said: dict[tuple[str, str], bytes] = {}
         """Answers, by Call-ID and CSeq, for a request that comes again."""
-        self._sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     async def open(self) -> Self:
         """Take the port; OSError when somebody has it."""
-        self._sink.bind((sip.HOST, 0))
-        self.media: int = self._sink.getsockname()[1]
+        sock, self._sink = sip.udp(self.port), sip.udp()
+        self.port, self.media = sock.getsockname()[1], self._sink.getsockname()[1]
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(
-            lambda: self, local_addr=(sip.HOST, self.port)
-        )
-        self.port = self._transport.get_extra_info("sockname")[1]
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=sock)
         return self
 
     def close(self) -> None:

@@ -68,13 +68,18 @@ async def test_nobody_listens_there() -> None:
 )
 async def test_what_is_missing(answers: dict[str, str], mends: str) -> None:
     said = FINE | {"sofia": "Invalid Profile!"} | answers
+    asked: list[str] = []
 
     async def api(command: str) -> str:
+        asked.append(command)
         return said.get(command, said.get(command.partition(" ")[0], ""))
 
     setup = Setup(api, dict.fromkeys(PROFILES, 5060), dict.fromkeys(TELEPHONES, 5061))
     with pytest.raises(SetupError, match=mends):
         await setup.install()
+    looked = len(asked)
+    await setup.remove()
+    assert len(asked) == looked or "system" in answers, "what was not begun is not undone"
 
 
 def test_the_named_one_is_tried() -> None:
