@@ -172,6 +172,7 @@ class Leg:
         else:
             self.refusal = status
             self.set("over")
+            self.phone.came()
 
     def accepted(self, message: Sip) -> None:
         """The INVITE of a call received: the dialog it begins."""

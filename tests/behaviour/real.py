@@ -182,6 +182,9 @@ class Board:
         try:
             async with asyncio.timeout(within):
                 while (leg := self._leg(call, phone)) is None:
+                    if call.placed.refusal:
+                        why = f"the call of {call.placed.phone.name} was refused"
+                        raise LookupError(f"{why}: {call.placed.refusal}")
                     self._rang.clear()
                     await self._rang.wait()
         except TimeoutError:

@@ -44,7 +44,7 @@ class Telephone(asyncio.DatagramProtocol):
         self.texts: deque[str] = deque(maxlen=KEPT)
         """Bodies of the MESSAGEs that came, in a call or outside one."""
         self.came: Callable[[], None] = lambda: None
-        """Called when it is rung."""
+        """Called when it is rung, or refused."""
         self._by_id: dict[str, Leg] = {}
         self._asked: dict[str, asyncio.Future[Sip]] = {}
         self._said: dict[tuple[str, str], bytes] = {}
