@@ -62,7 +62,9 @@ class Channels:
                 one, two = event["Bridge-A-Unique-ID"], event["Bridge-B-Unique-ID"]
                 self.other[one], self.other[two] = two, one
             case "CHANNEL_UNBRIDGE":
-                self._part(channel)
+                one, two = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
+                if self.other.get(channel) in (one, two):  # else it is with another by now
+                    self._part(channel)
             case "CHANNEL_HANGUP_COMPLETE":
                 self.standing.pop(channel, None)
                 self._part(channel)

@@ -81,10 +81,11 @@ class Setup:
         await self._stop_profiles()
         for queue, members in QUEUES.items():
             for member in members:
-                await self._api(f"callcenter_config tier del {queue}@{DOMAIN} {member}@{DOMAIN}")
+                agent = _agent(queue, member)
+                await self._api(f"callcenter_config tier del {queue}@{DOMAIN} {agent}")
             await self._api(f"callcenter_config queue unload {queue}@{DOMAIN}")
-        for agent in AGENTS:
-            await self._api(f"callcenter_config agent del {agent}@{DOMAIN}")
+        for agent in _contacts():
+            await self._api(f"callcenter_config agent del {agent}")
         for section in self._texts:
             await self._remove(section)
         await self._api("reloadxml")
@@ -152,7 +153,7 @@ def texts(doors: Mapping[str, int], phones: Mapping[str, int]) -> dict[str, str]
     users = [
         f'<user id="{name}"><params><param name="password" value="{password(name)}"/>'
         f'<param name="dial-string" value="{{sip_invite_domain={DOMAIN},'
-        f"force_transfer_context={DOMAIN}}}"
+        f"force_transfer_context={DOMAIN},absolute_codec_string=PCMU}}"
         f'sofia/{PROFILES[1]}/sip:{name}@127.0.0.1:{phones[name]}"/></params>'
         f'<variables><variable name="user_context" value="{DOMAIN}"/>'
         f'<variable name="effective_caller_id_number" value="{name}"/></variables></user>'
@@ -169,13 +170,14 @@ def texts(doors: Mapping[str, int], phones: Mapping[str, int]) -> dict[str, str]
         for name in QUEUES
     ]
     agents = [
-        f'<agent name="{name}@{DOMAIN}" type="callback" status="Available"'
-        f' contact="[leg_timeout={RING:g}]user/{name}@{DOMAIN}" max-no-answer="0"'
+        f'<agent name="{name}" type="callback" status="Available"'
+        f' contact="[leg_timeout={RING:g}]{contact}" max-no-answer="0"'
         ' wrap-up-time="0" reject-delay-time="1" busy-delay-time="1" no-answer-delay-time="1"/>'
-        for name in AGENTS
+        for name, contact in _contacts().items()
     ]
     tiers = [
-        f'<tier agent="{member}@{DOMAIN}" queue="{queue}@{DOMAIN}" level="1" position="{place}"/>'
+        f'<tier agent="{_agent(queue, member)}" queue="{queue}@{DOMAIN}"'
+        f' level="1" position="{place}"/>'
         for queue, members in QUEUES.items()
         for place, member in enumerate(members, 1)
     ]
@@ -196,6 +198,19 @@ def texts(doors: Mapping[str, int], phones: Mapping[str, int]) -> dict[str, str]
             text = text.replace(f"@{name}@", value)
         made[section] = text
     return made
+
+
+def _agent(queue: str, member: str) -> str:
+    """What mod_callcenter calls a member; one that is rung otherwise is an agent of its own."""
+    return f"{member}-{queue}@{DOMAIN}" if queue == "local" else f"{member}@{DOMAIN}"
+
+
+def _contacts() -> dict[str, str]:
+    """Agent -> where mod_callcenter rings it."""
+    contacts = {_agent("", name): f"user/{name}@{DOMAIN}" for name in AGENTS}
+    for name in QUEUES["local"]:
+        contacts[_agent("local", name)] = f"loopback/{name}/{DOMAIN}"
+    return contacts
 
 
 def password(name: str) -> str:

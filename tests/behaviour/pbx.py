@@ -11,7 +11,8 @@
 =====================  ==================================================================
 
 <where> is a telephone or a queue: ``support`` (agent1, else agent2), ``second`` (agent3, else
-agent2), ``third`` (agent4, else agent2), ``solo`` (agent1), ``all`` (agent1 and agent2 at once),
+agent2), ``third`` (agent4, else agent2), ``solo`` (agent1), ``local`` (agent3,
+behind a ``Local`` or ``loopback`` pair), ``all`` (agent1 and agent2 at once),
 ``nobody`` (nobody, for 20 s), ``short`` (nobody, for 2 s). Telephones: ``agent1`` to ``agent4``,
 the agents'; ``caller`` to ``caller3``, who call from outside; ``phone1``, whose person has an
 account and is no agent. A FreeSWITCH leaves an agent who did not take a call in peace for a while:
@@ -41,6 +42,7 @@ QUEUES: Mapping[str, tuple[str, ...]] = {
     "second": ("agent3", "agent2"),
     "third": ("agent4", "agent2"),
     "solo": ("agent1",),
+    "local": ("agent3",),
     "all": ("agent1", "agent2"),
     "nobody": (),
     "short": (),

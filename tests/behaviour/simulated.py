@@ -108,7 +108,8 @@ class SimulatedAsterisk(Simulated):
             tuple(
                 QueueSpec(
                     name,
-                    tuple(MemberSpec(f"PJSIP/{each}", NAMES[each]) for each in members),
+                    tuple(MemberSpec(_interface(name, each), NAMES[each], f"PJSIP/{each}")
+                        for each in members),
                     "ringall" if name == "all" else "linear",
                     ring_timeout=RING,
                 )
@@ -135,7 +136,7 @@ class SimulatedFreeSwitch(Simulated):
             tuple(
                 QueueSpec(
                     name,
-                    tuple(MemberSpec(f"user/{each}", each) for each in members),
+                    tuple(MemberSpec(*_contact(name, each)) for each in members),
                     "ringall" if name == "all" else "linear",
                     ring_timeout=RING,
                     max_wait=PATIENCE.get(name, 0),
@@ -150,6 +151,17 @@ class SimulatedFreeSwitch(Simulated):
 
     async def leg(self, call: Any, phone: str) -> str:
         return str(call.standing(phone).uuid)
+
+
+def _interface(queue: str, agent: str) -> str:
+    return f"Local/{agent}@from-sip/n" if queue == "local" else f"PJSIP/{agent}"
+
+
+def _contact(queue: str, agent: str) -> tuple[str, str]:
+    """How mod_callcenter rings an agent, and what it calls that one."""
+    if queue == "local":
+        return f"loopback/{agent}/default", f"{agent}-{queue}"
+    return f"user/{agent}", agent
 
 
 def _phone(name: str, variables: Mapping[str, str]) -> PhoneSpec:

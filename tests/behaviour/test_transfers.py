@@ -20,6 +20,7 @@ from tests.behaviour.world import ANSWERS, BUSY, BY_HAND
 from tests.e2e.world import until, uri
 
 if TYPE_CHECKING:
+    from connectors.simulator.script import Step
     from tests.behaviour.world import Tandem, Told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -54,6 +55,20 @@ async def test_a_blind_transfer_to_an_agent_who_takes_a_while(tandem: Tandem) ->
     await call.do(HangUp())
 
     await call.ended("hangup", "inviting suspended inviting", ["agent1", "agent2"])
+
+
+async def test_an_agent_behind_a_pair_of_channels_hands_the_call_on(tandem: Tandem) -> None:
+    call = await tandem.place("form-local", agent3=BY_HAND, agent2=ANSWERS)
+    await call.do(Until("ringing", "agent3"))
+    await call.session(state="queued")
+    await call.do(Answer("agent3"))
+    await call.talks("agent3")
+
+    await call.do(BlindTransfer("agent3", "agent2"))
+    await call.talks("agent2")
+    await call.do(HangUp("agent2"))
+
+    await call.ended("hangup", "queued inviting", ["agent3", "agent2"])
 
 
 @pytest.mark.parametrize("number", ["form-solo", "form-agent1"], ids=["queue", "direct"])
@@ -126,11 +141,14 @@ async def test_the_pbx_sends_the_caller_to_another_agent(number: str, tandem: Ta
     await ended(call, number, "inviting", ["agent1", "agent2"])
 
 
-async def test_a_call_that_is_sent_back_to_a_queue_waits_for_its_next_agent(tandem: Tandem) -> None:
+@pytest.mark.parametrize("how", [MoveCaller("q-second"), BlindTransfer("agent1", "q-second")])
+async def test_a_call_that_is_sent_to_a_queue_waits_for_its_next_agent(
+    how: Step, tandem: Tandem
+) -> None:
     call = await tandem.place("form-agent1", agent1=ANSWERS, agent3=BY_HAND)
     await call.talks("agent1")
 
-    await call.do(MoveCaller("q-second"), Until("ringing", "agent3"))
+    await call.do(how, Until("ringing", "agent3"))
     await call.session(state="suspended")
     await call.do(Answer("agent3"))
     await call.talks("agent3")
