@@ -27,6 +27,7 @@ async def test_a_queued_call_is_answered_and_somebody_hangs_up(by: str, tandem: 
     session = await call.talks("agent1")
     assert session["call"] == {"pbx": "lab", "id": call.id, "aliases": []}
     await call.invited()
+    await tandem.told(call.id, "message to", "sent")
     await call.do(HangUp(by))
 
     await call.ended("hangup", "queued inviting", ["agent1"])
