@@ -90,11 +90,25 @@ class Book:
             call.trace(now, "mark", f"a {mark.type} call of {call.user_uri}")
         elif call.type != mark.type:
             call.trace(now, "mark", f"{mark.type} is wanted besides {call.type}")
+        if call.type is None:
+            self._begin(call, now)
         if call.type is None or event.feature or (call.served and call.type != mark.type):
             # A dialplan may repeat its mark, for each trunk it tries, or put a better one in its
             # place; where the call is sent on to later, another one is wanted besides.
             call.requests += 1
         call.type = mark.type
+
+    def _begin(self, call: Call, now: float) -> None:
+        """Who handed an ordinary call on is not in the collaboration that begins behind that, be
+        it within the moment in which an agent who is out may come back."""
+        agent = call.agent
+        if agent is not None:
+            inside = {each.uri for each in self.cti.agents_of(call.user_leg)}
+            if agent.uri not in inside:
+                call.trace(now, "agent", f"{agent.uri} was out of the call before that")
+                call.agent = call.settle_at = None
+                call.enter(CallState.SUSPENDED, now)
+        call.last_agent = call.agent
 
     def end(self, call: Call, cause: str, detail: str, now: float) -> None:
         """Strike a call out; `cause` is a session's reason, `detail` the PBX's words."""

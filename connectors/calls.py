@@ -34,7 +34,7 @@ class Call:
     """The agent's leg that dials the user, until somebody has answered."""
     agent: Agent | None = None
     last_agent: Agent | None = None
-    """Who served it last, on record when it has ended."""
+    """Who served it last, on record when it has ended; of a collaboration call, since it is one."""
     served: bool = False
     """An agent has served it."""
     answered: bool = False

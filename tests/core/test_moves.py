@@ -230,6 +230,19 @@ def test_blind_transfer_follows_the_user_to_the_next_agent(world: World) -> None
     assert "blind transfer to 712" in [item.text for item in world.traces["c"]]
 
 
+@pytest.mark.parametrize("pause", [0.0, 1.0])
+def test_who_hands_an_ordinary_call_on_is_not_in_the_collaboration_that_begins_then(
+    world: World, pause: float
+) -> None:
+    world.members("PJSIP/1001").caller().rings("a", "PJSIP/1001").bridge("b", "a", "c")
+    world.unbridge("b", "a", "c").down("a").wait(pause)
+    world.mark("c").queue("c").wait(1)(Unqueued("c", "support", "abandoned")).down("c")
+    marked = [report for report in world.reports if report.type == "form"]
+    assert [report.agent_uri for report in marked] == [None] * len(marked)
+    assert world.reports[0].agent_uri == "sip:1001@pbx.example.org"
+    assert marked[-1].state is CallState.ENDED
+
+
 def test_attended_transfer_by_refer_swaps_agents_without_a_suspension(world: World) -> None:
     world.queue_call()
     world(LegUp("a1b", "PJSIP/1001-2", "PJSIP/1001", "1001", LegRole.INBOUND))

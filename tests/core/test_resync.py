@@ -78,6 +78,16 @@ def test_a_code_the_agent_pressed_out_of_sight_counts() -> None:
     assert list(world.latest) == ["c"]
 
 
+def test_who_handed_an_ordinary_call_on_out_of_sight_is_not_in_what_began_then() -> None:
+    world = World()
+    uri = "sip:1001@pbx.example.org"
+    world.app.restore([stood(CallState.ACTIVE, type=None, agent_leg="a", agent_uri=uri)])
+    world(Snapshot((SnapshotLeg(CALLER, queue="support", position=1, mark=MARK),)))
+    assert (world.latest["c"].type, world.latest["c"].agent_uri) == ("form", None)
+    world.down("c")
+    assert world.latest["c"].agent_uri is None
+
+
 def test_a_hold_from_before_lasts_until_there_is_a_newer_word() -> None:
     world = World()
     agent = {"agent_leg": "a", "agent_uri": "sip:1001@pbx.example.org"}
