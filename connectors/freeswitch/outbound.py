@@ -103,14 +103,16 @@ class Outbound:
     def _open(self) -> str:
         """Listen; why that cannot be, or ''."""
         where = "{}:{}".format(*self._address)
-        listener = socket.socket()
+        listener = None
         try:
+            listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self._address)
             listener.listen(BACKLOG)
             listener.setblocking(False)
         except OSError as error:
-            listener.close()
+            if listener is not None:
+                listener.close()
             return f"{where} cannot be served ({error.strerror or error})"
         self._server = StreamServer(listener, self._serve)
         self._server.start()

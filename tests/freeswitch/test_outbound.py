@@ -301,6 +301,22 @@ async def test_a_port_that_is_taken_is_named_and_tried_again(
     await asyncio.wait({task})
 
 
+async def test_a_connector_that_has_no_file_left_tries_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outbound, "AGAIN", 0.05)
+    real, full = outbound.socket.socket, [OSError(24, "Too many open files")]
+
+    def made() -> socket.socket:
+        if full:
+            raise full.pop()
+        return real()
+
+    monkeypatch.setattr(outbound.socket, "socket", made)
+    async with served():
+        assert "cannot be served (Too many open files)" in caplog.text
+
+
 def _also(function, event):  # type: ignore[no-untyped-def]
     def called(*arguments: object) -> None:
         function(*arguments)
