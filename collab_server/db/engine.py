@@ -223,7 +223,7 @@ def _check_file(path: Path) -> None:
 def _leave_out_the_row(context: ExceptionContext) -> None:
     """Cut an error of PostgreSQL down to its first line; the DETAIL behind it shows the row."""
     for error in (context.original_exception, context.sqlalchemy_exception):
-        if error is not None:
+        if error is not None and error.args:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 

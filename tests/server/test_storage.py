@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, select
+from sqlalchemy import create_engine, event, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server import housekeeping
-from collab_server.db.engine import Database
+from collab_server.db.engine import Database, _leave_out_the_row
 from collab_server.db.migrate import migrate
 from collab_server.db.models import (
     Base,
@@ -45,6 +45,23 @@ def test_sqlite_runs_in_wal_and_has_what_was_committed_on_the_disk(server: Serve
         for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() >= 1_000
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(("not unique\nDETAIL:  Key (uri)=(sip:alice@example.org)",), "not unique"), ((), "")],
+)
+def test_an_error_of_postgresql_shows_no_row(said: tuple[str, ...], kept: str) -> None:
+    engine = create_engine("sqlite://")
+    event.listen(engine, "handle_error", _leave_out_the_row)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _fail(connection, *_rest):  # type: ignore[no-untyped-def]
+        raise KeyboardInterrupt(*said)
+
+    with engine.connect() as connection, pytest.raises(KeyboardInterrupt) as caught:
+        connection.execute(select(1))
+    assert str(caught.value) == kept
 
 
 def test_a_failed_transaction_leaves_nothing_and_tells_nobody(server: Server) -> None:
