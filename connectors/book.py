@@ -99,15 +99,15 @@ class Book:
         call.type = mark.type
 
     def _begin(self, call: Call, now: float) -> None:
-        """Who handed an ordinary call on is not in the collaboration that begins behind that, be
-        it within the moment in which an agent who is out may come back."""
-        agent = call.agent
-        if agent is not None:
-            inside = {each.uri for each in self.cti.agents_of(call.user_leg)}
-            if agent.uri not in inside:
-                call.trace(now, "agent", f"{agent.uri} was out of the call before that")
-                call.agent = call.settle_at = None
-                call.enter(CallState.SUSPENDED, now)
+        """Who handed an ordinary call on has not served the collaboration that begins behind that,
+        and is not in it for the moment in which an agent who is out may come back."""
+        inside = {agent.uri for agent in self.cti.agents_of(call.user_leg)}
+        if call.agent is not None and call.agent.uri not in inside:
+            call.trace(now, "agent", f"{call.agent.uri} was out of the call before that")
+            call.agent = call.settle_at = None
+        if call.agent is None:
+            call.served = False
+            call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
         call.last_agent = call.agent
 
     def end(self, call: Call, cause: str, detail: str, now: float) -> None:

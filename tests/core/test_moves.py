@@ -240,7 +240,9 @@ def test_who_hands_an_ordinary_call_on_is_not_in_the_collaboration_that_begins_t
     marked = [report for report in world.reports if report.type == "form"]
     assert [report.agent_uri for report in marked] == [None] * len(marked)
     assert world.reports[0].agent_uri == "sip:1001@pbx.example.org"
-    assert marked[-1].state is CallState.ENDED
+    states = list(dict.fromkeys(report.state for report in marked))
+    assert states == [CallState.REQUESTED, CallState.QUEUED, CallState.ENDED]
+    assert marked[-1].cause == "abandoned"
 
 
 def test_attended_transfer_by_refer_swaps_agents_without_a_suspension(world: World) -> None:
