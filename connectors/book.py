@@ -207,7 +207,8 @@ class Book:
         """A report of each call that was touched and has changed, in the order they were; with
         `places` also of those of which only the place in line has."""
         if places:
-            self.touch(*self._moved_up.values())
+            for moved in self._moved_up.values():
+                self._touched.setdefault(moved.id, moved)
             self._moved_up.clear()
         if not self._touched:
             return []

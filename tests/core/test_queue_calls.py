@@ -334,3 +334,14 @@ def test_a_member_by_name_where_there_is_no_phone_name(world: World) -> None:
     world(LegUp("a", "Agent007", "Agent007", role=LegRole.OUTBOUND))
     world.served("a", "Agent007", name="James Bond").bridge("b", "a", "c")
     assert world.latest["c"].agent_uri == "sip:James%20Bond@pbx.example.org"
+
+
+def test_a_place_in_line_from_before_hides_nothing_of_a_call_by_the_same_name() -> None:
+    """A PBX may be told what to name a channel, and be told the same again."""
+    world = World()
+    for place, leg in enumerate(("b", "c"), 1):
+        world.caller(leg).mark(leg).queue(leg, place)
+    world.down("b", "c")
+    world.caller("c").mark("c").rings("a", "PJSIP/1001").bridge("x", "a", "c")
+    world.unbridge("x", "a").wait(1)
+    assert world.latest["c"].state is CallState.SUSPENDED
