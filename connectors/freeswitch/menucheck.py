@@ -59,6 +59,9 @@ async def _served(settings: PbxSettings) -> Finding:
     else:
         if said == GREETING:
             return Finding(True, f"outbound socket at {where}: the connector serves it")
+        if not said:
+            text = f"outbound socket at {where}: it closes at once, as where its menus are full"
+            return Finding(False, text, "look again in a minute; the connector's log says more")
         text = f"outbound socket at {where}: somebody else listens there"
     return Finding(False, text, f"{setting} = another port, in collab.xml too; or end the other")
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.freeswitch import menucheck
+from connectors.freeswitch import menucheck, outbound
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.menucheck import menus
 from connectors.runtime.driver import Finding
@@ -100,6 +100,15 @@ async def test_somebody_else_on_the_port(monkeypatch: pytest.MonkeyPatch) -> Non
     async with another(b"") as port:
         ((text, _),) = wrong(await found(QUEUE + LEAD, port))
     assert text.endswith("whoever listens there says nothing")
+
+
+async def test_a_connector_with_as_many_calls_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound, "CALLS", 0)
+    async with served() as port:
+        ((text, _),) = wrong(await found(QUEUE + LEAD, port))
+    assert text == (
+        f"outbound socket at 127.0.0.1:{port}: it closes at once, as where its menus are full"
+    )
 
 
 async def test_a_dialplan_that_hands_over_elsewhere() -> None:
