@@ -97,8 +97,8 @@ class Call:
         self.aliases = [*[a for a in self.aliases if a != leg][-(MAX_ALIASES - 1) :], leg]
         self.user_leg = leg
 
-    def report(self) -> CallReport:
-        """The latest state, without trace lines."""
+    def report(self, trace: tuple[TraceItem, ...] = ()) -> CallReport:
+        """The latest state, with these trace lines."""
         return CallReport(
             id=self.id,
             state=self.state,
@@ -114,6 +114,7 @@ class Call:
             since=self.since,
             aliases=tuple(self.aliases),
             requests=self.requests,
+            trace=trace,
         )
 
     def changed(self) -> CallReport | None:
@@ -123,7 +124,7 @@ class Call:
             return None
         self.last = report
         lines, self.pending = tuple(self.pending), []
-        return replace(report, trace=lines)
+        return self.report(lines)
 
 
 def restored(report: CallReport) -> Call:

@@ -36,7 +36,7 @@ _LONGEST = 200
 _STAMP = frozenset({_SOURCE, "Event-Name", "Event-Subclass", "Unique-ID"})
 _FREE = frozenset({"Hangup-Cause", "Content-Length", "Content-Type"})
 """FreeSWITCH repeats these itself."""
-_READ = re.compile(
+READ = re.compile(
     r"Event-(?:Name|Subclass|Calling-File|Sequence)|Unique-ID|Channel-.*|Call-Direction"
     r"|Answer-State|Caller-.*|Other-.*|Bridge-.*|CC-.*|FIFO-.*|Collab-.*"
     r"|variable_(?:cc_.*|fifo_.*|collab_.*|dialed_user|dialed_domain|user_name|domain_name"
@@ -44,7 +44,8 @@ _READ = re.compile(
     r"|other_loopback_leg_uuid|originating_leg_uuid|transfer_to|endpoint_disposition"
     r"|(?:soft_)?holding_uuid|sip_hangup_disposition)"
 )
-"""Not every variable: a caller who sends a header twice must not get the channel's end refused."""
+"""Headers that are read here. Not every variable: a caller who sends a header twice must not get
+the channel's end refused."""
 
 
 class ForgedError(Exception):
@@ -72,6 +73,6 @@ def _is_of(source: re.Pattern[str], made_by: str) -> bool:
 def twice(event: Event) -> str | None:
     """A header that is read here and occurs twice."""
     for name in event.repeated:
-        if name not in _FREE and _READ.fullmatch(name):
+        if name not in _FREE and READ.fullmatch(name):
             return name
     return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from connectors.freeswitch.events import EVENTS, FILTERS, name_of
+from connectors.freeswitch.trust import READ
 from connectors.freeswitch.wire import ALL, Event, FrameReader, event_of
 from connectors.simulator.freeswitch import wire
 
@@ -45,9 +46,10 @@ def is_wanted(event: Event) -> bool:
     return name_of(event) in EVENTS and not kept_back
 
 
-def queue_call(events: int | None = None) -> list[Line]:
+def queue_call(events: int | None = None, size: float = 1.0) -> list[Line]:
     """The recorded call as lines: what the connector subscribes to and, in their places, as many
-    others as make `events`; without a number those alone that FreeSWITCH would send it."""
+    others as make `events`; without a number those alone that FreeSWITCH would send it. `size`:
+    the share of each event that is kept (see `lean`)."""
     call = recorded()
     wanted = sum(map(is_wanted, call))
     besides = 0 if events is None else events - wanted
@@ -59,8 +61,27 @@ def queue_call(events: int | None = None) -> list[Line]:
             if seen < len(call) - wanted:
                 continue
             seen -= len(call) - wanted
-        lines.append(line(event, list(event.headers.items())))
+        lines.append(line(event, lean(event, size)))
     return lines
+
+
+def lean(event: Event, size: float) -> list[tuple[str, str]]:
+    """An event's headers, without as many of the variables nobody reads as leave `size` of it."""
+    pairs = list(event.headers.items())
+    spare = [
+        pair for pair in pairs if pair[0].startswith("variable_") and not READ.fullmatch(pair[0])
+    ]
+    over = (1 - size) * sum(map(_length, pairs))
+    left_out = set()
+    for pair in reversed(spare):
+        if over > 0:
+            over -= _length(pair)
+            left_out.add(pair[0])
+    return [pair for pair in pairs if pair[0] not in left_out]
+
+
+def _length(pair: tuple[str, str]) -> int:
+    return len(pair[0]) + len(pair[1]) + len('"":"",')
 
 
 def made_up(headers: int, share: float) -> list[Line]:

@@ -16,7 +16,7 @@ from connectors.freeswitch.events import EVENTS, Decoder
 from connectors.freeswitch.wire import ALL, Event, FrameReader, event_of
 from connectors.model import CallState, PbxEvent
 from tests.bench import eslfeeder, eslreaders
-from tests.bench.ceiling import CALL_SECONDS, TICK, Load
+from tests.bench.ceiling import ALL_EVENTS, CALL_SECONDS, LEAN, TICK, Load
 from tests.bench.eslevents import LEGS, MARK, Line, joined, made_up, numbered, queue_call
 from tests.core.world import SETTINGS, World
 from tests.freeswitch.esl_double import EslDouble
@@ -46,6 +46,13 @@ def test_made_up_events_have_as_many_headers_and_as_many_are_wanted(
     assert {len(event.headers) for event in events} == {headers}
     assert mean(event.name in EVENTS for event in events) == pytest.approx(share, abs=0.01)
     assert mean(line.wanted for line in lines) == pytest.approx(share, abs=0.01)
+
+
+def test_a_lean_call_says_what_the_whole_one_says() -> None:
+    whole, lean = queue_call(ALL_EVENTS), queue_call(ALL_EVENTS, LEAN)
+    assert len(lean) == len(whole) == ALL_EVENTS
+    assert len(joined(lean, "json")) < 0.6 * len(joined(whole, "json"))
+    assert decoded(read(lean, "json")) == decoded(read(whole, "json"))
 
 
 def test_both_formats_say_the_same() -> None:
