@@ -32,7 +32,7 @@ def test_a_stream_cut_anywhere_gives_the_same_frames(name: str) -> None:
         assert feed_in_pieces(data, list(range(size, len(data), size))) == whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 9_000), max_size=30))
 def test_random_cuts_give_the_same_frames(cuts: list[int]) -> None:
     data = stream("inject_header_percent_crlf_event")[:9_000]
@@ -44,7 +44,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=40)), max_size=40), st.data())
 def test_random_bytes_never_raise_and_any_chunking_agrees(
     pieces: list[bytes], data: st.DataObject

@@ -148,7 +148,7 @@ EVENTS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(EVENTS, max_size=40))
 def test_any_order_of_events_keeps_the_books_straight(events: list[model.PbxEvent]) -> None:
     world = World()

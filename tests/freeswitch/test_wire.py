@@ -63,7 +63,7 @@ def test_a_stream_cut_anywhere_gives_the_same_frames(name: str) -> None:
         assert feed_in_pieces(data, list(range(size, len(data), size))) == whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         ["01b-queue-answered-narrow", "09b-errors", "09d-acl-rejected", "14b-freeswitch-sigkill"]
@@ -82,7 +82,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=40)), max_size=40), st.data())
 def test_random_bytes_never_raise_and_any_chunking_agrees(
     pieces: list[bytes], data: st.DataObject
@@ -95,7 +95,7 @@ def test_random_bytes_never_raise_and_any_chunking_agrees(
         event_of(frame)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["text/event-json", "text/event-plain"]), st.binary(max_size=200))
 def test_any_body_is_an_event_or_none(kind: str, body: bytes) -> None:
     event = event_of(Frame(kind, {}, body))
@@ -111,7 +111,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.text(max_size=8), JSON))
 def test_any_json_object_is_an_event_of_strings(headers: dict[str, object]) -> None:
     event = event_of(Frame("text/event-json", {}, json.dumps(headers).encode()))
@@ -124,7 +124,7 @@ TEXT = st.text(st.sampled_from('ab",:{}[]\\\n\u00eb\ud83d\ude00'), max_size=6)
 FLAT = st.lists(st.tuples(TEXT, TEXT | st.lists(TEXT, min_size=1, max_size=3)), max_size=5)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(FLAT, st.booleans())
 def test_what_freeswitch_writes_is_read_as_a_json_parser_reads_it(
     pairs: list[tuple[str, str | list[str]]], ascii_only: bool
@@ -143,7 +143,7 @@ def test_what_freeswitch_writes_is_read_as_a_json_parser_reads_it(
     assert short is not None
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(st.sampled_from(['"', "{", "}", "[", "]", ":", ",", "\\", "a", "_body"])))
 def test_what_no_json_parser_takes_is_no_event(pieces: list[str]) -> None:
     body = "".join(pieces).encode()

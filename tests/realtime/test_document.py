@@ -94,7 +94,7 @@ def shown(document: Document) -> bytes:
 
 
 @given(EDITS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_update_a_client_makes_is_read(edits: list[tuple[str, Any]]) -> None:
     document = started()
     ends: dict[int, int] = {}
@@ -111,7 +111,7 @@ def test_every_update_a_client_makes_is_read(edits: list[tuple[str, Any]]) -> No
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_arbitrary_bytes_change_nothing(noise: bytes) -> None:
     document = started(edited([("append", "before")]))
     before = shown(document)
@@ -122,7 +122,7 @@ def test_arbitrary_bytes_change_nothing(noise: bytes) -> None:
 
 
 @given(EDITS, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_broken_update_changes_nothing(edits: list[tuple[str, Any]], data: Any) -> None:
     updates = edited([("append", "a"), ("append", "b"), *edits])
     document = started(updates[:2])

@@ -510,7 +510,7 @@ def lines(document: Document) -> list[str]:
 
 
 @given(EDITS, st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_another_sends_the_lines_stay_and_keep_their_writer(
     edits: list[tuple[str, Any]], data: Any
 ) -> None:

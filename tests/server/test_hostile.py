@@ -75,7 +75,7 @@ def fields_of(answer: Any) -> None:
 
 def everything(check: Callable[..., None]) -> Any:
     quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-    return settings(max_examples=60, deadline=None, suppress_health_check=quiet)(check)
+    return settings(max_examples=60, suppress_health_check=quiet)(check)
 
 
 @everything
