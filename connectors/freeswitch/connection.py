@@ -25,6 +25,8 @@ from connectors.settings import PbxSettings
 
 log = logging.getLogger(__name__)
 
+OPEN_TIMEOUT = 15.0
+"""Seconds for connecting and the log-in; the hub's thread, if it lives, gives up before."""
 ACTION_TIMEOUT = 5.0
 JOB_TIMEOUT = 15.0
 CLOSE_TIMEOUT = 2.0
@@ -81,7 +83,8 @@ class Esl:
         esl = cls(settings, on_event)
         esl._hub.call(esl._start, [*OWN_EVENTS, *events.EVENTS])
         try:
-            await esl._opened
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                await esl._opened
             await esl._ask(events.subscription(*OWN_EVENTS))
             await esl._narrow()
         except ActionError as error:
@@ -90,6 +93,11 @@ class Esl:
         except UnansweredError as error:
             await esl.close()
             raise UnreachableError(f"{_where(settings)}: {error}") from None
+        except TimeoutError:
+            await esl.close()
+            raise UnreachableError(
+                f"{_where(settings)}: the connector's own thread hangs"
+            ) from None
         except BaseException:
             await esl.close()
             raise

@@ -94,6 +94,24 @@ async def test_a_log_in_that_is_never_answered_is_given_up(
         await connect(pbx)
 
 
+class StillHub:
+    """A hub whose thread has ended."""
+
+    def call(self, *_: object) -> None:
+        """It never comes to this."""
+
+
+async def test_a_hub_that_stands_still_does_not_hold_the_connect_up(
+    pbx: EslDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connection.OPEN_TIMEOUT > 2 * protocol.CONNECT_TIMEOUT
+    monkeypatch.setattr(connection, "OPEN_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "the_hub", StillHub)
+    with pytest.raises(UnreachableError, match="the connector's own thread hangs"):
+        await connect(pbx)
+
+
 @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"Asterisk Call Manager/11\r\n"])
 async def test_a_server_that_is_no_event_socket_is_named(pbx: EslDouble, greeting: bytes) -> None:
     pbx.greeting = greeting
