@@ -10,7 +10,8 @@ ordinary call, which a feature code may turn into a collaboration call at any ti
          every state --the user leg is gone--> ENDED (with its cause)
 
 The parts: `Book` holds the calls, `Serving` concludes who serves each, `Outgoing` knows those that
-agents make, `recover` takes in the list after a connect. Here events find the calls they concern.
+agents make, `Placed` those that the connector makes, `Commands` decides what the server wants,
+`recover` takes in the list after a connect. Here events find the calls they concern.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from dataclasses import dataclass, field, replace
 from connectors import model
 from connectors.book import Book
 from connectors.calls import Call, restored
+from connectors.commands import Commands
 from connectors.cti import Cti, Leg, is_phone
-from connectors.marks import shown
 from connectors.model import CallReport, CallState
 from connectors.outgoing import Outgoing
+from connectors.placed import Placed
 from connectors.recovery import recover
 from connectors.serving import Serving
 
@@ -47,6 +49,11 @@ class CoreSettings:
     """Patterns, matched whole: endpoints whose ``X-Collab-*`` headers count."""
     marking: str = ""
     """What the dialplan does to mark a call, in this PBX's words, for the trace."""
+    dial_context: str = ""
+    """Where placed calls may go; empty: the connector dials nobody."""
+    max_placeholders: int = 50
+    phone: str = "PJSIP/{name}"
+    """How this PBX writes a telephone's endpoint; ``{domain}`` too."""
 
 
 class Application:
@@ -57,6 +64,8 @@ class Application:
         self._book = Book(self.cti, settings.domain, settings.marking, settings.trust_headers)
         self._outgoing = Outgoing(self._book)
         self._serving = Serving(self._book, self._outgoing)
+        self._placed = Placed(self._book, self._outgoing)
+        self._commands = Commands(settings, self._book, self._placed)
         self._places_due = 0.0
 
     # --- the interface -----------------------------------------------------------------
@@ -65,7 +74,7 @@ class Application:
         """Take in what the PBX said at `now`; return each call it changed, in order."""
         match event:
             case model.Snapshot():
-                recover(event, self._book, self._outgoing, now)
+                recover(event, self._book, self._outgoing, self._placed, now)
                 self._look([listed.up.leg for listed in event.legs], now)
                 for call in self._book.calls.values():
                     self._serving.refresh(call, now)
@@ -79,6 +88,7 @@ class Application:
         """Let the timers of the core run; call it about once a second or more often. Returns what
         changed by them, and at times the calls that moved up in line."""
         self._serving.settle(now)
+        self._placed.idle(now)
         # Further away than that: the clock was set back.
         places = not now < self._places_due <= now + PLACES_EVERY
         if places:
@@ -96,27 +106,19 @@ class Application:
         """The latest state of every standing call, without trace lines."""
         return [call.report() for call in self._book.calls.values()]
 
-    def command(self, command: model.Command, now: float) -> model.SendMessage | model.Result:
-        """What to do on the PBX for a command, or its result where nothing can be done."""
+    def command(self, command: model.Command, now: float) -> model.Effect | model.Result:
+        """What to do on the PBX for a command, or its result where there is nothing to do."""
+        return self._commands.decide(command, now)
 
-        def failed(why: str) -> model.Result:
-            return model.Result(command.id, "failed", why)
+    def settled(self, result: model.Result) -> None:
+        """A command that had an effect has had this result."""
+        if result.status == "failed":
+            self._placed.failed(result.id)
 
-        if command.kind != "message":
-            return failed(f"this connector has no command {shown(command.kind)}")
-        if command.expires is not None and command.expires <= now:
-            return failed("it came too late")
-        text = command.args.get("text")
-        content_type = command.args.get("content_type", "text/plain")
-        if not isinstance(text, str) or not text or not isinstance(content_type, str):
-            return failed("a message needs args.text and args.content_type, both strings")
-        call = self._book.names.get(command.call or "")
-        if call is None:
-            return failed("the call does not stand on this PBX")
-        leg = self.cti.legs.get(call.user_leg)
-        if leg is None or not is_phone(leg) or not leg.endpoint:
-            return failed("the user's terminal is not known to this PBX")
-        return model.SendMessage(leg.id, leg.exact or leg.endpoint, text, content_type)
+    def effects(self) -> list[model.Effect]:
+        """What is to be done on the PBX beside commands, because of what it has said (a leg of a
+        placed call that nobody needs any more). Each is given once."""
+        return self._placed.effects()
 
     # --- events ------------------------------------------------------------------------
 
@@ -127,8 +129,12 @@ class Application:
             self._swapped(event.swapped, event.leg, now)
         seeds = self.cti.apply(event)
         match event:
+            case model.LegUp(placed="") if not self._placed.expects(event.leg):
+                pass
+            case model.LegUp():
+                self._placed.up(event, now)
             case (
-                model.LegUp() | model.LegDown() | model.BridgeEntered(swapped=None)
+                model.LegDown() | model.BridgeEntered(swapped=None)
                 | model.BridgeLeft()
             ):  # fmt: skip
                 pass  # Most events; the graph has all that they say.
@@ -178,6 +184,8 @@ class Application:
             elif len(calls) == 1:
                 self._outgoing.joined(legs, calls[0], now)
             for call in calls:
+                if call.placed:
+                    self._placed.look(call, now)
                 self._serving.refresh(call, now)
 
     def _discover(self, legs: list[Leg], now: float) -> list[Call]:
@@ -286,8 +294,11 @@ class Application:
             cause = "lost"
         else:
             cause = "abandoned"
+        if call.placed == "dial" and cause == "abandoned":
+            cause = "hangup"  # nobody waited: who was rung did not answer
         self._outgoing.over(call)
         self._book.end(call, cause, event.cause, now)
+        self._placed.ended(call)
 
     def _swapped(self, old: str, new: str, now: float) -> None:
         """A leg took another's place in a bridge: the user's place moves, an agent's does not."""

@@ -30,9 +30,14 @@ class Call:
     """See `CallReport.requests`."""
     named: bool = False
     """A mark has said who the user is; the number does not count."""
+    placed: Literal["", "queue", "dial"] = ""
+    """The connector made it: as a placeholder in a queue, or by dialling for an agent."""
+    waits_since: float | None = None
+    """When a placeholder's wait began, in the server's line before the queue's."""
     reached_by: str | None = None
     """The agent's leg that dials the user, until somebody has answered."""
     agent: Agent | None = None
+    """Without a leg: serves a placeholder, and has hung the phone up."""
     last_agent: Agent | None = None
     """Who served it last, on record when it has ended; of a collaboration call, since it is one."""
     served: bool = False
@@ -106,7 +111,9 @@ class Call:
             initiator=self.initiator,
             user_uri=self.user_uri,
             agent_uri=self.agent.uri if self.agent else None,
-            agent_leg=self.agent.leg if self.agent and self.state is not CallState.ENDED else None,
+            agent_leg=(self.agent and self.agent.leg) or None
+            if self.state is not CallState.ENDED
+            else None,
             queue=self.queue,
             position=self.position,
             held=self.held,
@@ -130,8 +137,8 @@ class Call:
 def restored(report: CallReport) -> Call:
     """The call a report spoke of; its trace goes on after the last of ``report.trace``."""
     agent = None
-    if report.agent_leg and report.agent_uri:
-        agent = Agent(report.agent_leg, report.agent_uri)
+    if report.agent_uri and (report.agent_leg or report.state is CallState.ACTIVE):
+        agent = Agent(report.agent_leg or "", report.agent_uri)
     lines = max((item.n for item in report.trace), default=0)
     return Call(
         id=report.id,

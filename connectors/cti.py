@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from connectors import model
 
@@ -44,6 +44,8 @@ class Member:
     interface: str
     name: str = ""
     state_interface: str = ""
+    rung: str = ""
+    """`interface` with its option letters, as the queue writes it."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,9 @@ def uri_for(name: str, domain: str) -> str:
     return f"sip:{quote(name, safe=_USER_UNRESERVED, errors='replace')}@{domain}"
 
 
+_NAME = re.compile(r"^(?:[A-Za-z0-9]+/|hint:)")
+"""What stands before the name in an interface (``PJSIP/1001``, ``hint:1001@ext-local``)."""
+
 _USER_UNRESERVED = "-_.!~*'()&=+$,;?/"
 
 
@@ -159,7 +164,9 @@ class Cti:
             case model.MemberKnown(queue=queue, interface=interface):
                 self._add_member(
                     queue,
-                    Member(plain_interface(interface), event.name, event.state_interface),
+                    Member(
+                        plain_interface(interface), event.name, event.state_interface, interface
+                    ),
                 )
             case model.MemberGone(queue=queue, interface=interface):
                 self._remove_member(queue, plain_interface(interface))
@@ -322,12 +329,13 @@ class Cti:
 
     # --- answers out -------------------------------------------------------------------
 
-    def conversation(self, leg_id: str) -> list[Leg]:
-        """Every leg reachable from `leg_id`, itself first, nearest first; empty when unknown."""
+    def conversation(self, leg_id: str, without: str = "") -> list[Leg]:
+        """Every leg reachable from `leg_id`, itself first, nearest first; empty when unknown.
+        `without`: a leg that is not passed through."""
         leg = self.legs.get(leg_id)
         if leg is not None and not (leg.bridge or leg.pair or leg.served_by or leg.serves):
             return [leg]  # Most legs, most of the time: there is nowhere to walk to.
-        return [leg for leg, _ in self._walk(leg_id)]
+        return [leg for leg, _ in self._walk(leg_id, without)]
 
     def agents_of(self, leg_id: str) -> list[Agent]:
         """The agents reachable from `leg_id`, nearest and longest there first; not itself."""
@@ -368,6 +376,36 @@ class Cti:
             name = member.name
         return uri_for(name, self._domain) if name else None
 
+    def members_of(self, agent: str) -> tuple[str, ...]:
+        """The interfaces of an agent's members, each once, as the queues write them."""
+        members = self._members.values()
+        return tuple(dict.fromkeys(m.rung for m in members if agent in self._uris(m)))
+
+    def phone_of(self, agent: str, form: str) -> str | None:
+        """The endpoint of an agent's telephone, None if none is known. `form`: how this PBX
+        writes one (``PJSIP/{name}``)."""
+        technology = form.partition("/")[0] + "/"
+        known = [key for key, uri in self._agents.items() if uri == agent]
+        for member in self._members.values():
+            if agent in self._uris(member):
+                known += [member.state_interface, member.interface]
+        for endpoint in known:
+            if endpoint.startswith(technology):
+                return endpoint
+        name, at, domain = agent.removeprefix("sip:").partition("@")
+        endpoint = form.format(name=unquote(name), domain=domain)
+        if agent.startswith("sip:") and at and domain == self._domain and name:
+            return endpoint if self.matches_pattern(endpoint) else None
+        return None
+
+    def _uris(self, member: Member) -> set[str]:
+        """Whose member it is: by the settings' table, else by the names in its interfaces."""
+        keys = (member.state_interface, member.rung, member.interface)
+        if named := {self._agents[key] for key in keys if key in self._agents}:
+            return named
+        names = {_NAME.sub("", key).partition("@")[0] for key in keys}
+        return {uri_for(name, self._domain) for name in names if name}
+
     def is_agents_leg(self, leg_id: str) -> bool:
         """Whether a leg is known as an agent's."""
         leg = self.legs.get(leg_id)
@@ -387,12 +425,12 @@ class Cti:
             self._matched[endpoint] = known
         return known
 
-    def _walk(self, leg_id: str) -> Iterator[tuple[Leg, Member | None]]:
+    def _walk(self, leg_id: str, without: str = "") -> Iterator[tuple[Leg, Member | None]]:
         """Breadth first over bridges and pairs, with the member whose pipe led there."""
         start = self.legs.get(leg_id)
         if start is None:
             return
-        seen = {leg_id}
+        seen = {leg_id, without or leg_id}
         # A bridge is walked once: each of its legs would lead to all the others again.
         bridges: set[str] = set()
         row: list[tuple[Leg, Member | None]] = [(start, None)]

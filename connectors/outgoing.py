@@ -67,8 +67,8 @@ class Outgoing:
             call = self._book.anchors.get(callee) or self._book.create(callee, now)
             call.initiator = "agent"
             self._book.mark(call, mark, now)
-            self._waits_on(agent, call)
-        elif call is None or call.user_leg in self._cti.legs or callee in self._book.names:
+            self.waits_on(agent, call)
+        elif call is None or callee in self._book.names or self._has_user(call):
             return None
         else:
             self._book.move(call, callee, now)  # the phone before was busy
@@ -103,7 +103,7 @@ class Outgoing:
             return  # it is busy with a call of its own
         call.trace(now, "wire", f"the user hands {self._book.name(agent)} on to somebody")
         self._book.touch(call)
-        self._waits_on(agent, call)
+        self.waits_on(agent, call)
 
     def rings_on(self, call: Call, event: model.LegDown, now: float) -> bool:
         """Whether the agent who dials goes on after this phone: on another that rings already
@@ -141,8 +141,9 @@ class Outgoing:
             self._book.mark(self._book.create(event.leg, now), mark, now)
         if (call := self._ringing.get(event.leg)) is not None:
             self.over(call)
-            if call.user_leg not in self._cti.legs:
-                self._book.end(call, "hangup" if call.served else "abandoned", event.cause, now)
+            if call.user_leg == event.leg or call.user_leg not in self._cti.legs:
+                hung_up = call.served or call.placed
+                self._book.end(call, "hangup" if hung_up else "abandoned", event.cause, now)
 
     def found(self, mark: model.Marked, now: float) -> None:
         """A list shows a mark on an agent's leg: a code it pressed in a call, or its own call."""
@@ -161,7 +162,7 @@ class Outgoing:
                 if (call := self._book.anchors.get(leg.id)) is not None and call.type is not None:
                     del self._marks[agent]  # the mark is that call's already
                     if not call.served:
-                        self._waits_on(agent, call)
+                        self.waits_on(agent, call)
                 else:
                     self.dialled(agent, leg.id, now)
                 return
@@ -173,7 +174,12 @@ class Outgoing:
             if call.reached_by not in self._cti.legs:
                 self.over(call)
 
-    def _waits_on(self, agent: str, call: Call) -> None:
+    def _has_user(self, call: Call) -> bool:
+        """Whether a call hangs on a leg of its user, not on the agent's who dials."""
+        return call.user_leg != call.reached_by and call.user_leg in self._cti.legs
+
+    def waits_on(self, agent: str, call: Call) -> None:
+        """An agent's leg is about to dial the user of a call, or dials already."""
         self.over(call)  # whoever was said to dial its user before
         call.reached_by = agent
         self._ringing[agent] = call

@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from connectors import model
 from connectors.book import Book
 from connectors.outgoing import Outgoing
+from connectors.placed import Placed
 
 
-def recover(snapshot: model.Snapshot, book: Book, outgoing: Outgoing, now: float) -> None:
+def recover(
+    snapshot: model.Snapshot, book: Book, outgoing: Outgoing, placed: Placed, now: float
+) -> None:
     """Bring the graph, the standing calls and those that agents make up to the list.
 
     Who serves each call is not concluded yet.
@@ -22,6 +25,7 @@ def recover(snapshot: model.Snapshot, book: Book, outgoing: Outgoing, now: float
     _keep_or_lose(book, snapshot, now)
     book.forget_gone()
     outgoing.forget_gone()
+    placed.found(snapshot, now)
     queued = [listed for listed in snapshot.legs if listed.queue]
     waiting = {listed.up.leg for listed in queued}
     for call in book.calls.values():

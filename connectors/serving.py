@@ -36,10 +36,10 @@ class Serving:
             call.held_unseen = False
         if agent is not None:
             self._agent_in(call, agent, now)
-        elif call.agent is not None:
+        elif call.agent is not None and call.agent.leg:
             call.settle_at = call.settle_at or now + SETTLE
             self._leaving[call.id] = call
-        elif not call.served:
+        elif call.agent is None and not call.served:
             call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
             self._name_strangers(call, now)
 
@@ -52,10 +52,15 @@ class Serving:
             del self._leaving[call.id]
             if call.agent is None or call.settle_at is None:
                 continue  # The agent is back, or the call has ended.
-            call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
-            call.agent = call.settle_at = None
-            call.enter(CallState.SUSPENDED, now)
             self._book.touch(call)
+            call.settle_at = None
+            if stands_for_user(call):
+                call.trace(now, "agent", f"{call.agent.uri} has hung the phone up and serves on")
+                call.agent = call.last_agent = Agent("", call.agent.uri)
+                continue
+            call.trace(now, "agent", f"{call.agent.uri} is out of the call, no agent is in")
+            call.agent = None
+            call.enter(CallState.SUSPENDED, now)
 
     def _agent_in(self, call: Call, agent: Agent, now: float) -> None:
         call.settle_at = None
@@ -64,6 +69,8 @@ class Serving:
             call.trace(now, "agent", f"{agent.uri} serves the call on {name}")
         elif call.agent.uri != agent.uri:
             call.trace(now, "agent", f"{agent.uri} on {name} follows {call.agent.uri}")
+        elif not call.agent.leg:
+            call.trace(now, "agent", f"{agent.uri} is back on {name}")
         elif call.agent.leg != agent.leg:
             call.trace(now, "agent", f"{agent.uri} goes on, on {name}")
         call.agent, call.last_agent, call.served = agent, agent, True
@@ -84,6 +91,11 @@ class Serving:
                     "a queue's member nor matched by agent_endpoints",
                     stopped=True,
                 )
+
+
+def stands_for_user(call: Call) -> bool:
+    """Whether a placeholder is in the user's place: the user has no telephone in the call."""
+    return call.placed == "queue" and call.user_leg == call.id
 
 
 def _choose(current: Agent | None, agents: list[Agent]) -> Agent | None:

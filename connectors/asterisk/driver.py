@@ -12,7 +12,7 @@ from connectors.asterisk.connection import Ami
 from connectors.asterisk.events import Decoder
 from connectors.asterisk.resync import Window, resync
 from connectors.asterisk.wire import Frame
-from connectors.model import SendMessage
+from connectors.model import Effect, SendMessage
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 MARKING = "Gosub(collab,request,1(TYPE))"
 """The dialplan's line that marks a call."""
+
+PHONE = "PJSIP/{name}"
+"""A telephone's endpoint."""
 
 BOOTED_WAIT = 0.3
 """Seconds to wait for FullyBooted behind the login; a booted Asterisk sends both at once, and
@@ -107,11 +110,13 @@ class AsteriskDriver:
             await ami.close()
         return why
 
-    async def perform(self, effect: SendMessage) -> Outcome:
+    async def perform(self, effect: Effect) -> Outcome:
         """See `connectors.runtime.driver.Driver.perform`."""
         ami = self._ami
         if ami is None:
             return Outcome("failed", "the connector is not connected to Asterisk")
+        if not isinstance(effect, SendMessage):
+            return Outcome("failed", "this PBX's connector cannot do that yet")
         try:
             action = message_send(effect, self._settings.domain)
             await ami.ask(action, within=MESSAGE_TIMEOUT)

@@ -11,7 +11,7 @@ from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.resync import Window, read_dump, resync
 from connectors.freeswitch.wire import Event
-from connectors.model import SendMessage
+from connectors.model import Effect, SendMessage
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 MARKING = "execute_extension collab_request_TYPE XML collab"
 """The dialplan's line that marks a call."""
+
+PHONE = "user/{name}@{domain}"
+"""A telephone's endpoint."""
 
 _VERSION = re.compile(r"\(Version (\d[\w.]*)")
 
@@ -84,11 +87,13 @@ class FreeSwitchDriver:
             await esl.close()
         return why
 
-    async def perform(self, effect: SendMessage) -> Outcome:
+    async def perform(self, effect: Effect) -> Outcome:
         """See `connectors.runtime.driver.Driver.perform`."""
         esl = self._esl
         if esl is None:
             return Outcome("failed", "the connector is not connected to FreeSWITCH")
+        if not isinstance(effect, SendMessage):
+            return Outcome("failed", "this PBX's connector cannot do that yet")
         try:
             far_end = "" if effect.endpoint.startswith("user/") else await _far_end(esl, effect.leg)
             command = message(effect, self._settings.domain, far_end)

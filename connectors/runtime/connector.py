@@ -84,15 +84,18 @@ def parts_for(settings: PbxSettings) -> dict[str, Callable[[], Awaitable[None]]]
 def core_settings(settings: PbxSettings) -> CoreSettings:
     """The part of the settings that the core goes by."""
     if settings.kind == "freeswitch":
-        from connectors.freeswitch.driver import MARKING
+        from connectors.freeswitch.driver import MARKING, PHONE
     else:
-        from connectors.asterisk.driver import MARKING
+        from connectors.asterisk.driver import MARKING, PHONE
     return CoreSettings(
         domain=settings.domain,
         agents=settings.agents,
         agent_endpoints=settings.agent_endpoints,
         trust_headers=settings.trust_headers,
         marking=MARKING,
+        dial_context=settings.dial_context,
+        max_placeholders=settings.max_placeholders,
+        phone=PHONE,
     )
 
 
@@ -170,6 +173,7 @@ class Connector:
         except Exception:
             self._failures += 1
             log.exception("the core could not take in a %s", type(event).__name__)
+        self._commands.want(self._core.effects())
         if isinstance(event, Snapshot):
             self._stands()
             self._reporter.snapshot()
@@ -201,3 +205,4 @@ class Connector:
             reports: list[CallReport] = self._core.idle(time.time())
             if reports:
                 self._outbox.put(reports)
+            self._commands.want(self._core.effects())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from connectors.model import PbxEvent, SendMessage
+from connectors.model import Effect, PbxEvent
 
 
 class PbxError(Exception):
@@ -72,5 +72,5 @@ class Driver(Protocol):
         not get as far as the first.
         """
 
-    async def perform(self, effect: SendMessage) -> Outcome:
+    async def perform(self, effect: Effect) -> Outcome:
         """Carry an effect out, at most once. Never raises for what the PBX does."""

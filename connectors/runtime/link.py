@@ -7,13 +7,13 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.application import Application
-from connectors.model import Command, Result
+from connectors.model import Command, DialBoth, Effect, Result, SendMessage
 from connectors.runtime.backoff import waits
 from connectors.runtime.codec import CommandError, command_of
 from connectors.runtime.driver import Driver
@@ -31,6 +31,11 @@ CEILING = 5.0
 QUEUE_LIMIT = 1000
 WORKERS = 8
 """Commands carried out at a time: one that Asterisk sits on does not hold up the others."""
+AT_MOST_ONCE = (SendMessage, DialBoth)
+"""Effects of which the PBX cannot tell whether they have happened. All others say by themselves
+that there is nothing left to do, so a new process may try them again."""
+EFFECTS_LIMIT = 1000
+"""Effects the core itself wants that wait to be carried out."""
 PATIENCE = 30.0
 """Seconds a command without ``expires`` waits for the PBX to be back."""
 
@@ -60,6 +65,15 @@ class Commands:
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
         self._taken: set[str] = set()
+        self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
+
+    def want(self, effects: Iterable[Effect]) -> None:
+        """What the core wants done beside the server's commands."""
+        for effect in effects:
+            if self._own.full():
+                log.warning("too many effects at once; %s is left out", effect)
+                return
+            self._own.put_nowait(effect)
 
     def take(self, text: str) -> None:
         """One frame of the link."""
@@ -73,7 +87,8 @@ class Commands:
         except ValueError:
             log.warning("the link brought what is not JSON")
             return
-        if (known := self._outbox.result_of(command.id)) is not None:
+        known = self._outbox.result_of(command.id)
+        if known is not None and not (command.kind == "queue" and known.status == "failed"):
             self._outbox.put_result(known)
         elif command.id not in self._taken and not self._outbox.under_way(command.id):
             if self._queue.full():
@@ -87,6 +102,18 @@ class Commands:
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"commands {number}")
+            group.create_task(self._clear_up(), name="the core's own effects")
+
+    async def _clear_up(self) -> None:
+        while True:
+            effect = await self._own.get()
+            try:
+                outcome = await self._driver.perform(effect)
+            except Exception:
+                log.exception("%s could not be carried out", effect)
+                continue
+            if outcome.status != "done":
+                log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
 
     async def _work(self) -> None:
         while True:
@@ -113,10 +140,21 @@ class Commands:
         if isinstance(decided, Result):
             return decided
         try:
-            await self._outbox.attempting(command.id)
-        except sqlite3.Error as error:
-            return Result(command.id, "failed", f"not sent, the outbox cannot be written: {error}")
-        outcome = await self._driver.perform(decided)
+            result = await self._perform(command, decided)
+        except Exception:
+            result = Result(command.id, "unknown", "an error in the connector")
+            log.exception("command %s could not be carried out", command.id)
+        self._application.settled(result)
+        return result
+
+    async def _perform(self, command: Command, effect: Effect) -> Result:
+        if isinstance(effect, AT_MOST_ONCE):
+            try:
+                await self._outbox.attempting(command.id)
+            except sqlite3.Error as error:
+                why = f"not sent, the outbox cannot be written: {error}"
+                return Result(command.id, "failed", why)
+        outcome = await self._driver.perform(effect)
         return Result(command.id, outcome.status, outcome.detail)
 
 

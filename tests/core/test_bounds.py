@@ -17,10 +17,10 @@ from connectors.model import CallState
 from tests.core.world import World
 
 PURE = (
-    "model", "cti", "application", "book", "calls", "lines", "marks", "outgoing", "recovery",
-    "serving",
+    "model", "cti", "application", "book", "calls", "commands", "lines", "marks", "outgoing",
+    "placed", "recovery", "serving",
 )  # fmt: skip
-ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib"}
+ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib", "uuid"}
 
 
 @pytest.mark.parametrize("name", PURE)
