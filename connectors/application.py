@@ -52,8 +52,9 @@ class CoreSettings:
     dial_context: str = ""
     """Where placed calls may go; empty: the connector dials nobody."""
     max_placeholders: int = 50
-    phone: str = "PJSIP/{name}"
-    """How this PBX writes a telephone's endpoint; ``{domain}`` too."""
+    phone: str = ""
+    """How this PBX writes a telephone's endpoint (``PJSIP/{name}``; ``{domain}`` too); empty: an
+    agent's telephone is known from the settings' table or a queue alone."""
 
 
 class Application:
@@ -284,18 +285,7 @@ class Application:
         call = self._book.anchors.get(event.leg)
         if call is None or self._outgoing.rings_on(call, event, now):
             return
-        if event.lost:
-            cause = "lost"
-        elif call.served or call.answered:
-            cause = "hangup"
-        elif call.gave_up == "timeout":
-            cause = "queue_timeout"
-        elif call.uncertain:
-            cause = "lost"
-        else:
-            cause = "abandoned"
-        if call.placed == "dial" and cause == "abandoned":
-            cause = "hangup"  # nobody waited: who was rung did not answer
+        cause = "lost" if event.lost else _cause(call)
         self._outgoing.over(call)
         self._book.end(call, cause, event.cause, now)
         self._placed.ended(call)
@@ -323,6 +313,21 @@ class Application:
         asked = [leg for leg in legs if is_phone(leg) and self.cti.agent_uri(leg) is None]
         if asked:
             self._book.move(call, asked[0].id, now)
+
+
+def _cause(call: Call) -> str:
+    """What the end of its user's leg means for a call."""
+    if call.served or call.answered:
+        return "hangup"
+    if call.gave_up == "timeout":
+        return "queue_timeout"
+    if call.uncertain:
+        return "lost"
+    if call.placed == "dial":
+        return "hangup"  # nobody waited: who was rung did not answer
+    if call.placed == "queue" and call.gave_up is None:
+        return "queue_timeout"  # nobody asked for its end: the queue would not have it
+    return "abandoned"
 
 
 def _who(event: model.Offered | model.Served) -> str:

@@ -98,7 +98,8 @@ class Commands:
         )
         if leg in self._book.names or leg in self._book.cti.legs:
             return Result(command.id, "done", "it stands already")
-        if self._placed.placeholders() >= self._settings.max_placeholders:
+        standing = self._placed.placeholders() - self._placed.expects(leg)
+        if standing >= self._settings.max_placeholders:
             raise CommandRefusedError(
                 f"full: {self._settings.max_placeholders} placeholders stand (max_placeholders)"
             )
@@ -117,13 +118,13 @@ class Commands:
         return model.HangUp(self._placed.end(call))
 
     def _dial(self, command: Command, now: float) -> Effect | Result:
-        leg = _own_id(command)
+        leg, context = _own_id(command), self._context()
         number, user_uri = self._number(command.args)
         dial = model.DialBoth(
             leg=leg,
             endpoint=self._phone(command.args),
             number=number,
-            context=self._context(),
+            context=context,
             type=_type(command.args),
             user_uri=user_uri,
             call=leg,
@@ -134,8 +135,8 @@ class Commands:
         return dial
 
     def _voice(self, command: Command, now: float) -> Effect | Result:
-        number, _ = self._number(command.args)
         context = self._context()
+        number, _ = self._number(command.args)
         call = self._standing(command)
         if call.placed != "queue":
             raise CommandRefusedError("the call is not a placeholder")

@@ -384,19 +384,18 @@ class Cti:
     def phone_of(self, agent: str, form: str) -> str | None:
         """The endpoint of an agent's telephone, None if none is known. `form`: how this PBX
         writes one (``PJSIP/{name}``)."""
-        technology = form.partition("/")[0] + "/"
+        technology = form.partition("/")[0]
         known = [key for key, uri in self._agents.items() if uri == agent]
         for member in self._members.values():
             if agent in self._uris(member):
                 known += [member.state_interface, member.interface]
         for endpoint in known:
-            if endpoint.startswith(technology):
+            if technology and endpoint.startswith(f"{technology}/"):
                 return endpoint
         name, at, domain = agent.removeprefix("sip:").partition("@")
         endpoint = form.format(name=unquote(name), domain=domain)
-        if agent.startswith("sip:") and at and domain == self._domain and name:
-            return endpoint if self.matches_pattern(endpoint) else None
-        return None
+        own = agent.startswith("sip:") and at and name and domain == self._domain
+        return endpoint if own and self.matches_pattern(endpoint) else None
 
     def _uris(self, member: Member) -> set[str]:
         """Whose member it is: by the settings' table, else by the names in its interfaces."""

@@ -139,6 +139,8 @@ class Placed:
                 for leg in list(self._cti.legs.values()):
                     if self._cti.dialler(leg.dialled_by) == item.up.leg:
                         self._outgoing.dialled(leg.dialled_by, leg.id, now)
+            if item.mark is not None and call.type is None:
+                self._book.mark(call, item.mark, now)
             if stands_for_user(call) and not item.queue and call.agent is None:
                 call.served = True  # it left the queue, so an agent had answered
 

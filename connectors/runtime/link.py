@@ -34,6 +34,9 @@ WORKERS = 8
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
+ATTEMPTS = 3
+AGAIN = 1.0
+"""Seconds before the next attempt; a connection that has just broken is known to be by then."""
 EFFECTS_LIMIT = 1000
 """Effects the core itself wants that wait to be carried out."""
 PATIENCE = 30.0
@@ -129,25 +132,34 @@ class Commands:
             self._outbox.put_result(result)
 
     async def _carry_out(self, command: Command) -> Result:
-        patience = PATIENCE if command.expires is None else command.expires - time.time()
-        if not self._synced.is_set():
-            try:
-                async with asyncio.timeout(max(0.0, min(patience, PATIENCE))):
-                    await self._synced.wait()
-            except TimeoutError:
+        """An effect of which nobody knows whether it happened is decided and tried again, where
+        that is harmless: what stands on the PBX by then says whether there is anything to do."""
+        for attempt in range(1, ATTEMPTS + 1):
+            if not await self._reachable(command):
                 return Result(command.id, "failed", "the PBX cannot be reached")
-        decided = self._application.command(command, time.time())
-        if isinstance(decided, Result):
-            return decided
-        try:
-            result = await self._perform(command, decided)
-        except Exception:
-            result = Result(command.id, "unknown", "an error in the connector")
-            log.exception("command %s could not be carried out", command.id)
-        self._application.settled(result)
+            decided = self._application.command(command, time.time())
+            if isinstance(decided, Result):
+                return decided
+            result = await self._try(command, decided)
+            self._application.settled(result)
+            if result.status != "unknown" or isinstance(decided, AT_MOST_ONCE):
+                return result
+            if attempt < ATTEMPTS:
+                await asyncio.sleep(AGAIN)
         return result
 
-    async def _perform(self, command: Command, effect: Effect) -> Result:
+    async def _reachable(self, command: Command) -> bool:
+        if self._synced.is_set():
+            return True
+        patience = PATIENCE if command.expires is None else command.expires - time.time()
+        try:
+            async with asyncio.timeout(max(0.0, min(patience, PATIENCE))):
+                await self._synced.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _try(self, command: Command, effect: Effect) -> Result:
         if isinstance(effect, AT_MOST_ONCE):
             try:
                 await self._outbox.attempting(command.id)

@@ -19,7 +19,7 @@ from tests.core.world import SETTINGS, World
 
 ID = "0b0f5b8e-6f6e-4d3a-9f0b-2f1f7a1c9d11"
 OTHER = "4d9a3a52-2d4f-4a6c-8d0e-7b1f0c2e5a22"
-DIALS = replace(SETTINGS, dial_context="from-internal", max_placeholders=2)
+DIALS = replace(SETTINGS, dial_context="from-internal", max_placeholders=2, phone="PJSIP/{name}")
 
 
 def queue(id_: str = ID, **args: Any) -> Command:
