@@ -218,10 +218,12 @@ class Application:
     def _unqueued(self, event: model.Unqueued, now: float) -> None:
         if (call := self._book.at(event.leg)) is None or self._waits_itself(call, event):
             return
-        if event.outcome in _GAVE_UP:
+        # A PBX that is told to end a leg may say that its queue gave it up.
+        outcome = "abandoned" if call.hung_up else event.outcome
+        if outcome in _GAVE_UP:
             if call.gave_up is None:
-                call.trace(now, "queue", f"{_GAVE_UP[event.outcome]} queue {event.queue}")
-            call.gave_up = event.outcome
+                call.trace(now, "queue", f"{_GAVE_UP[outcome]} queue {event.queue}")
+            call.gave_up = outcome
         self._book.moved_up(*self._book.lines.leave(call))
         self._serving.refresh(call, now)
 
@@ -325,7 +327,7 @@ def _cause(call: Call) -> str:
         return "lost"
     if call.placed == "dial":
         return "hangup"  # nobody waited: who was rung did not answer
-    if call.placed == "queue" and call.gave_up is None:
+    if call.placed == "queue" and not call.hung_up and call.gave_up is None:
         return "queue_timeout"  # nobody asked for its end: the queue would not have it
     return "abandoned"
 

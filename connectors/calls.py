@@ -32,6 +32,8 @@ class Call:
     """A mark has said who the user is; the number does not count."""
     placed: Literal["", "queue", "dial"] = ""
     """The connector made it: as a placeholder in a queue, or by dialling for an agent."""
+    hung_up: bool = False
+    """The server has told the connector to end it."""
     waits_since: float | None = None
     """When a placeholder's wait began, in the server's line before the queue's."""
     reached_by: str | None = None

@@ -115,6 +115,7 @@ class Commands:
             return Result(command.id, "done", "it does not stand")
         if not call.placed:
             raise CommandRefusedError("the call was not placed by a connector; it is not ended")
+        call.hung_up = True
         return model.HangUp(self._placed.end(call))
 
     def _dial(self, command: Command, now: float) -> Effect | Result:

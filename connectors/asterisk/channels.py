@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from connectors.model import BridgeKind, LegRole, LegUp, MemberKnown
@@ -25,6 +26,8 @@ TOOLS = frozenset(
 Asterisk 16 to 22); a person is never behind one."""
 
 _HOLDING_TYPES = frozenset({"holding", "parking"})
+_PLACEHOLDER = re.compile(r"Local/[^@/;]+@collab-wait-[0-9a-f]+;2")
+"""The half of a placeholder that waits; no telephone can make a channel of that name."""
 _UNKNOWN = frozenset({"<unknown>", "unknown", "(null)"})
 
 
@@ -87,6 +90,7 @@ def leg_up(leg: str, name: str, headers: dict[str, str], *, outgoing: bool) -> L
         endpoint=endpoint_of(name),
         number=known(headers.get("CallerIDNum", "")),
         role=role_of(name, outgoing=outgoing),
+        placed=leg if _PLACEHOLDER.fullmatch(name) else "",
         context=f"{headers.get('Context', '')}/{headers.get('Exten', '')}",
     )
 

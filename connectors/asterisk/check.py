@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 
 from connectors.asterisk.connection import Ami
+from connectors.asterisk.dialplancheck import PLACING, check_dialplan
 from connectors.asterisk.watch import judge, watch
 from connectors.asterisk.wire import Frame
 from connectors.runtime.driver import (
@@ -31,15 +32,8 @@ _NEEDED = {
 }
 """Action -> the write class that allows it, and what fails without."""
 
-_TOO_MUCH = {
-    "Originate": "originate",
-    "Command": "command",
-    "Redirect": "call",
-    "UpdateConfig": "config",
-}
+_TOO_MUCH = {"Command": "command", "UpdateConfig": "config"}
 """Actions a connector never sends; a user that may is more than it needs."""
-
-_CONTEXTS = ("collab", "collab-feature")
 
 
 async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Finding]:
@@ -101,7 +95,8 @@ async def _look(
         findings.append(_version(await ami.ask({"Action": "CoreSettings"})))
     if "UserEvent" in allowed:
         findings += await _events(ami, user, seen, arrived)
-    findings += await _dialplan(ami, user, allowed)
+    findings.append(_placing(settings, allowed))
+    findings += await check_dialplan(ami, settings, allowed)
     findings += await _queues(ami)
     return findings
 
@@ -134,6 +129,26 @@ def _privileges(user: str, allowed: set[str]) -> Iterable[Finding]:
             f"privileges: more than needed ({', '.join(spare)}); a connector never uses them",
             f"manager.conf [{user}]: write = reporting,message,user",
         )
+
+
+def _placing(settings: PbxSettings, allowed: set[str]) -> Finding:
+    """Placed calls are the administrator's choice, half of it is a mistake."""
+    lost = [action for action in PLACING if action not in allowed]
+    line = f"manager.conf: [{settings.username}](tandem-connector,tandem-connector-calls)"
+    if not lost:
+        return Finding(True, "placed calls: the connector may place and end them, and pause agents")
+    if lost != list(PLACING):
+        return Finding(False, f"placed calls: {', '.join(lost)} is not allowed", line)
+    if settings.dial_context:
+        here = f"pbx.{settings.name}.dial_context"
+        text = f"placed calls: {here} is set, but the connector may place none"
+        return Finding(False, text, f'{line}; or {here} = ""')
+    return Finding(
+        True,
+        "placed calls: none, since the connector may not; callers without a telephone and dialling"
+        " for agents need them",
+        line,
+    )
 
 
 def _version(core: Frame) -> Finding:
@@ -217,57 +232,6 @@ def _no_queue_seen(seen: list[Frame], user: str) -> Iterable[Finding]:
             "call: no queue was seen in it; if it went through one, read lacks agent",
             f"manager.conf [{user}]: read = system,call,agent,user",
         )
-
-
-async def _dialplan(ami: Ami, user: str, allowed: set[str]) -> Iterable[Finding]:
-    include = 'extensions.conf (FreePBX: extensions_custom.conf): #include "tandem/collab.conf"'
-    if "ShowDialPlan" not in allowed:
-        return [
-            Finding(
-                False,
-                "dialplan: it cannot be read (ShowDialPlan is not allowed)",
-                f"manager.conf [{user}]: write = …,reporting",
-            )
-        ]
-    findings = []
-    request = False
-    absent = []
-    for context in _CONTEXTS:
-        try:
-            listed = await ami.ask_list({"Action": "ShowDialPlan", "Context": context})
-        except ActionError:
-            listed = []
-        names = {item.get("Extension") for item in listed if item.event == "ListDialplan"}
-        if context == "collab":
-            request = "request" in names
-        if not names - {""}:
-            absent.append(context)
-        elif context == "collab-feature":
-            lost = sorted({"form", "cobrowse", "chat"} - names)
-            if lost:
-                findings.append(
-                    Finding(False, f"dialplan: {context} has no {', '.join(lost)}", include)
-                )
-    if absent:
-        findings.append(
-            Finding(
-                False,
-                f"dialplan: there is no context {' and no '.join(absent)}",
-                f"{include}; then: asterisk -rx 'dialplan reload'",
-            )
-        )
-    if request and not findings:
-        findings.append(
-            Finding(
-                True,
-                "dialplan: collab.conf is loaded; mark a call with Gosub(collab,request,1(form))",
-            )
-        )
-    elif not request and not findings:
-        findings.append(
-            Finding(False, "dialplan: context collab has no extension request", include)
-        )
-    return findings
 
 
 async def _queues(ami: Ami) -> Iterable[Finding]:

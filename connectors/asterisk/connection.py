@@ -97,25 +97,30 @@ class Ami:
         self, fields: Mapping[str, str | list[str]], within: float = ACTION_TIMEOUT
     ) -> Frame:
         """One action, one answer. Raises `ActionError` or `UnansweredError`."""
-        return (await self.ask_list(fields, within))[0]
+        # Said, since panoramisk takes an answer "successfully queued" for the beginning of a list.
+        return (await self._ask(Action(fields), within, as_list=False))[0]
 
     async def ask_list(
         self, fields: Mapping[str, str | list[str]], within: float = LIST_TIMEOUT
     ) -> list[Frame]:
         """One action whose answer is a list: the response, then the items."""
-        action = Action(fields)
-        future: asyncio.Future[Any] = self._manager.send_action(action)
+        return await self._ask(Action(fields), within)
+
+    async def _ask(
+        self, action: Action, within: float, *, as_list: bool | None = None
+    ) -> list[Frame]:
+        future: asyncio.Future[Any] = self._manager.send_action(action, as_list=as_list)
         try:
             async with asyncio.timeout(within):
                 frames = frames_of(await future)
         except TimeoutError:
             raise UnansweredError(
-                f"Asterisk did not answer {fields['Action']} within {within:g} s"
+                f"Asterisk did not answer {action['Action']} within {within:g} s"
             ) from None
         finally:
             self._protocol.forget(action)
         if frames[0].get("Response") not in ("Success", "Goodbye"):
-            raise ActionError(f"{fields['Action']}: {frames[0].get('Message') or 'refused'}")
+            raise ActionError(f"{action['Action']}: {frames[0].get('Message') or 'refused'}")
         return frames
 
     def drop(self, why: str) -> None:

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from connectors.asterisk.actions import message_send
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.events import Decoder
+from connectors.asterisk.performing import Performer
 from connectors.asterisk.resync import Window, resync
 from connectors.asterisk.wire import Frame
-from connectors.model import Effect, SendMessage
+from connectors.model import Effect
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -41,9 +41,6 @@ GOODBYE_COUNTS = 20.0
 _BOOTED = frozenset({"Status", "Uptime", "LastReload"})
 """Headers every FullyBooted has; Asterisk keeps 80 bytes of a number, they need more."""
 
-MESSAGE_TIMEOUT = 5.0
-"""Seconds MessageSend may take; after that nobody knows whether it was sent."""
-
 
 class AsteriskDriver:
     """One Asterisk, as `connectors.runtime.driver.Driver` wants it."""
@@ -51,6 +48,7 @@ class AsteriskDriver:
     def __init__(self, settings: PbxSettings) -> None:
         self._settings = settings
         self._decoder = Decoder()
+        self._performer = Performer(settings, self._decoder.stands)
         self._window: Window | None = None
         """Set while a resync is under way."""
         self._on_event: EventSink | None = None
@@ -115,16 +113,8 @@ class AsteriskDriver:
         ami = self._ami
         if ami is None:
             return Outcome("failed", "the connector is not connected to Asterisk")
-        if not isinstance(effect, SendMessage):
-            return Outcome("failed", "this PBX's connector cannot do that yet")
-        try:
-            action = message_send(effect, self._settings.domain)
-            await ami.ask(action, within=MESSAGE_TIMEOUT)
-        except ActionError as error:
-            return Outcome("failed", str(error))
-        except UnansweredError as error:
-            return Outcome("unknown", str(error))
-        return Outcome("done", f"Asterisk sent it to {effect.endpoint}")
+        self._performer.version = self._version
+        return await self._performer.perform(effect, ami)
 
     async def _resync(self, ami: Ami) -> None:
         """Deliver a snapshot, then what came meanwhile; from then on frames go straight on."""
@@ -184,6 +174,8 @@ class AsteriskDriver:
             # put this event on the wire.
             now = asyncio.get_running_loop().time()
             self._goodbye = (now, f"Asterisk is shutting down{again}")
+        elif frame.event == "OriginateResponse":
+            self._performer.arrivals.respond(frame)
         elif self._window is not None:
             self._window.add(frame)
         else:
@@ -194,6 +186,7 @@ class AsteriskDriver:
             return
         for event in self._decoder.decode(frame):
             self._on_event(event)
+            self._performer.arrivals.take(event)
         if self._decoder.refused.total() > self._refused:
             self._refused = self._decoder.refused.total()
             if self._refused & (self._refused - 1) == 0:  # 1, 2, 4, 8 …: no flood of lines

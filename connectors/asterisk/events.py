@@ -85,6 +85,10 @@ class Decoder:
         self._swept &= self._legs.keys()
         self._out_of_queue &= self._legs.keys()
 
+    def stands(self, leg: str) -> bool:
+        """Whether a channel of that id is there."""
+        return leg in self._legs
+
     # --- which channel an event is about
 
     def _leg(self, frame: Frame) -> str:

@@ -47,7 +47,7 @@ LIST_ITEMS = frozenset(
 )
 """Events that only ever answer a list action of ours. One without our ActionID is forged."""
 
-LINK_EVENTS = frozenset({"FullyBooted", "Shutdown"})
+LINK_EVENTS = frozenset({"FullyBooted", "Shutdown", "OriginateResponse"})
 
 
 class Answer(Message):  # type: ignore[misc]

@@ -16,6 +16,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from connectors.asterisk.channels import (
@@ -29,9 +30,11 @@ from connectors.asterisk.channels import (
 )
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.events import EVENTS
+from connectors.asterisk.placing import CALL_VARIABLE
 from connectors.asterisk.wire import Frame
 from connectors.model import (
     BridgeKind,
+    LegRole,
     LegsPaired,
     Marked,
     MemberKnown,
@@ -56,6 +59,8 @@ MARK_VARIABLES = (
     "COLLAB_HEADER_TYPE",
     "COLLAB_HEADER_USER_URI",
 )
+
+VARIABLES = (CALL_VARIABLE, *MARK_VARIABLES)
 
 _ANNOUNCEMENTS = frozenset({"UserEvent", "AgentCalled", "AgentConnect", "AgentRingNoAnswer"})
 """Events no list repeats: they count, whichever look they came with."""
@@ -135,7 +140,7 @@ async def resync(ami: Ami, window: Window, *, restarted: bool) -> Resynced:
 async def _look(ami: Ami, window: Window) -> tuple[Lists, bool]:
     nonce = window.raise_fence()
     channels, bridges, queues, fence = await asyncio.gather(
-        ami.ask_list({"Action": "Status", "Variables": ",".join(MARK_VARIABLES)}),
+        ami.ask_list({"Action": "Status", "Variables": ",".join(VARIABLES)}),
         _or_nothing(ami, "BridgeList"),
         _or_nothing(ami, "QueueStatus"),
         ami.ask({"Action": "UserEvent", "UserEvent": FENCE, "Nonce": nonce}),
@@ -211,8 +216,12 @@ def _leg(
     bridge = known(item.get("BridgeID")) or None
     entry = waiting.get(leg)
     linked = item.get("Linkedid")
+    up = leg_up(leg, item.get("Channel"), item.headers, outgoing=outgoing)
+    variables = _variables(item)
+    if not up.placed and up.role is not LegRole.INTERNAL and variables is not None:
+        up = replace(up, placed=variables.get(CALL_VARIABLE, ""))
     return SnapshotLeg(
-        up=leg_up(leg, item.get("Channel"), item.headers, outgoing=outgoing),
+        up=up,
         bridge=bridge,
         kind=kinds.get(bridge or "", BridgeKind.TALK),
         mark=_mark(leg, item),
@@ -222,17 +231,23 @@ def _leg(
     )
 
 
-def _mark(leg: str, item: Frame) -> Marked | None:
-    """The mark its variables carry. One that is given twice is forged, and none."""
+def _variables(item: Frame) -> dict[str, str] | None:
+    """Those that were asked for; None when one is given twice, which is forged."""
     values = item.repeated.get("Variable") or (item.get("Variable"),)
     found: dict[str, str] = {}
     for value in values:
         name, equals, content = value.partition("=")
-        if name in MARK_VARIABLES and equals:
+        if name in VARIABLES and equals:
             if name in found:
                 return None
             found[name] = known(content)
-    if not any(found.values()):
+    return found
+
+
+def _mark(leg: str, item: Frame) -> Marked | None:
+    """The mark its variables carry."""
+    found = _variables(item)
+    if found is None or not any(found.get(name) for name in MARK_VARIABLES):
         return None
     return Marked(
         leg=leg,

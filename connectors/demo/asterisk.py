@@ -48,7 +48,8 @@ class Asterisk:
     contacts: dict[str, int] = field(init=False)
     """Endpoint -> the loopback UDP port on which its telephone listens."""
     secrets: dict[str, str] = field(init=False)
-    """AMI user -> secret: `tandem` is the sample's, `lab` may do anything."""
+    """AMI user -> secret: `tandem` is the sample's, `placing` the sample's for placed calls, `lab`
+    may do anything."""
     process: asyncio.subprocess.Process | None = field(init=False, default=None)
 
     async def __aenter__(self) -> Asterisk:
@@ -132,7 +133,7 @@ class Asterisk:
         self.sip_port = ports[-1]
         self.contacts = dict(zip(labconfig.ENDPOINTS, ports, strict=False))
         (self.ami_port,) = free_ports(1, socket.SOCK_STREAM)
-        self.secrets = {user: secrets.token_hex(16) for user in ("tandem", "lab")}
+        self.secrets = {user: secrets.token_hex(16) for user in ("tandem", "placing", "lab")}
         rtp = random.randrange(10_000, _PORTS.start - _RTP_PORTS, 2)  # noqa: S311 - a place, no secret
         data = self.prefix.data
         files = {

@@ -51,9 +51,9 @@ res_pjsip_dtmf_info res_pjsip_refer res_pjsip_messaging
 res_pjsip_header_funcs res_pjsip_pubsub res_pjsip_nat res_pjsip_rfc3326 res_rtp_asterisk
 res_musiconhold res_speech res_agi res_manager_devicestate res_manager_presencestate
 app_dial app_queue app_userevent app_stack app_playback app_senddtmf app_read app_originate
-app_exec app_verbose
+app_exec app_verbose app_playtones
 bridge_simple bridge_native_rtp bridge_holding bridge_softmix bridge_builtin_features
-func_callerid func_channel func_strings func_uri func_base64 func_logic
+func_callerid func_channel func_strings func_uri func_base64 func_logic func_timeout
 chan_pjsip pbx_config codec_ulaw codec_gsm format_gsm
 """
 
@@ -119,7 +119,8 @@ def rtp_conf(start: int, end: int) -> str:
 
 
 def manager_conf(port: int, secrets: Mapping[str, str], extra: str) -> str:
-    """`tandem` as the sample has it; `lab` may do anything, for what tests do to the PBX."""
+    """`tandem` and, for placed calls, `placing` as the sample has them; `lab` may do anything, for
+    what tests do to the PBX."""
     return f"""[general]
 enabled = yes
 bindaddr = 127.0.0.1
@@ -127,6 +128,9 @@ port = {port}
 #include "tandem/manager.conf"
 [tandem](tandem-connector)
 secret = {secrets["tandem"]}
+permit = 127.0.0.1/255.255.255.255
+[placing](tandem-connector,tandem-connector-calls)
+secret = {secrets["placing"]}
 permit = 127.0.0.1/255.255.255.255
 [lab]
 secret = {secrets["lab"]}

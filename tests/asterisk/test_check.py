@@ -89,9 +89,42 @@ async def test_a_missing_privilege(both: Both) -> None:
 
 
 async def test_privileges_beyond_need_are_mentioned_and_not_wrong(both: Both) -> None:
-    both[0].allowed += ["Originate", "Command"]
+    both[0].allowed += ["UpdateConfig", "Command"]
     texts = [finding.text for finding in await findings(both) if finding.ok]
-    assert any("more than needed (command, originate)" in text for text in texts)
+    assert any("more than needed (command, config)" in text for text in texts)
+
+
+async def test_placed_calls_are_the_administrators_choice(both: Both) -> None:
+    def of(found: list[Finding]) -> list[Finding]:
+        return [finding for finding in found if finding.text.startswith("placed calls")]
+
+    line = "manager.conf: [tandem](tandem-connector,tandem-connector-calls)"
+    (advice,) = of(await findings(both))
+    assert (advice.ok, advice.mend) == (True, line)
+    both[0].contexts["from-internal"] = ["_X."]
+    (finding,) = of(await findings(both, dial_context="from-internal"))
+    assert (finding.ok, finding.mend) == (False, f'{line}; or pbx.hq.dial_context = ""')
+    both[0].allowed += ["Originate", "Hangup", "Redirect", "Setvar"]
+    (finding,) = of(await findings(both))
+    assert (finding.ok, finding.mend) == (False, line)
+    assert finding.text == "placed calls: QueuePause is not allowed"
+    both[0].allowed += ["QueuePause"]
+    (finding,) = of(await findings(both))
+    assert finding.ok
+    ((text, _),) = await wrong(both, dial_context="from-internal")
+    assert text == (
+        "dialplan: there is no context collab-wait and no collab-far and no collab-voice and no"
+        " collab-dial"
+    )
+
+
+async def test_a_dial_context_that_is_not_there(both: Both) -> None:
+    both[0].allowed += ["Originate", "Hangup", "Redirect", "Setvar", "QueuePause"]
+    for context in ("collab-wait", "collab-far", "collab-voice", "collab-dial"):
+        both[0].contexts[context] = ["_to_!"]
+    ((text, mend),) = await wrong(both, dial_context="from-nowhere")
+    assert "no context 'from-nowhere'" in text
+    assert mend.startswith("pbx.hq.dial_context in tandem.toml")
 
 
 async def test_a_filter_that_keeps_the_mark_back(

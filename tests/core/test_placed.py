@@ -124,7 +124,7 @@ def test_a_queue_that_does_not_take_it() -> None:
 def test_a_user_leaves_while_waiting() -> None:
     world = waits()
     assert act(world, HANG_UP) == HangUp(ID)
-    world(Unqueued(ID, "support", "abandoned")).down(ID, FAR)
+    world(Unqueued(ID, "support", "timeout")).down(ID, FAR)  # as Asterisk tells it
     assert now(world)[3] == "abandoned"
     assert act(world, HANG_UP).status == "done"
 

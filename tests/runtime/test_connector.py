@@ -164,7 +164,7 @@ async def test_a_message_goes_out_once_and_its_result_comes_back(tmp_path: Path)
 async def test_a_message_asterisk_never_answers_is_unknown_and_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.asterisk.driver.MESSAGE_TIMEOUT", 0.1)
+    monkeypatch.setattr("connectors.asterisk.performing.MESSAGE_TIMEOUT", 0.1)
     async with both() as (pbx, server), connector(pbx, server, tmp_path):
         pbx.deaf_to = {"MessageSend"}
         await server.until(lambda: snapshots(server) == 1)

@@ -1,3 +1,3 @@
-from tests.lab.fixtures import pbx, phones, prefix
+from tests.lab.fixtures import lab, pbx, phones, prefix
 
-__all__ = ["pbx", "phones", "prefix"]
+__all__ = ["lab", "pbx", "phones", "prefix"]
