@@ -20,9 +20,12 @@ from .world import WorldSpec
 USERNAME = "tandem"
 SECRET = "tandem-secret"  # noqa: S105  # of a simulation on the loopback
 CONNECTOR = ManagerUser(
-    USERNAME, SECRET, classes("system,call,agent,user"), classes("reporting,message,user")
+    USERNAME,
+    SECRET,
+    classes("system,call,agent,user"),
+    classes("reporting,message,user,originate,call,agent"),
 )
-"""The connector's user, with the classes of the sample manager.conf."""
+"""The connector's user, with the classes of both templates of the sample manager.conf."""
 LAB = ManagerUser("lab", "lab-secret", classes("all"), classes("all"))
 """May see and do everything."""
 

@@ -38,10 +38,12 @@ def test_the_built_in_feature_codes_are_the_sample() -> None:
 
 
 def test_the_built_in_user_has_the_rights_of_the_sample() -> None:
-    text = (SAMPLES / "manager.conf").read_text() + "\n[tandem](tandem-connector)\nsecret = s\n"
-    (user,) = users_from_conf(text)
+    text = (SAMPLES / "manager.conf").read_text()
+    (user,) = users_from_conf(f"{text}\n[tandem](tandem-connector,tandem-connector-calls)\n")
     assert (user.read, user.write) == (CONNECTOR.read, CONNECTOR.write)
-    assert not user.write & classes("originate,call,command,system,config")
+    assert not user.write & classes("command,system,config")
+    (user,) = users_from_conf(f"{text}\n[tandem](tandem-connector)\n")
+    assert not user.write & classes("originate,call,agent,command,system,config")
 
 
 async def test_the_sample_manager_conf_lets_a_call_be_followed() -> None:

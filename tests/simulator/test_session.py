@@ -316,9 +316,9 @@ async def test_a_user_sees_only_the_commands_it_may_send(sim: Simulator) -> None
         await client.login("tandem")
         commands = await client.action("Action: ListCommands")
         assert "MessageSend" in commands
-        assert "Originate" not in commands
-        assert "Redirect" not in commands
-        denied = await client.action("Action: Redirect", "Channel: x")
+        assert "UpdateConfig" not in commands
+        assert "Command" not in commands
+        denied = await client.action("Action: Command", "Command: x")
         assert denied["Message"] == "Permission denied"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Application = Callable[[CallThread, str], Awaitable[bool]]
 """Runs to its end; False: the dialplan is over."""
-MEDIA_WAIT_MAX = 3600.0
+MEDIA_WAIT_MAX = 86_400.0
 
 
 async def _nothing(thread: CallThread, data: str) -> bool:
@@ -121,6 +121,12 @@ def set_value(pbx: Pbx, channel: Channel, data: str, frames: list[GosubFrame]) -
     name = name.strip()
     if name.startswith("LOCAL(") and frames:
         set_local(pbx, channel, frames[-1], name[6:-1], value)
+    elif name == "CALLERID(name)":
+        if value != channel.cid_name:
+            channel.cid_name = value
+            pbx.new_callerid(channel)
+    elif name.startswith("TIMEOUT("):
+        return  # no call of the simulator's lasts that long
     elif not name.startswith("LOCAL("):
         pbx.set_variable(channel, name, value)
 
@@ -255,12 +261,14 @@ APPLICATIONS: dict[str, Application] = {
     "Hangup": _hangup,
     "Log": _nothing,
     "NoOp": _nothing,
+    "PlayTones": _nothing,
     "Playback": _nothing,
     "Queue": queue,
     "RemoveQueueMember": _remove_member,
     "Return": _return,
     "Ringing": _nothing,
     "Set": _set,
+    "StopPlayTones": _nothing,
     "UserEvent": _user_event,
     "Verbose": _nothing,
     "Wait": _wait,

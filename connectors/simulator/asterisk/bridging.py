@@ -139,5 +139,7 @@ def far_end_gone(pbx: Pbx, channel: Channel, *, requested: bool = False) -> None
         channel.thread.post("hangup", channel)
     elif channel.dialer is not None:
         channel.dialer.post("rejected", channel)
+    elif channel.origination is not None:
+        channel.origination.give_up("BUSY" if channel.phone is not None else "NOANSWER")
     else:
         pbx.hang(channel)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..world import Phone
     from .calls import PlacedCall
+    from .originate import Origination
     from .queue import Service
     from .thread import CallThread
 
@@ -40,6 +41,7 @@ class Channel:
         "linkedid",
         "may_transfer",
         "name",
+        "origination",
         "other",
         "owed_callerid",
         "phone",
@@ -98,6 +100,8 @@ class Channel:
         """Runs its dialplan; None: it was dialled, and lives as long as its bridge."""
         self.dialer: CallThread | None = None
         """Rings it, until it is answered."""
+        self.origination: Origination | None = None
+        """The Originate that rings it, until it is answered."""
         self.call: PlacedCall | None = None
         self.service: Service | None = None
         """Queue service this channel is the caller or the agent of."""

@@ -10,6 +10,7 @@ from .channel import DOWN, RINGING, UNKNOWN, UP, Channel
 from .thread import CallThread
 
 if TYPE_CHECKING:
+    from ..world import Rings
     from .pbx import Pbx
 
 DIAL_VARIABLES = (
@@ -72,12 +73,23 @@ def _local(thread: CallThread, peer: str, *, queue: bool) -> Channel | None:
     one.queue_outgoing = queue
     one.app, one.data = ("AppQueue" if queue else "AppDial"), OUTGOING
     one.cid_num = caller.exten
-    pbx.new_exten(one)
-    pbx.new_callerid(one)
-    pbx.inherit(caller, one)
-    pbx.set_variable(one, "DIALEDPEERNUMBER", peer)
+    if queue:
+        pbx.new_exten(one)
+        pbx.new_callerid(one)
+        pbx.inherit(caller, one)
+        pbx.set_variable(one, "DIALEDPEERNUMBER", peer)
+    else:
+        pbx.set_variable(one, "DIALEDPEERNUMBER", peer)
+        pbx.inherit(caller, one)
+        one.cid_name = caller.conn_name
+        one.conn_num, one.conn_name = caller.cid_num, caller.cid_name
+        one.exten = caller.exten
+        pbx.new_exten(one)
+        pbx.new_callerid(one)
+        pbx.bus.emit("NewConnectedLine", one)
     pbx.copy_variables(one, two)
     two.cid_num, two.cid_name, two.conn_num = caller.cid_num, caller.cid_name, one.cid_num
+    two.conn_name = UNKNOWN if queue else one.cid_name
     pbx.new_callerid(two)
     pbx.bus.emit("NewConnectedLine", two)
     announce_local(pbx, one, two, optimise="n" not in options)
@@ -109,7 +121,11 @@ def begin(thread: CallThread, callee: Channel, dial_string: str, *, alone: bool 
     if alone:
         pbx.connected(thread.channel, callee.cid_num, callee.cid_name)
     call = callee.call
-    rings = call.rings(callee.phone) if call is not None else callee.phone.rings
+    ring_phone(pbx, callee, call.rings(callee.phone) if call is not None else callee.phone.rings)
+
+
+def ring_phone(pbx: Pbx, callee: Channel, rings: Rings) -> None:
+    """The telephone starts to ring, or says that it is busy."""
     loop = asyncio.get_running_loop()
     if rings.busy:
         loop.call_soon(far_end_gone, pbx, callee)
@@ -132,17 +148,24 @@ def _ringing(pbx: Pbx, callee: Channel) -> None:
         if callee.phone is None:
             pbx.new_callerid(callee)
         pbx.bus.emit("NewConnectedLine", callee)
-    elif callee.phone is None:
+    elif callee.phone is None and callee.origination is None:
         pbx.new_callerid(callee)
     if callee.dialer is not None:
         callee.dialer.post("ringing", callee)
+    elif callee.origination is not None:
+        callee.origination.ringing()
 
 
 def pick_up(pbx: Pbx, callee: Channel) -> None:
     """The telephone that rings is answered."""
-    if callee.alive and callee.state in (DOWN, RINGING) and callee.dialer is not None:
+    if not callee.alive or callee.state not in (DOWN, RINGING):
+        return
+    if callee.dialer is not None:
         pbx.new_state(callee, UP)
         callee.dialer.post("answer", callee)
+    elif callee.origination is not None:
+        pbx.new_state(callee, UP)
+        callee.origination.answered()
 
 
 def indicate_ringing(thread: CallThread) -> None:
@@ -157,7 +180,7 @@ def indicate_ringing(thread: CallThread) -> None:
         one.conn_num, one.conn_name = one.dialer.channel.cid_num, one.dialer.channel.cid_name
         one.exten = one.dialer.channel.exten
     _ringing(thread.pbx, one)
-    if one.dialer is None:
+    if one.dialer is None and one.origination is None:
         thread.pbx.bus.emit("DialState", ("Dest", one), "DialStatus: RINGING\r\n")
 
 
@@ -168,7 +191,9 @@ def answer(thread: CallThread) -> None:
         return
     pbx.new_state(channel, UP)
     one = channel.other
-    if one is not None and one.alive and one.state != UP:
+    if one is not None and one.alive and one.origination is not None:
+        one.origination.answered()
+    elif one is not None and one.alive and one.state != UP:
         pbx.new_state(one, UP)
         if one.dialer is not None:
             one.dialer.post("answer", one)

@@ -184,7 +184,7 @@ def _value(pbx: Pbx, channel: Channel, inner: str) -> str:
         part = whole[offset:]
         return part if cut[3] is None else part[: int(cut[3])]
     if inner.endswith(")") and "(" in inner:
-        return function(channel, inner)
+        return function(pbx, channel, inner)
     builtin = _BUILTINS.get(inner)
     if builtin is not None:
         return str(getattr(channel, builtin))
@@ -193,17 +193,22 @@ def _value(pbx: Pbx, channel: Channel, inner: str) -> str:
     return pbx.globals.get(inner, "")
 
 
-def function(channel: Channel, call: str) -> str:
+def function(pbx: Pbx, channel: Channel, call: str) -> str:
     """Read a dialplan function; one not known here reads empty."""
     name, _, rest = call[:-1].partition("(")
     args = arguments(rest)
     first = args[0]
     if name == "FILTER" and len(args) > 1:
-        allowed = first.replace("\\x2d", "\\-")
-        return re.sub(f"[^{allowed}]", "", rest[len(first) + 1 :])
+        # Byte by byte, as Asterisk does: \\x80-\\xff lets letters of any script through.
+        given = rest[len(first) + 1 :].encode("utf-8", "surrogateescape").decode("latin-1")
+        kept = re.sub(f"[^{first}]", "", given).encode("latin-1")
+        return kept.decode("utf-8", "surrogateescape")
     if name == "URIENCODE":
         encoded = rest.encode("utf-8", "surrogateescape")
         return urllib.parse.quote(encoded, safe="-_.!~*'()")
+    if name == "IMPORT" and len(args) > 1:
+        other = pbx.find(first)
+        return other.value(args[1]) if other is not None else ""
     if name == "LEN":
         return str(len(rest))
     if name == "CALLERID":

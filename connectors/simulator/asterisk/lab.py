@@ -51,6 +51,32 @@ exten => cobrowse,1,Set(COLLAB_TYPE=cobrowse)
 exten => chat,1,Set(COLLAB_TYPE=chat)
  same => n,UserEvent(CollabRequest,Feature: 1,Type: chat,UserURI: )
  same => n,Return()
+[collab-wait]
+exten => _to_!,1,Set(TIMEOUT(absolute)=43200)
+ same => n,Set(COLLAB_CALL=${FILTER(0-9a-f\x2d,${COLLAB_CALL:0:36})})
+ same => n,Set(COLLAB_TYPE=${FILTER(A-Za-z0-9_\x2d,${COLLAB_TYPE:0:32})})
+ same => n,Set(COLLAB_USER_URI=${FILTER(A-Za-z0-9%._~\x2d,${COLLAB_USER_URI:0:900})})
+ same => n,Set(CALLERID(name)=${FILTER(A-Za-z0-9 ._\x2d\x80-\xff,${CALLERID(name):0:240})})
+ same => n,UserEvent(CollabRequest,Feature: 0,Type: ${COLLAB_TYPE},UserURI: ${COLLAB_USER_URI})
+ same => n,Gosub(collab,features,1)
+ same => n,Queue(${FILTER(0-9A-Za-z_.+\x2d,${EXTEN:3:80})},cr,,,${FILTER(0-9,${COLLAB_WAIT:0:6})},,,${FILTER(0-9\x2c,${COLLAB_PLACE:0:8})})
+ same => n,GotoIf($["${QUEUESTATUS}" != "CONTINUE"]?end)
+ same => n,GotoIf($["${IMPORT(${CHANNEL(name):0:-1}1,BRIDGEPEER)}" != ""]?end)
+ same => n,Wait(43200)
+ same => n(end),Hangup()
+[collab-far]
+exten => s,1,PlayTones(220/60,0/4940)
+ same => n,Wait(43200)
+ same => n,Hangup()
+[collab-voice]
+exten => _to_!,1,StopPlayTones()
+ same => n,Dial(Local/${FILTER(0-9A-Za-z_.+*#\x2d,${EXTEN:3:64})}@${FILTER(0-9A-Za-z_.\x2d,${COLLAB_DIAL:0:80})},60)
+ same => n,Goto(collab-far,s,1)
+[collab-dial]
+exten => _to_!,1,Set(COLLAB_TYPE=${FILTER(A-Za-z0-9_\x2d,${COLLAB_TYPE:0:32})})
+ same => n,Set(COLLAB_USER_URI=${FILTER(A-Za-z0-9%._~\x2d,${COLLAB_USER_URI:0:900})})
+ same => n,Gosub(collab,features,1)
+ same => n,Goto(${FILTER(0-9A-Za-z_.\x2d,${COLLAB_DIAL:0:80})},${FILTER(0-9A-Za-z_.+*#\x2d,${EXTEN:3:64})},1)
 """  # noqa: E501  # the lines of dialplan/asterisk/collab.conf as they are; a test compares them
 FEATURE_NAMES = "collab-form#collab-cobrowse#collab-chat"
 FEATURES = (

@@ -85,6 +85,10 @@ WANTED: dict[str, tuple[str, ...]] = {
         "LocalOneChannel", "LocalOneUniqueid", "LocalTwoChannel", "LocalTwoUniqueid",
         "LocalTwoLinkedid", "Context", "Exten", "LocalOptimization",
     ),
+    "OriginateResponse": (
+        "Response", "Channel", "Context", "Exten", "Reason", "Uniqueid", "CallerIDNum",
+        "CallerIDName",
+    ),
     "BlindTransfer": (
         "Result", "TransfererChannel", "TransfererLinkedid", "TransfereeChannel",
         "TransfereeUniqueid", "TransfereeLinkedid", "BridgeUniqueid", "IsExternal", "Context",
@@ -226,6 +230,8 @@ def _of_peer(event: dict[str, str]) -> bool:
 def _lane(event: dict[str, str], labels: _Labels) -> str:
     name = event["Event"]
     channel = labels.apply(event.get("Channel", ""))
+    if name == "OriginateResponse":
+        return "originate"  # said by a thread of its own
     if name.startswith("QueueMember"):
         return f"member {event['Interface']} of {event['Queue']}"
     if name.startswith(_QUEUE):

@@ -98,10 +98,17 @@ class Pbx:
         return f"{count:08x}"
 
     def pjsip(
-        self, phone: Phone, *, state: int, linkedid: str = "", display: str = "", exten: str = "s"
+        self,
+        phone: Phone,
+        *,
+        state: int,
+        linkedid: str = "",
+        display: str = "",
+        exten: str = "s",
+        uniqueid: str = "",
     ) -> Channel:
         """A channel to or from a telephone; says Newchannel."""
-        uniqueid = self._uniqueid()
+        uniqueid = uniqueid or self._uniqueid()
         name = f"PJSIP/{phone.name}-{self._serial('PJSIP')}"
         channel = Channel(name, uniqueid, linkedid or uniqueid, self.clock())
         channel.phone = phone
@@ -118,17 +125,17 @@ class Pbx:
         self.set_variables(channel, phone.spec.variables)
         return channel
 
-    def local_pair(self, exten: str, context: str, linkedid: str) -> tuple[Channel, Channel]:
+    def local_pair(
+        self, exten: str, context: str, linkedid: str, ids: tuple[str, str] = ("", "")
+    ) -> tuple[Channel, Channel]:
         """The two halves of a ``Local`` channel; says Newchannel for each."""
         serial = self._serial("Local")
         halves = []
         for half, state in ((1, DOWN), (2, RING)):
-            channel = Channel(
-                f"Local/{exten}@{context}-{serial};{half}",
-                self._uniqueid(),
-                linkedid,
-                self.clock(),
-            )
+            uniqueid = ids[half - 1] or self._uniqueid()
+            linkedid = linkedid or uniqueid
+            name = f"Local/{exten}@{context}-{serial};{half}"
+            channel = Channel(name, uniqueid, linkedid, self.clock())
             channel.state = state
             channel.context = context
             channel.exten = exten
@@ -148,6 +155,11 @@ class Pbx:
         if found is None:
             found = next((c for c in self.channels.values() if c.uniqueid == name), None)
         return found
+
+    def takes_id(self, uniqueid: str) -> bool:
+        """Whether a channel stands whose Uniqueid begins so: then Asterisk makes no second one."""
+        wanted = uniqueid.lower()
+        return any(c.uniqueid.lower().startswith(wanted) for c in self.channels.values())
 
     def new_state(self, channel: Channel, state: int) -> None:
         """Newstate, and what follows for the device."""
@@ -184,7 +196,12 @@ class Pbx:
             return
         channel.conn_num, channel.conn_name = num, name
         self.bus.emit("NewConnectedLine", channel)
-        if channel.other is not None and channel.name.endswith(";2"):
+        if channel.other is not None and channel.name.endswith(";1"):
+            two = channel.other
+            two.owed_callerid = (num, name)
+            for other in two.bridge.others(two) if two.bridge is not None else ():
+                self.connected(other, num, name)
+        elif channel.other is not None:
             one = channel.other
             one.owed_callerid = (num, name)
             if one.dialer is not None:

@@ -138,10 +138,11 @@ class Queue:
             free = any(member.available for member in self.members)
             self._pbx.devices.set(f"Queue:{self.name}_avail", "NOT_INUSE" if free else "INUSE")
 
-    def join(self, channel: Channel) -> Entry:
-        """A caller comes into the line: QueueCallerJoin."""
+    def join(self, channel: Channel, place: int | None = None) -> Entry:
+        """A caller comes into the line, at its end or at a `place` in it: QueueCallerJoin."""
         entry = Entry(self, channel, self._pbx.clock())
-        self.entries.append(entry)
+        at = len(self.entries) if place is None else place - 1
+        self.entries.insert(max(0, at), entry)
         entry.original_position = entry.position
         if len(self.entries) == 1:
             self._pbx.devices.set(f"Queue:{self.name}", "RINGING")

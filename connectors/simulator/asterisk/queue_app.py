@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .bridging import join, talk
 from .channel import DOWN, Channel
-from .dial import answer, begin, dial_end, dial_state, request
+from .dial import answer, begin, dial_end, dial_state, indicate_ringing, request
 from .queue import Entry, Member, Queue, Service
 
 if TYPE_CHECKING:
@@ -19,18 +19,23 @@ CLEARED = (
 
 
 async def queue(thread: CallThread, data: str) -> bool:
-    """Queue(name,options,url,announce,timeout). True: the dialplan goes on."""
+    """Queue(name,options,url,announce,timeout,agi,gosub,rule,position). True: the dialplan goes
+    on."""
     pbx, caller = thread.pbx, thread.channel
-    name, options, _, _, timeout = (*data.split(","), "", "", "", "")[:5]
-    line = pbx.queues.get(name)
-    if line is None:
-        return True
+    words = [*data.split(","), *[""] * 8]
+    name, options, timeout, place = words[0], words[1], words[4], words[8]
     for variable in CLEARED:
         pbx.set_variable(caller, variable, "")
-    entry = line.join(caller)
+    line = pbx.queues.get(name)
+    if line is None:
+        pbx.set_variable(caller, "QUEUESTATUS", "UNKNOWN")
+        return True
+    entry = line.join(caller, int(place) if place.isdigit() else None)
     music = "r" not in options
     if music:
         pbx.bus.emit("MusicOnHoldStart", caller, "Class: default\r\n")
+    else:
+        indicate_ringing(thread)
     deadline = pbx.clock() + float(timeout) if timeout else float("inf")
     answered = await _until_served(thread, entry, deadline)
     if answered is None:

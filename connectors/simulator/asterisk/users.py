@@ -36,8 +36,8 @@ class ManagerUser:
 def users_from_conf(text: str, secrets: dict[str, str] | None = None) -> tuple[ManagerUser, ...]:
     """Users of a ``manager.conf`` text; `secrets` replaces what stands in it, by user name.
 
-    Templates (``[name](!)``, ``[user](name)``) count. Raises ValueError naming a line that cannot
-    be read.
+    Templates (``[name](!)``, ``[user](name,name)``) count. Raises ValueError naming a line that
+    cannot be read.
     """
     sections: dict[str, dict[str, str]] = {}
     filters: dict[str, list[EventFilter]] = {}
@@ -50,10 +50,12 @@ def users_from_conf(text: str, secrets: dict[str, str] | None = None) -> tuple[M
         head = re.match(r"^\[([^]]+)\](?:\(([^)]*)\))?$", line)
         key, value = _assignment(line)
         if head is not None:
-            name, parent = head[1], head[2] or ""
-            sections[name] = dict(sections.get(parent, {}))
-            filters[name] = list(filters.get(parent, []))
-            if parent == "!":
+            name, parents = head[1], (head[2] or "").split(",")
+            sections[name], filters[name] = {}, []
+            for parent in parents:
+                sections[name].update(sections.get(parent, {}))
+                filters[name] += filters.get(parent, [])
+            if "!" in parents:
                 templates.add(name)
         elif not key or not name:
             raise ValueError(f"manager.conf line {number}: cannot read {raw.strip()!r}")

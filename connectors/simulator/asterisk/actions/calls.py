@@ -1,11 +1,13 @@
-"""Actions that change calls: redirect, transfer, hang up."""
+"""Actions that change calls: place, redirect, transfer, hang up."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import bridging, consult, transfer
+from ..originate import Originate, Origination
 
 if TYPE_CHECKING:
     from ..channel import Channel
@@ -84,13 +86,56 @@ def hangup(session: Session, request: Request) -> None:
         return
     session.reply(request, "Message: Channel Hungup\r\n")
     channel.cause = int(request.get("Cause")) if request.get("Cause").isdigit() else 16
-    pbx.request_hangup(channel)
     bridging.far_end_gone(pbx, channel, requested=True)
+
+
+def originate(session: Session, request: Request) -> None:
+    """Originate, asynchronously: the answer comes at once, OriginateResponse tells the rest."""
+    pbx = session.server.pbx
+    technology, _, peer = request.get("Channel").partition("/")
+    if not technology or not peer:
+        session.error(request, "Channel not specified")
+        return
+    if not request.get("Exten") or not request.get("Context"):
+        session.error(request, "Originate with 'Exten' requires 'Context' and 'Priority'")
+        return
+    wanted = Originate(
+        channel=request.get("Channel"),
+        context=request.get("Context"),
+        exten=request.get("Exten"),
+        priority=int(request.get("Priority")) if request.get("Priority").isdigit() else 1,
+        timeout=float(request.get("Timeout") or 30_000) / 1000,
+        caller_id=_caller_id(request.get("CallerID")),
+        variables=_variables(request),
+        ids=(request.get("ChannelId"), request.get("OtherChannelId")),
+        action_id=request.get("ActionID"),
+    )
+    session.reply(request, "Message: Originate successfully queued\r\n")
+    Origination(pbx, wanted).start()
+
+
+def _caller_id(text: str) -> tuple[str, str]:
+    """Number and name of ``"name" <number>``."""
+    found = re.fullmatch(r'\s*"?(.*?)"?\s*<(.*)>\s*', text)
+    return (found[2], found[1]) if found else (text, "")
+
+
+def _variables(request: Request) -> list[tuple[str, str]]:
+    """Its variables, the last one first, as Asterisk sets them. A comma behind a backslash
+    parts none."""
+    found = []
+    for header, value in request.headers:
+        if header.lower() == "variable":
+            for part in re.split(r"(?<!\\),", value):
+                name, _, content = part.replace("\\,", ",").partition("=")
+                found.append((name, content))
+    return found[::-1]
 
 
 ACTIONS: dict[str, Action] = {
     "atxfer": attended_transfer,
     "blindtransfer": blind_transfer,
     "hangup": hangup,
+    "originate": originate,
     "redirect": redirect,
 }
