@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from connectors import model
 from connectors.book import Book
 from connectors.calls import Call
-from connectors.cti import is_phone
+from connectors.cti import MAX_PIPES, is_phone
 from connectors.model import LegId
 from connectors.outgoing import Outgoing
 from connectors.serving import stands_for_user
@@ -112,8 +112,10 @@ class Placed:
         if call is None and call_id == event.leg:
             call = self._book.create(event.leg, now, recovered=recovered)
         if call is None:
-            # The placeholder that it was to turn into a voice call has ended meanwhile.
-            self._effects.append(model.HangUp(event.leg))
+            # The placeholder that it was to turn into a voice call has ended meanwhile. Found in
+            # a list it may be that voice call, of which nobody has kept a record.
+            if not (recovered and self._is_with_somebody(event.leg)):
+                self._effects.append(model.HangUp(event.leg))
             return
         if call_id == event.leg and not call.placed:
             call.placed = "queue" if queue else "dial"
@@ -180,6 +182,30 @@ class Placed:
         """A call has ended: nothing that was made for it stays."""
         if call.placed == "queue" and call.user_leg != call.id and call.id in self._cti.legs:
             self._effects.append(model.HangUp(call.id))
+
+    def leg_down(self, event: model.LegDown, now: float) -> None:
+        """A leg is about to go: say so where it was the user's phone that a placeholder dialled."""
+        leg = self._cti.legs.get(event.leg)
+        if leg is None or not is_phone(leg):
+            return
+        dialler = leg.dialled_by
+        for _ in range(MAX_PIPES):
+            pipe = self._cti.legs.get(dialler or "")
+            if pipe is None or pipe.role is not model.LegRole.INTERNAL:
+                return
+            call = self._book.anchors.get(pipe.pair or "")
+            if call is not None and stands_for_user(call):
+                name = self._book.name(event.leg)
+                self._book.touch(call)
+                call.trace(now, "wire", f"the user was not reached on {name} ({event.cause})")
+                return
+            near = self._cti.legs.get(pipe.pair or "")
+            dialler = near.dialled_by if near is not None else None
+
+    def _is_with_somebody(self, leg: LegId) -> bool:
+        legs = self._cti.legs.values()
+        rings = any(self._cti.dialler(other.dialled_by) == leg for other in legs)
+        return rings or len(self._cti.conversation(leg)) > 1
 
     def _dials(self, leg: LegId, call: Call, now: float) -> None:
         """An agent's leg that is to dial the user of a call on."""

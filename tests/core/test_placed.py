@@ -14,6 +14,7 @@ from connectors.model import (
     Command,
     DialBoth,
     HangUp,
+    LegDialled,
     LegDown,
     LegRole,
     LegsPaired,
@@ -206,6 +207,13 @@ def test_while_the_users_phone_rings_it_stays_a_placeholder() -> None:
     assert world.latest[ID].aliases == ()
     world.down("u")
     assert now(world) == ("active", WANG, "a", None)
+    assert "the user was not reached" in world.traces[ID][-1].text
+
+
+def test_behind_a_pipe_too_it_is_said_that_the_user_was_not_reached() -> None:
+    world = serves(waits()).local("m1", "m2", "Local/+4930@from-internal")
+    world(LegDialled(FAR, "m1")).rings("u", "PJSIP/trunk", by="m2").down("u")
+    assert "the user was not reached" in world.traces[ID][-1].text
 
 
 def test_who_is_with_the_agent_is_not_taken_for_the_user() -> None:
@@ -411,6 +419,16 @@ def test_a_new_process_goes_on_with_both_dialled_for_a_placeholder() -> None:
     world.rings("u", "PJSIP/trunk", by=leg).bridge("v", "u", leg)
     assert world.latest[ID].aliases == ("u",)
     assert world.app.effects() == [HangUp(ID)]
+
+
+def test_a_voice_call_nobody_has_a_record_of_is_left_in_peace() -> None:
+    leg = "7f9a3a52-2d4f-4a6c-8d0e-7b1f0c2e5a22"
+    talking = listed(phone(leg, "1001", placed=ID, bridge="v"), phone("u", "trunk", bridge="v"))
+    dialling = listed(phone(leg, "1001", placed=ID), phone("u", "trunk", dialled_by=leg))
+    alone = listed(phone(leg, "1001", placed=ID))
+    for snapshot, effects in ((talking, []), (dialling, []), (alone, [HangUp(leg)])):
+        world = World(DIALS)(snapshot)
+        assert world.app.effects() == effects
 
 
 def test_what_is_lost_meanwhile_is_said() -> None:
