@@ -145,6 +145,8 @@ class Commands:
             return Result(command.id, "done", "it is a voice call already")
         if call.agent is None or not call.served:
             raise CommandRefusedError("no agent serves the call yet")
+        if call.reached_by in self._book.cti.legs:
+            return Result(command.id, "done", "the user is being dialled already")
         if call.agent.leg:
             return model.Onward(call.user_leg, number, context)
         leg = str(uuid5(UUID(call.id), command.id))

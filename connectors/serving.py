@@ -49,6 +49,9 @@ class Serving:
             at = call.settle_at
             if at is not None and now < at <= now + SETTLE:  # further away: the clock was set back
                 continue
+            dials = call.agent is not None and call.reached_by == call.agent.leg
+            if dials and stands_for_user(call):
+                continue  # It has gone on to dial the user, and is in the call meanwhile.
             del self._leaving[call.id]
             if call.agent is None or call.settle_at is None:
                 continue  # The agent is back, or the call has ended.
