@@ -24,7 +24,8 @@ PBXS = ["asterisk", "asterisk-sim", "freeswitch-sim"] + ["freeswitch"] * (NAMED 
 """A real FreeSWITCH comes from no package: it is tried where somebody names one."""
 
 
-def _pbx(name: str) -> Pbx:
+def pbx_named(name: str) -> Pbx:
+    """One of `PBXS`, not running yet."""
     match name:
         case "asterisk":
             return RealAsterisk(unpack(progress=lambda line: print(f"lab: {line}")))
@@ -41,7 +42,7 @@ async def beside(
 ) -> AsyncIterator[Tandem]:
     """A PBX with a server and a connector beside it, for all behaviours."""
     async with (
-        _pbx(request.param) as pbx,
+        pbx_named(request.param) as pbx,
         Tandem(pbx, tmp_path_factory.mktemp(request.param)) as tandem,
     ):
         yield tandem

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from connectors.simulator import Call
+    from connectors.simulator import Call, Rings
     from connectors.simulator.script import Step
 
 AGENTS = ("agent1", "agent2", "agent3", "agent4")
@@ -92,3 +92,24 @@ class Pbx(contextlib.AbstractAsyncContextManager["Pbx"], Protocol):
 
     async def clear(self) -> None:
         """End all calls and wait until none stands."""
+
+
+class Places(Protocol):
+    """A PBX on which a connector may place calls. Nobody has scripted them: what a telephone does
+    with one is said of the telephone. Those of this suite also have ``hang_up(phone)``."""
+
+    kind: str
+    port: int
+    agent_endpoints: str
+    placer: tuple[str, str]
+    """The user's name and secret with the rights for it."""
+    dial_context: str
+    """Where the telephones' own names are dialled."""
+    support: str
+    """The name of queue ``support`` on the wire; the others' are alike."""
+
+    def on_ring(self, phone: str, rings: Rings) -> None:
+        """What a telephone does from now on with a call that rings it."""
+
+    async def channels(self) -> list[str]:
+        """The names of all channels that stand."""

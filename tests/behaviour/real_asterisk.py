@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from connectors.demo.ami import Ami, Event
     from connectors.demo.debian import Prefix
-    from connectors.simulator import Call
+    from connectors.simulator import Call, Rings
     from connectors.simulator.script import Step
     from tests.behaviour.dialog import Leg
     from tests.behaviour.real import RealCall
@@ -70,6 +70,8 @@ class RealAsterisk:
     username = "tandem"
     agent_endpoints = r"PJSIP/agent\d+"
     trusted = "PJSIP/caller3"
+    dial_context = "from-sip"
+    support = "support"
 
     def __init__(self, prefix: Prefix) -> None:
         self._asterisk = Asterisk(prefix, extensions=MORE)
@@ -81,6 +83,7 @@ class RealAsterisk:
             await self._stack.enter_async_context(self._asterisk)
             self.port = self._asterisk.ami_port
             self.secret = self._asterisk.secrets["tandem"]
+            self.placer = ("placing", self._asterisk.secrets["placing"])
             self._ami: Ami = await self._stack.enter_async_context(self._asterisk.ami())
             await self._ami.event("FullyBooted")
             for name in TELEPHONES:
@@ -124,6 +127,19 @@ class RealAsterisk:
     async def clear(self) -> None:
         await self._board.over()
         await clear(self._ami)
+
+    # --- for placed calls
+
+    def on_ring(self, phone: str, rings: Rings) -> None:
+        self.phones[phone].behaves = lambda _leg: rings
+
+    async def hang_up(self, phone: str) -> None:
+        leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
+        await leg.hang_up()
+
+    async def channels(self) -> list[str]:
+        listed = await self._ami.list("CoreShowChannels", "CoreShowChannelsComplete")
+        return [each["Channel"] for each in listed]
 
     # --- for the board
 

@@ -14,6 +14,7 @@ from connectors.simulator import (
     Simulator,
     WorldSpec,
 )
+from connectors.simulator.asterisk import bridging
 from connectors.simulator.asterisk import lab as asterisk_lab
 from connectors.simulator.asterisk.dialplan import Dialplan as AsteriskDialplan
 from connectors.simulator.freeswitch import lab as freeswitch_lab
@@ -85,6 +86,12 @@ class Simulated:
                 await self._ended([leg])
             await self._ended(call.legs)
 
+    def on_ring(self, phone: str, rings: Rings) -> None:
+        self._simulator.phone(phone).rings = rings
+
+    async def channels(self) -> list[str]:
+        return list(self._simulator.pbx.channels)
+
     async def _ended(self, legs: Sequence[Any]) -> None:
         async def look() -> tuple[bool, Any]:
             standing = [leg.name for leg in legs if leg.alive]
@@ -100,6 +107,9 @@ class SimulatedAsterisk(Simulated):
     secret = SECRET
     agent_endpoints = r"PJSIP/agent\d+"
     trusted = "PJSIP/caller3"
+    placer = (USERNAME, SECRET)
+    dial_context = "from-sip"
+    support = "support"
 
     def __init__(self) -> None:
         world = WorldSpec(
@@ -120,6 +130,10 @@ class SimulatedAsterisk(Simulated):
 
     async def leg(self, call: Any, phone: str) -> str:
         return str(call.standing(phone).uniqueid)
+
+    async def hang_up(self, phone: str) -> None:
+        pbx = self._simulator.pbx
+        bridging.far_end_gone(pbx, pbx.phone_channels(pbx.phones[phone])[-1])
 
 
 class SimulatedFreeSwitch(Simulated):

@@ -49,10 +49,6 @@ class Watcher:
             self.latest[report.id] = report
         self._arrived.set()
 
-    def news(self) -> None:
-        """Something has changed: look again."""
-        self._arrived.set()
-
     async def until(self, condition: Callable[[], bool], within: float = 30) -> None:
         async with asyncio.timeout(within):
             while not condition():

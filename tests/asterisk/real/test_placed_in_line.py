@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from connectors.demo.ami import Ami
 from connectors.demo.asterisk import Asterisk
 from connectors.demo.load import LoadCall
 from connectors.demo.phones import Phones
-from tests.asterisk.real.placing import Connector, attached, new_id
+from tests.asterisk.real.placing import LabPbx
+from tests.behaviour.placing import placing
 from tests.runtime.server_double import ServerDouble
 from tests.runtime.test_process import connector
 
@@ -40,28 +42,29 @@ async def test_placeholders_and_telephones_are_served_in_one_line(
     pbx: Asterisk, phones: Phones, lab: Ami
 ) -> None:
     start = len(lab.messages)
-    async with attached(Connector(pbx, max_placeholders=COUNT)) as tandem:
+    async with placing(LabPbx(pbx), max_placeholders=COUNT) as tandem:
         calls = [LoadCall("q-solo", f"700{n}", talk=0.0) for n in range(COUNT // 3)]
         load = asyncio.create_task(phones.load(calls, rate=20))
         placed = [await tandem.queue("solo", wait=600) for _ in range(COUNT)]
         await load
 
+        total = str(COUNT + len(calls))
+        await lab.event("QueueCallerJoin", start=start, Count=total)
+
         def those(event: str) -> list[str]:
             return [m["Uniqueid"] for m in lab.messages[start:] if m.get("Event") == event]
 
-        total = COUNT + len(calls)
-        await lab.wait(lambda _: len(those("QueueCallerJoin")) == total, start=start)
         joined = those("QueueCallerJoin")
         assert set(placed) < set(joined)
         # The one agent of the queue takes each; a page that has its agent lets them go.
         await phones.listen("agent1", answer=0.01)
         for call in placed:
-            await tandem.reached(call, "active", 60)
-            await tandem.hang_up(call)
+            await tandem.call(call, state="active")
+            await tandem.do("hangup", call)
         for call in joined:
-            await tandem.reached(call, "ended", 60)
+            await tandem.call(call, state="ended")
         assert those("AgentConnect") == joined
-        assert await channels(lab) == 0
+        await tandem.nothing_stands()
 
 
 async def test_a_killed_connector_loses_doubles_and_leaves_no_placeholder(
@@ -82,7 +85,7 @@ async def test_a_killed_connector_loses_doubles_and_leaves_no_placeholder(
                      "waited": 0, "wait": 600},
             "expires": None,
         }
-        for n, call in enumerate(new_id() for _ in range(COUNT))
+        for n, call in enumerate(str(uuid.uuid4()) for _ in range(COUNT))
     ]  # fmt: skip
     async with ServerDouble() as server:
         async with connector(tmp_path, pbx.ami_port, server.url) as first:
