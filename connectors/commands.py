@@ -145,7 +145,7 @@ class Commands:
             return Result(command.id, "done", "it is a voice call already")
         if call.agent is None or not call.served:
             raise CommandRefusedError("no agent serves the call yet")
-        if call.reached_by in self._book.cti.legs:
+        if call.reached_by in self._book.cti.legs or self._placed.rings_user(call):
             return Result(command.id, "done", "the user is being dialled already")
         if call.agent.leg:
             return model.Onward(call.user_leg, number, context)

@@ -123,7 +123,7 @@ class Outgoing:
             ):
                 self._book.move(call, leg.id, now)
                 return True
-        del self._book.anchors[event.leg]
+        self._book.anchors.pop(event.leg, None)
         return True
 
     def over(self, call: Call) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from connectors import model
 from connectors.book import Book
 from connectors.calls import Call
-from connectors.cti import MAX_PIPES, is_phone
+from connectors.cti import MAX_PIPES, Leg, is_phone
 from connectors.model import LegId
 from connectors.outgoing import Outgoing
 from connectors.serving import stands_for_user
@@ -186,21 +186,29 @@ class Placed:
     def leg_down(self, event: model.LegDown, now: float) -> None:
         """A leg is about to go: say so where it was the user's phone that a placeholder dialled."""
         leg = self._cti.legs.get(event.leg)
-        if leg is None or not is_phone(leg):
-            return
-        dialler = leg.dialled_by
+        call = self._rung_for(leg) if leg is not None else None
+        if call is not None:
+            name = self._book.name(event.leg)
+            self._book.touch(call)
+            call.trace(now, "wire", f"the user was not reached on {name} ({event.cause})")
+
+    def rings_user(self, call: Call) -> bool:
+        """Whether a placeholder's far half rings the user's phone now."""
+        return any(self._rung_for(leg) is call for leg in self._cti.legs.values())
+
+    def _rung_for(self, leg: Leg) -> Call | None:
+        """The call of the placeholder whose far half dials a phone, through pipes or not."""
+        dialler = leg.dialled_by if is_phone(leg) else None
         for _ in range(MAX_PIPES):
             pipe = self._cti.legs.get(dialler or "")
             if pipe is None or pipe.role is not model.LegRole.INTERNAL:
-                return
+                return None
             call = self._book.anchors.get(pipe.pair or "")
             if call is not None and stands_for_user(call):
-                name = self._book.name(event.leg)
-                self._book.touch(call)
-                call.trace(now, "wire", f"the user was not reached on {name} ({event.cause})")
-                return
+                return call
             near = self._cti.legs.get(pipe.pair or "")
             dialler = near.dialled_by if near is not None else None
+        return None
 
     def _is_with_somebody(self, leg: LegId) -> bool:
         legs = self._cti.legs.values()

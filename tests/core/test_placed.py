@@ -205,7 +205,9 @@ def test_a_voice_call_is_no_placeholder_any_more() -> None:
 def test_while_the_users_phone_rings_it_stays_a_placeholder() -> None:
     world = serves(waits()).rings("u", "PJSIP/trunk", by=FAR)
     assert world.latest[ID].aliases == ()
+    assert act(world, replace(VOICE, id="v2")).detail == "the user is being dialled already"
     world.down("u")
+    assert isinstance(act(world, replace(VOICE, id="v3")), Onward)
     assert now(world) == ("active", WANG, "a", None)
     assert "the user was not reached" in world.traces[ID][-1].text
 

@@ -61,6 +61,33 @@ async def test_who_waited_longer_in_the_server_comes_before(
         await tandem.nothing_stands()
 
 
+async def test_the_members_of_a_freepbx_find_their_telephones(
+    pbx: Asterisk, phones: Phones, lab: Ami
+) -> None:
+    # As its queues module writes contexts from-queue and from-internal, with this one number.
+    for step in (
+        "_[a-z]!,1,Set(QAGENT=${EXTEN})",
+        "_[a-z]!,2,Goto(${NODEST},1)",
+        "dynamic,1,Goto(from-sip,${QAGENT},1)",
+    ):
+        await pbx.cli(f"dialplan add extension {step} into as-freepbx")
+    member = {"Queue": "dynamic", "Interface": "Local/agent3@as-freepbx/n"}
+    await lab.action("QueueAdd", StateInterface="PJSIP/agent3", **member)
+    await phones.listen("agent3", answer=0.5)
+    async with placing(LabPbx(pbx)) as tandem:
+        call = await tandem.queue("dynamic")
+        await tandem.call(call, state="active", agent_uri=uri("agent3"))
+        # What the agent hears of it: telephones that get no media hang up.
+        start = len(lab.messages)
+        await lab.quiet(0.5)
+        await tandem.do("hangup", call)
+        heard = await lab.event("VarSet", start=start, Variable="RTPAUDIOQOS")
+        sent = int(heard["Value"].partition("txcount=")[2].partition(";")[0])
+        assert sent > 10
+        await tandem.nothing_stands()
+    await lab.action("QueueRemove", **member)
+
+
 async def test_without_the_privileges_the_line_is_named(pbx: Asterisk, phones: Phones) -> None:
     async with placing(LabPbx(pbx, "tandem")) as tandem:
         result = await tandem.do("queue", str(uuid.uuid4()), queue="support", **ARGS)
