@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from connectors import model
 from connectors.asterisk.actions import message_send
 from connectors.asterisk.connection import Ami
-from connectors.asterisk.placing import dial_both, onward, place_call
+from connectors.asterisk.placing import dial_both, far_id, onward, place_call
 from connectors.asterisk.trust import ForgedError, check_complete, last, only
 from connectors.asterisk.wire import Frame
 from connectors.marks import shown
@@ -25,6 +25,9 @@ MESSAGE_TIMEOUT = 5.0
 """Seconds MessageSend may take; after that nobody knows whether it was sent."""
 ARRIVAL_TIMEOUT = 5.0
 """Seconds a leg that was asked for may take to be there; it takes milliseconds."""
+
+LOOK_AGAIN = 0.05
+"""Seconds between looks at a channel whose next step no event tells."""
 
 _RESPONSE = frozenset({"ActionID", "Response", "Channel", "Context", "Exten", "Reason", "Uniqueid"})
 _PREFIX = "tandem-place-"
@@ -112,6 +115,7 @@ class Performer:
                         ami, effect.leg, dial_both(effect), done, in_queue=False
                     )
                 case model.Onward():
+                    await _far_half_waits(ami, effect)
                     for action in onward(effect):
                         await ami.ask(action)
                     return Outcome("done", f"Asterisk dials {effect.number}")
@@ -159,6 +163,21 @@ async def _first(arrival: asyncio.Future[str], ended: asyncio.Future[str]) -> st
     if arrival.done():
         return arrival.result()
     raise UnansweredError(ended.result())
+
+
+async def _far_half_waits(ami: Ami, effect: model.Onward) -> None:
+    """Wait until the far half has begun to wait: the agent's answer is told before that, and a
+    Redirect that comes in between is lost. Raises `ActionError` if it does not get there."""
+    far = far_id(effect.leg)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + ARRIVAL_TIMEOUT
+    while True:
+        items = await ami.ask_list({"Action": "Status", "Channel": far})
+        if any(item.get("Application") == "Wait" for item in items[1:]):
+            return
+        if loop.time() >= deadline:
+            raise ActionError("the placeholder's far end does something else")
+        await asyncio.sleep(LOOK_AGAIN)
 
 
 async def _hang_up(ami: Ami, effect: model.HangUp) -> Outcome:

@@ -145,3 +145,40 @@ async def test_an_originate_that_fails_is_a_failure_at_once(tmp_path: Path) -> N
         await server.send({"id": ID, "kind": "dial", "call": ID, "args": args})
         await server.until(lambda: len(server.results) == 2)
         assert len(pbx.asked("Originate")) == 1, "a dialled call is tried once"
+
+
+def answered() -> bytes:
+    """Agent 1001 serves the placeholder."""
+    waiting, agent = channel(f"{NAME}2", ID), channel("PJSIP/1001-2", "1.2", number="1001")
+    dest = channel("PJSIP/1001-2", "1.2", prefix="Dest")
+    member = ["Queue: support", "Interface: PJSIP/1001", "MemberName: Wang"]
+    bridge = ["BridgeUniqueid: b1", "BridgeType: basic", "BridgeTechnology: simple_bridge"]
+    agent[1] = "ChannelState: 0"
+    return (
+        event("Newchannel", "call", *agent)
+        + event("QueueCallerLeave", "agent", *waiting, "Queue: support", "Position: 1")
+        + event("AgentConnect", "agent", *waiting, *dest, *member, "HoldTime: 0", "RingTime: 0")
+        + event("BridgeEnter", "call", *bridge, *agent)
+        + event("BridgeEnter", "call", *bridge, *waiting)
+    )
+
+
+async def test_a_far_half_that_does_not_wait_yet_is_not_sent_on(tmp_path: Path) -> None:
+    async with both() as (pbx, server), connector(pbx, server, tmp_path,
+                                                  dial_context="from-internal"):  # fmt: skip
+        await ready(server, pbx)
+        await server.send(queue())
+        await server.until(lambda: len(server.results) == 1)
+        pbx.push(answered())
+        await server.until(lambda: server.calls[ID]["state"] == "active")
+        far = channel(f"{NAME}1", f"far-{ID}")
+        pbx.channels = [[*far, "Application: AppDial2"]]
+        voice = {"id": f"{ID}-voice-1", "kind": "voice", "call": ID, "args": {"user_uri": "tel:1"}}
+        await server.send(voice)
+        await pbx.until(lambda: sum("Channel" in each for each in pbx.asked("Status")) >= 2)
+        assert pbx.asked("Redirect") == []
+        pbx.channels = [[*far, "Application: Wait"]]
+        await server.until(lambda: len(server.results) == 2)
+        assert last(server) == ("done", "Asterisk dials 1")
+        (sent,) = pbx.asked("Redirect")
+        assert (sent["Channel"], sent["Exten"]) == (f"far-{ID}", "to_1")
