@@ -159,6 +159,8 @@ class Application:
             case model.LegDialled(caller=caller, callee=callee):
                 if (call := self._outgoing.dialled(caller, callee, now)) is not None:
                     self._serving.refresh(call, now)
+            case model.LegDialEnded():
+                self._placed.dial_ended(event, now)
             case model.Transferred(by=by, leg=leg):
                 self._outgoing.handed_on(by, leg, now)
             case model.BridgeEntered(leg=leg, swapped=str(swapped)):
@@ -283,7 +285,6 @@ class Application:
 
     def _leg_down(self, event: model.LegDown, now: float) -> None:
         self._book.proxies.pop(event.leg, None)
-        self._placed.leg_down(event, now)
         self._outgoing.leg_down(event, now)
         call = self._book.anchors.get(event.leg)
         if call is None or self._outgoing.rings_on(call, event, now):

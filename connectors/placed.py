@@ -183,14 +183,14 @@ class Placed:
         if call.placed == "queue" and call.user_leg != call.id and call.id in self._cti.legs:
             self._effects.append(model.HangUp(call.id))
 
-    def leg_down(self, event: model.LegDown, now: float) -> None:
-        """A leg is about to go: say so where it was the user's phone that a placeholder dialled."""
-        leg = self._cti.legs.get(event.leg)
-        call = self._rung_for(leg) if leg is not None else None
-        if call is not None:
-            name = self._book.name(event.leg)
+    def dial_ended(self, event: model.LegDialEnded, now: float) -> None:
+        """Ringing is over: say so where a placeholder rang its user, who did not answer."""
+        leg = self._cti.legs.get(event.callee)
+        call = self._placeholder_of(leg.dialled_by) if leg is not None else None
+        if call is not None and event.outcome not in ("ANSWER", "CANCEL"):
+            name = self._book.name(event.callee)
             self._book.touch(call)
-            call.trace(now, "wire", f"the user was not reached on {name} ({event.cause})")
+            call.trace(now, "wire", f"the user was not reached on {name} ({event.outcome})")
 
     def rings_user(self, call: Call) -> bool:
         """Whether a placeholder's far half rings the user's phone now."""
@@ -200,15 +200,20 @@ class Placed:
         """The call of the placeholder whose far half dials a phone, through pipes or not."""
         dialler = leg.dialled_by if is_phone(leg) else None
         for _ in range(MAX_PIPES):
-            pipe = self._cti.legs.get(dialler or "")
-            if pipe is None or pipe.role is not model.LegRole.INTERNAL:
-                return None
-            call = self._book.anchors.get(pipe.pair or "")
-            if call is not None and stands_for_user(call):
+            if (call := self._placeholder_of(dialler)) is not None:
                 return call
-            near = self._cti.legs.get(pipe.pair or "")
+            pipe = self._cti.legs.get(dialler or "")
+            near = self._cti.legs.get(pipe.pair or "") if pipe is not None else None
             dialler = near.dialled_by if near is not None else None
         return None
+
+    def _placeholder_of(self, far: LegId | None) -> Call | None:
+        """The call whose placeholder's far half a leg is."""
+        pipe = self._cti.legs.get(far or "")
+        if pipe is None or pipe.role is not model.LegRole.INTERNAL:
+            return None
+        call = self._book.anchors.get(pipe.pair or "")
+        return call if call is not None and stands_for_user(call) else None
 
     def _is_with_somebody(self, leg: LegId) -> bool:
         legs = self._cti.legs.values()

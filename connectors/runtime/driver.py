@@ -73,4 +73,4 @@ class Driver(Protocol):
         """
 
     async def perform(self, effect: Effect) -> Outcome:
-        """Carry an effect out, at most once. Never raises for what the PBX does."""
+        """Carry an effect out, trying once. Never raises for what the PBX does."""

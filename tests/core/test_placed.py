@@ -14,6 +14,7 @@ from connectors.model import (
     Command,
     DialBoth,
     HangUp,
+    LegDialEnded,
     LegDialled,
     LegDown,
     LegRole,
@@ -206,7 +207,7 @@ def test_while_the_users_phone_rings_it_stays_a_placeholder() -> None:
     world = serves(waits()).rings("u", "PJSIP/trunk", by=FAR)
     assert world.latest[ID].aliases == ()
     assert act(world, replace(VOICE, id="v2")).detail == "the user is being dialled already"
-    world.down("u")
+    world(LegDialEnded("u", "BUSY")).down("u")
     assert isinstance(act(world, replace(VOICE, id="v3")), Onward)
     assert now(world) == ("active", WANG, "a", None)
     assert "the user was not reached" in world.traces[ID][-1].text
@@ -214,8 +215,16 @@ def test_while_the_users_phone_rings_it_stays_a_placeholder() -> None:
 
 def test_behind_a_pipe_too_it_is_said_that_the_user_was_not_reached() -> None:
     world = serves(waits()).local("m1", "m2", "Local/+4930@from-internal")
-    world(LegDialled(FAR, "m1")).rings("u", "PJSIP/trunk", by="m2").down("u")
+    world.rings("u", "PJSIP/trunk", by="m2").down("u")  # all of it may be told before the pipe's
+    world(LegDialled(FAR, "m1"), LegDialEnded("m1", "BUSY"))
     assert "the user was not reached" in world.traces[ID][-1].text
+
+
+def test_ringing_that_is_cut_off_says_nothing_of_the_user() -> None:
+    world = serves(waits()).rings("u", "PJSIP/trunk", by=FAR)
+    for outcome in ("CANCEL", "ANSWER"):
+        world(LegDialEnded("u", outcome))
+    assert "not reached" not in world.traces[ID][-1].text
 
 
 def test_who_is_with_the_agent_is_not_taken_for_the_user() -> None:
