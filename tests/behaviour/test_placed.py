@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from connectors.simulator import Rings
 from tests.behaviour.conftest import pbx_named
 from tests.behaviour.placing import placing
 from tests.behaviour.world import ANSWERS, BUSY
@@ -60,16 +61,13 @@ async def without_a_phone(tandem: Placing) -> str:
 async def test_a_placeholder_is_served_and_the_session_outlives_the_agents_phone(
     tandem: Placing,
 ) -> None:
+    tandem.pbx.on_ring("agent1", Rings(answer_after=0.5))
     call = await tandem.queue()
     report = await tandem.call(call, state="queued", position=1)
     assert (report.type, report.user_uri, report.initiator) == ("form", "web:7f3a", "user")
-    tandem.pbx.on_ring("agent1", ANSWERS)
-    tandem.pbx.on_ring("agent2", ANSWERS)
-    report = await tandem.call(call, state="active")
-    assert report.agent_leg
-    agent = report.agent_uri
-    await tandem.pbx.hang_up("agent1" if agent == AGENT else "agent2")
-    await tandem.call(call, state="active", agent_uri=agent, agent_leg=None)
+    assert (await tandem.call(call, state="active", agent_uri=AGENT)).agent_leg
+    await tandem.pbx.hang_up("agent1")
+    await tandem.call(call, state="active", agent_uri=AGENT, agent_leg=None)
     await tandem.do("hangup", call)
     await tandem.call(call, state="ended", cause="hangup")
     assert (await tandem.do("hangup", call)).status == "done"

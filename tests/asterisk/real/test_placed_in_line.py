@@ -24,7 +24,7 @@ from tests.runtime.test_process import connector
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-COUNT = int(os.environ.get("TANDEM_TEST_PLACEHOLDERS", "9"))
+COUNT = int(os.environ.get("TANDEM_TEST_PLACEHOLDERS", "6"))
 
 
 async def entries(lab: Ami, queue: str) -> list[str]:
