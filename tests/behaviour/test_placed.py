@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.behaviour.conftest import pbx_named
+from tests.behaviour.conftest import PBXS, pbx_named
 from tests.behaviour.placing import placing
 from tests.behaviour.world import ANSWERS, BUSY
 from tests.e2e.world import uri
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PLACING = ["asterisk", "asterisk-sim"]
 AGENT = uri("agent1")
 USER = uri("phone1")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=PLACING)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=PBXS)
 async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     async with pbx_named(request.param) as running:
         yield running
