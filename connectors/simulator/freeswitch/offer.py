@@ -46,7 +46,7 @@ class Dispatcher:
         if self._pbx.callcenter is not self._callcenter:
             return  # the switch was restarted meanwhile
         for queue in self._callcenter.queues.values():
-            for member in list(queue.members):
+            for member in sorted(queue.members, key=lambda each: each.since):
                 again = queue.strategy == "ring-all" and member.state == "Trying"
                 if member.channel.up and (again or member.state == "Waiting"):
                     self._offer(queue, member)
@@ -200,6 +200,7 @@ class Race:
             "ignore_early_media": "true",
             "origination_caller_id_name": member.name,
             "origination_caller_id_number": member.number,
+            **self._exported(),
         }  # fmt: skip
         return dial(
             pbx,
@@ -208,6 +209,12 @@ class Race:
             extra=parameters,
             call=member.channel.call,
         )
+
+    def _exported(self) -> dict[str, str]:
+        """Variables the member wants the agent's leg to have (``cc_export_vars``)."""
+        channel = self._member.channel
+        names = channel.get("cc_export_vars").split(",")
+        return {name: value for name in names if (value := channel.get(name))}
 
     def _about(self, agent: Agent) -> dict[str, str]:
         """What an agent's leg has of the member it is for."""
@@ -268,6 +275,7 @@ class Race:
         join(pbx, caller, channel)
         while channel.up and channel.running != EXCHANGE_MEDIA:
             await channel.changed()
+        bridged = channel.running == EXCHANGE_MEDIA or not caller.up
         caller.set("cc_agent", agent.name)
         caller.set("cc_queue_answered_epoch", str(answered))
         if channel.up:
@@ -282,10 +290,16 @@ class Race:
         over: Headers = [
             ("CC-Queue", queue.name), ("CC-Action", "bridge-agent-end"),
             ("CC-Hangup-Cause", "SUCCESS"), *who, ("CC-Agent-UUID", channel.uuid),
-            ("CC-Agent-Bridged", "true"), *times, *joined,
+            ("CC-Agent-Bridged", "true" if bridged else "false"), *times, *joined,
             ("CC-Bridge-Terminated-Time", str(ended)), *member.headers(),
         ]  # fmt: skip
         callcenter.say("bridge-agent-end", over, channel)
+        if not bridged:
+            # The agent hung up in the moment before: the next one is offered the caller.
+            member.state, member.race, member.agent, member.bridged = "Waiting", None, "", 0
+            self._free(agent, ended)
+            caller.locks -= 1
+            return
         caller.set("cc_queue_terminated_epoch", str(ended))
         left: Headers = [
             ("CC-Queue", queue.name), ("CC-Action", "member-queue-end"),
@@ -295,9 +309,13 @@ class Race:
         ]  # fmt: skip
         callcenter.say("member-queue-end", left, caller)
         queue.members.remove(member)
-        callcenter.engage(agent, None)
-        agent.uuid, agent.last_end = "", ended
         agent.talked += ended - answered
-        callcenter.set_state(agent, "Waiting")
+        self._free(agent, ended)
         caller.locks -= 1
         pbx.poke(caller)
+
+    def _free(self, agent: Agent, now: int) -> None:
+        """An agent serves nobody any more."""
+        self._callcenter.engage(agent, None)
+        agent.uuid, agent.last_end = "", now
+        self._callcenter.set_state(agent, "Waiting")
