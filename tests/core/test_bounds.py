@@ -20,7 +20,9 @@ PURE = (
     "model", "cti", "application", "book", "calls", "lines", "marks", "outgoing", "recovery",
     "serving",
 )  # fmt: skip
-ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib"}
+ALLOWED = {
+    "__future__", "collections", "dataclasses", "enum", "operator", "re", "typing", "urllib",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PURE)
