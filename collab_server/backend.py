@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 
+from collab_server.calls import leases
 from collab_server.commands import wire
 from collab_server.db.models import (
     Call,
@@ -138,6 +139,11 @@ class DatabaseBackend:
         if (client.kind, client.name) != ("pbx", pbx):
             return _refusal(403, "this key is not for this PBX", "forbidden")
         return LinkGrant(pbx)
+
+    def link_lease(self, pbx: str, connector: str) -> int | None:
+        """Give the epoch of the lease if this connector may be handed commands."""
+        with self._services.database.read() as db:
+            return leases.of_link(db, pbx, connector, self._services.clock())
 
     def pending_commands(self, pbx: str) -> Sequence[dict[str, Any]]:
         """Give the commands of this PBX that have no result yet, oldest first."""

@@ -7,6 +7,7 @@ effect, so that a second time changes nothing.
     open --result--> done | failed | unknown
       |  --time is over--> expired --late result--> done | failed | unknown
       |  --nobody wants it any more--> dropped --it was under way--> done | failed | unknown
+      |  --its connector was replaced--> unknown --that one comes back--> done | failed
 
 What a result means to whoever asked is said by kind (`collab_server.results`).
 """
@@ -101,7 +102,9 @@ def result(
     command = work.db.get(Command, command_id)
     if command is None or command.pbx != pbx:
         return False
-    if command.status not in ("open", "expired", "dropped"):
+    # What was given up as unknown may yet be told by the connector that had it.
+    told = command.status == "unknown" and status != "unknown"
+    if command.status not in ("open", "expired", "dropped") and not told:
         return False
     withdrawn = command.detail if command.status == "dropped" else ""
     command.status, command.detail, command.finished = status, detail[:MAX_DETAIL], work.now

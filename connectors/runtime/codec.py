@@ -124,6 +124,12 @@ def result_body(result: Result) -> dict[str, str]:
     return {"id": result.id, "status": result.status, "detail": result.detail}
 
 
+def lease_of(body: object) -> int | None:
+    """The epoch of the lease a command is to be carried out under; None: it names none."""
+    epoch = body.get("lease") if isinstance(body, dict) else None
+    return epoch if type(epoch) is int else None
+
+
 def command_of(body: object) -> Command:
     """A command that came down the link. Raises `CommandError`."""
     if not isinstance(body, dict):

@@ -15,9 +15,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from connectors.application import Application
 from connectors.model import Command, Result
 from connectors.runtime.backoff import waits
-from connectors.runtime.codec import CommandError, command_of
+from connectors.runtime.codec import CommandError, command_of, lease_of
 from connectors.runtime.driver import Driver
 from connectors.runtime.http import why
+from connectors.runtime.lease import Lease
 from connectors.runtime.outbox import Outbox
 from connectors.runtime.trouble import Trouble
 
@@ -52,19 +53,24 @@ class Commands:
         driver: Driver,
         outbox: Outbox,
         synced: asyncio.Event,
+        lease: Lease,
     ) -> None:
         """`synced` is set once the core knows what stands on the PBX."""
+        self._lease = lease
         self._application = application
         self._driver = driver
         self._outbox = outbox
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
-        self._taken: set[str] = set()
+        self._taken: dict[str, int | None] = {}
+        """Commands that wait or are under way, each with the epoch of the lease under which it was
+        handed down last."""
 
     def take(self, text: str) -> None:
         """One frame of the link."""
         try:
-            command = command_of(json.loads(text))
+            said = json.loads(text)
+            command, epoch = command_of(said), lease_of(said)
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
             if error.id is not None:
@@ -75,11 +81,13 @@ class Commands:
             return
         if (known := self._outbox.result_of(command.id)) is not None:
             self._outbox.put_result(known)
-        elif command.id not in self._taken and not self._outbox.under_way(command.id):
+        elif command.id in self._taken:
+            self._taken[command.id] = epoch
+        elif not self._outbox.under_way(command.id):
             if self._queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
-            self._taken.add(command.id)
+            self._taken[command.id] = epoch
             self._queue.put_nowait(command)
 
     async def run(self) -> None:
@@ -97,11 +105,15 @@ class Commands:
                 log.exception("command %s could not be carried out", command.id)
                 result = Result(command.id, "unknown", "an error in the connector")
             finally:
-                self._taken.discard(command.id)
+                del self._taken[command.id]
+            if result is None:
+                log.info("command %s is left to the connector that serves the PBX", command.id)
+                continue
             log.debug("command %s: %s %s", command.id, result.status, result.detail)
             self._outbox.put_result(result)
 
-    async def _carry_out(self, command: Command) -> Result:
+    async def _carry_out(self, command: Command) -> Result | None:
+        """Its result; None where nothing was done since another connector has the lease."""
         patience = PATIENCE if command.expires is None else command.expires - time.time()
         if not self._synced.is_set():
             try:
@@ -109,6 +121,12 @@ class Commands:
                     await self._synced.wait()
             except TimeoutError:
                 return Result(command.id, "failed", "the PBX cannot be reached")
+        try:
+            async with asyncio.timeout(max(0.0, min(patience, PATIENCE))):
+                if not await self._may_begin(command.id):
+                    return None
+        except TimeoutError:
+            return Result(command.id, "failed", "the server did not say who serves the PBX")
         decided = self._application.command(command, time.time())
         if isinstance(decided, Result):
             return decided
@@ -116,8 +134,20 @@ class Commands:
             await self._outbox.attempting(command.id)
         except sqlite3.Error as error:
             return Result(command.id, "failed", f"not sent, the outbox cannot be written: {error}")
+        if not self._lease.allows(self._taken[command.id]):
+            self._outbox.forget(command.id)
+            return None
         outcome = await self._driver.perform(decided)
         return Result(command.id, outcome.status, outcome.detail)
+
+    async def _may_begin(self, command: str) -> bool:
+        """Wait until the lease allows it; False: it is another connector's."""
+        while True:
+            epoch = self._taken[command]
+            if await self._lease.allowed(epoch):
+                return True
+            if self._taken[command] == epoch:  # else it was handed down again under a later one
+                return False
 
 
 class Link:
@@ -128,9 +158,12 @@ class Link:
         http: aiohttp.ClientSession,
         server: str,
         pbx: str,
+        instance: str,
         on_text: Callable[[str], None],
         on_open: Callable[[], None],
     ) -> None:
+        """`instance` is what the connector calls itself."""
+        self._headers = {"Tandem-Connector": instance}
         self._http = http
         self._url = f"{server}/v1/pbx/{pbx}/link"
         self._server = server
@@ -156,7 +189,10 @@ class Link:
             async with (
                 asyncio.timeout(CONNECT_TIMEOUT) as limit,
                 self._http.ws_connect(
-                    self._url, heartbeat=HEARTBEAT, max_msg_size=FRAME_LIMIT
+                    self._url,
+                    heartbeat=HEARTBEAT,
+                    max_msg_size=FRAME_LIMIT,
+                    headers=self._headers,
                 ) as socket,
             ):
                 limit.reschedule(None)
