@@ -54,7 +54,9 @@ class Lease:
     def answered(self, said: object, asked: float) -> bool:
         """Take in `lease` of an answer to a report that was sent at `asked`. True: the connector
         holds a lease that it has not held before, and somebody else may have."""
-        if said is None:  # an older server has taken the place of one that knew
+        self._news.set()  # whoever waits looks again, once this is done
+        self._news = asyncio.Event()
+        if said is None:  # perhaps an older server, in the place of one that knew
             stood_by, self.epoch, self.held = not self.held, None, True
             return stood_by
         read = _read(said)
@@ -63,8 +65,6 @@ class Lease:
         before = self.epoch, self.held
         self.held, self.epoch, seconds = read
         self._until = asked + seconds - MARGIN
-        self._news.set()
-        self._news = asyncio.Event()
         if not self.held and before[1]:
             log.info("another connector serves this PBX (lease %d); this one stands by", self.epoch)
         taken = self.held and before[0] is not None and before != (self.epoch, True)
@@ -73,20 +73,25 @@ class Lease:
         return taken
 
     def allows(self, epoch: int | None) -> bool:
-        """Whether a command that was handed down under `epoch` may begin right now."""
+        """Whether a command that was handed down under `epoch` may begin right now; None: it
+        names no lease."""
         if self.epoch is None:
-            return True
+            return epoch is None
         return self.held and epoch in (None, self.epoch) and self.clock() < self._until
 
     async def allowed(self, epoch: int | None) -> bool:
-        """Wait until a command may begin; False when it never may, as another's or too late."""
+        """Wait until a command may begin; False when it is another connector's."""
         while not self.allows(epoch):
-            if self.epoch is not None and epoch is not None and epoch < self.epoch:
-                return False
-            if epoch == self.epoch and not self.held:
+            if self._is_anothers(epoch):
                 return False
             await self._news.wait()
         return True
+
+    def _is_anothers(self, epoch: int | None) -> bool:
+        if self.epoch is None:
+            return False
+        named = self.epoch if epoch is None else epoch
+        return named < self.epoch or (named == self.epoch and not self.held)
 
 
 def _read(said: object) -> tuple[bool, int, float] | None:

@@ -91,6 +91,13 @@ def test_whoever_stands_by_serves_again_where_the_server_knows_no_lease_any_more
     assert (lease.allows(None), lease.pause) == (True, None)
 
 
+def test_a_command_that_names_a_lease_is_not_begun_before_the_first_word_of_it() -> None:
+    lease = Lease(Clock())
+    assert (lease.allows(None), lease.allows(5)) == (True, False)
+    lease.answered(word(5), 100.0)
+    assert lease.allows(5)
+
+
 async def test_a_command_of_a_later_lease_waits_for_the_word_of_it() -> None:
     lease = Lease(Clock())
     lease.answered(STANDS_BY, 100.0)

@@ -150,7 +150,9 @@ def test_only_an_administrator_reads_why_a_pbx_is_not_reached(server: Server) ->
         assert "10.0.0.5" not in answer.text
         assert json_of(answer)["pbx_detail"]["hq"] == bare
     admin = server.desk("wang", WANG, admin=True)
-    assert json_of(admin.get("/readyz"))["pbx_detail"]["hq"] == {"linked": True} | DEAD
+    assert (
+        json_of(admin.get("/readyz"))["pbx_detail"]["hq"] == {"linked": True, "standby": 0} | DEAD
+    )
 
 
 def test_a_connector_that_was_replaced_does_not_speak_for_the_pbx(server: Server) -> None:
