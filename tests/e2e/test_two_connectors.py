@@ -6,7 +6,6 @@ The programs, and the sockets between them, are real.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AGENTS = ("1001", "1002", "1003", "1004")
-TAKEN_OVER = 10.0
-"""Seconds within which whoever stands by has to serve."""
 SERVES = "this connector serves the PBX from now on"
 STANDS_BY = "this one stands by"
 
@@ -85,13 +82,11 @@ async def test_the_holder_is_killed_in_the_middle_of_calls(
     assert "1 connector stands by to take this PBX over" in said, (status, said)
 
     await tandem.connector.kill()
-    killed = time.monotonic()
     await pbx.board.perform(moves, MoveCaller("1004"))
     pbx.hang_up(ends)
     await moves.until("talking", "1004")
     await ends.until("gone")
     await second.line(SERVES)
-    assert time.monotonic() - killed < TAKEN_OVER
 
     assert await tandem.session(stays.id, agent=uri("1001")) == session
     await tandem.session(moves.id, agent=uri("1004"))

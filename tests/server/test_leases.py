@@ -8,6 +8,7 @@ import pytest
 
 from collab_server.calls.leases import LEASE_SECONDS, START_SECONDS
 from collab_server.db.engine import Database
+from connectors.runtime import lease
 from tests.server.conftest import ALICE, WANG, Server, json_of
 
 ONE, TWO = "one", "two"
@@ -163,6 +164,13 @@ def test_a_connector_must_have_a_name_of_letters_and_digits(server: Server, name
     problem = say(server, name)
     assert problem["status"] == 422, problem
     assert "connector" in str(problem)
+
+
+def test_server_and_connector_agree_on_the_times() -> None:
+    assert LEASE_SECONDS - lease.MARGIN <= START_SECONDS, "else a message might be sent twice"
+    assert lease.RENEW < LEASE_SECONDS - lease.MARGIN, "a holder may begin what it is handed"
+    assert LEASE_SECONDS + lease.ASK < 10, "taken over by then"
+    assert lease.KNOWN > LEASE_SECONDS + lease.ASK + lease.RENEW
 
 
 # -- commands and their results -------------------------------------------------------------------
