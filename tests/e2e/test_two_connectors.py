@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AGENTS = ("1001", "1002", "1003", "1004")
 SERVES = "this connector serves the PBX from now on"
 STANDS_BY = "this one stands by"
 
