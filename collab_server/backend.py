@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 
+from collab_server.calls import leases
+from collab_server.commands import wire
 from collab_server.db.models import (
     Call,
     CollabSession,
@@ -27,7 +29,7 @@ from collab_server.realtime.backend import (
     StoredDocument,
     SyncGrant,
 )
-from collab_server.sessions import access, invitations
+from collab_server.sessions import access
 from collab_server.sessions.history import trace
 from collab_server.sessions.links import SYNC_SECONDS, ExpiredLinkError, LinkError
 from collab_server.sessions.views import Views
@@ -138,6 +140,11 @@ class DatabaseBackend:
             return _refusal(403, "this key is not for this PBX", "forbidden")
         return LinkGrant(pbx)
 
+    def link_lease(self, pbx: str, connector: str) -> int | None:
+        """Give the epoch of the lease if this connector may be handed commands."""
+        with self._services.database.read() as db:
+            return leases.of_link(db, pbx, connector, self._services.clock())
+
     def pending_commands(self, pbx: str) -> Sequence[dict[str, Any]]:
         """Give the commands of this PBX that have no result yet, oldest first."""
         with self._services.database.read() as db:
@@ -151,7 +158,7 @@ class DatabaseBackend:
                 .order_by(Command.created, Command.id)
                 .limit(MAX_COMMANDS)
             )
-            return [invitations.wire(command) for command in found]
+            return [wire(command) for command in found]
 
     def load_document(self, session_id: str) -> StoredDocument:
         """Give everything stored of a document."""

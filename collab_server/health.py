@@ -69,7 +69,7 @@ def readyz() -> Response:
     full = who is not None and who.admin
     standings: Standings = current_app.extensions[STANDINGS]
     detail = {
-        name: standings.show(name, linked=tandem.hub.linked(name), full=full)
+        name: standings.show(name, linked=tandem.hub.linked(name), full=full, now=tandem.clock())
         for name in tandem.settings.pbx
     }
     well = {name: one["linked"] and one["connected"] is not False for name, one in detail.items()}

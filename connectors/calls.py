@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Literal
 
 from connectors.cti import Agent
@@ -11,6 +12,9 @@ from connectors.model import CallReport, CallState, TraceItem
 MAX_TRACE = 200
 """Lines kept for one call; a call that is passed round all day says so and stops there."""
 MAX_ALIASES = 20
+
+_state = attrgetter(*(item.name for item in fields(CallReport) if item.name != "trace"))
+"""All that a report says but its trace."""
 
 Stage = Literal["wire", "mark", "queue", "agent", "outbox", "message", "end"]
 
@@ -69,7 +73,7 @@ class Call:
     """Trace lines that are worth saying once."""
     stopped: bool = False
     last: CallReport | None = None
-    """What was reported last, without its trace."""
+    """What was reported last."""
 
     def trace(self, now: float, stage: Stage, text: str, *, stopped: bool = False) -> None:
         """Add a line to the trace; past `MAX_TRACE` only the reason a call stopped is kept."""
@@ -128,12 +132,12 @@ class Call:
 
     def changed(self) -> CallReport | None:
         """The report that is due, with the new trace lines; None when nothing is new."""
-        report = self.report()
-        if report == self.last and not self.pending:
+        lines, self.pending = tuple(self.pending), []
+        report = self.report(lines)
+        if not lines and self.last is not None and _state(report) == _state(self.last):
             return None
         self.last = report
-        lines, self.pending = tuple(self.pending), []
-        return self.report(lines)
+        return report
 
 
 def restored(report: CallReport) -> Call:
@@ -161,5 +165,5 @@ def restored(report: CallReport) -> Call:
         held_unseen=report.held,
         aliases=list(report.aliases),
         lines=lines,
-        last=replace(report, trace=()),
+        last=report,
     )

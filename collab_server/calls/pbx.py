@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 
 from flask import Blueprint, Response, current_app, jsonify
 
@@ -38,7 +39,10 @@ def report(name: str) -> Response:
     with tandem.write() as work:
         outcome = reports.apply(tandem, work, name, body)
     standings: Standings = current_app.extensions[STANDINGS]
-    standings.take(name, body)
+    standings.take(name, body, tandem.clock(), outcome.lease)
     metrics: Metrics = current_app.extensions[METRICS]
     metrics.reported(name, outcome)
-    return jsonify({"accepted": outcome.accepted, "ignored": outcome.ignored})
+    answer: dict[str, object] = {"accepted": outcome.accepted, "ignored": outcome.ignored}
+    if body.connector is not None:
+        answer["lease"] = asdict(outcome.lease)
+    return jsonify(answer)

@@ -1,9 +1,11 @@
 """What a connector's report does: calls are brought up to date, and their sessions with them.
 
 One report is one transaction. Reports hold state, not edges: the latest of a call wins by
-(epoch, seq), a lower one is ignored, the same one again changes nothing. A snapshot also ends every
-call of its PBX that it does not list. Calls follow reports whatever they say; a session that ended
-stays ended (`collab_server.sessions.states`).
+(epoch, seq), a lower one is ignored, the same one again changes nothing. Where a PBX has several
+connectors only the reports of its lease's holder count (`collab_server.calls.leases`), and a later
+lease comes before both numbers. A snapshot also ends every call of its PBX that it does not list.
+Calls follow reports whatever they say; a session that ended stays ended
+(`collab_server.sessions.states`).
 
 A call whose session has ended may ask again, by a code that somebody presses: that makes a new
 session. A report tells no press, so it is seen by what differs from the call's report before: the
@@ -18,13 +20,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from collab_server import uris
-from collab_server.calls.schemas import Report, ReportedCall, clip
+from collab_server import commands, uris
+from collab_server.calls import leases
+from collab_server.calls.leases import Claim
+from collab_server.calls.schemas import CommandResult, Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
-from collab_server.sessions import invitations, service
+from collab_server.results import SETTLES
+from collab_server.sessions import service
 from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
 
 if TYPE_CHECKING:
@@ -45,17 +50,27 @@ class Outcome:
     """Sessions made."""
     states: list[str] = field(default_factory=list)
     """The new states of calls that changed theirs."""
+    lease: Claim = field(default_factory=lambda: Claim(held=False, epoch=0, seconds=0.0))
 
 
 def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
     """Apply a report of a PBX's connector."""
-    outcome = Outcome()
+    able = report.pbx is None or report.pbx.connected
+    lease = leases.claim(services, work, pbx, report.connector, able=able)
+    outcome = Outcome(lease=lease)
+    if not lease.held:
+        outcome.ignored = len(report.calls)
+        believed = [one for one in report.results if leases.believed(work, pbx, one)]
+        outcome.ignored += len(report.results) - len(believed)
+        _take_results(services, work, pbx, believed, outcome)
+        return outcome
+    fence = lease.epoch
     known = _known(work, pbx, report.calls)
     _hold_sessions(work, known.values())
     listed: set[int] = set()
     for reported in report.calls:
         call = _find(known, reported)
-        if call is not None and _older(report.epoch, reported.seq, call):
+        if call is not None and _is_no_news(fence, report.epoch, reported, call):
             outcome.ignored += 1
             listed.add(call.id)
             continue
@@ -64,17 +79,27 @@ def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
         work.hold(call)
         known[call.call_id] = call
         _remember_aliases(work, call, reported, known)
+        call.fence = fence
         _update(services, work, call, report.epoch, reported, outcome)
         listed.add(call.id)
         outcome.accepted += 1
     if report.snapshot:
-        _end_unlisted(services, work, pbx, report.epoch, listed)
-    for result in report.results:
-        if invitations.result(work, pbx, result.id, result.status, result.detail):
+        _end_unlisted(services, work, pbx, (fence, report.epoch), listed)
+    _take_results(services, work, pbx, report.results, outcome)
+    return outcome
+
+
+def _take_results(
+    services: Services, work: Work, pbx: str, results: Iterable[CommandResult], outcome: Outcome
+) -> None:
+    for result in results:
+        settled = commands.result(
+            services, work, pbx, result.id, result.status, result.detail, SETTLES
+        )
+        if settled:
             outcome.accepted += 1
         else:
             outcome.ignored += 1
-    return outcome
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -115,10 +140,13 @@ def _find(known: dict[str, Call], reported: ReportedCall) -> Call | None:
     return None
 
 
-def _older(epoch: int, seq: int, call: Call) -> bool:
+def _is_no_news(fence: int, epoch: int, reported: ReportedCall, call: Call) -> bool:
     if call.epoch is None or call.seq is None:
         return False
-    return (epoch, seq) < (call.epoch, call.seq)
+    before = call.fence or 0
+    if before < fence and call.state == reported.state == "ended":
+        return True  # who holds the lease now has seen that end as well
+    return (fence, epoch, reported.seq) < (before, call.epoch, call.seq)
 
 
 def _new(work: Work, pbx: str, reported: ReportedCall) -> Call:
@@ -284,10 +312,17 @@ def _session(
     )
 
 
-def _end_unlisted(services: Services, work: Work, pbx: str, epoch: int, listed: set[int]) -> None:
+def _end_unlisted(
+    services: Services, work: Work, pbx: str, by: tuple[int, int], listed: set[int]
+) -> None:
     """End what a snapshot does not list; a call no connector ever reported is not its business."""
+    fence, epoch = by
+    before = func.coalesce(Call.fence, 0)
     standing = select(Call).where(
-        Call.pbx == pbx, Call.ended.is_(None), Call.epoch.is_not(None), Call.epoch <= epoch
+        Call.pbx == pbx,
+        Call.ended.is_(None),
+        or_(before < fence, and_(before == fence, Call.epoch <= epoch)),
+        Call.epoch.is_not(None),
     )
     unlisted = [call for call in work.db.scalars(standing).all() if call.id not in listed]
     _hold_sessions(work, unlisted)

@@ -105,15 +105,34 @@ class Report(_Report):
     results: Annotated[tuple[CommandResult, ...], Field(max_length=MAX_RESULTS)] = ()
     pbx: PbxStanding | None = None
     """None: the connector does not say."""
+    connector: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """What the connector calls itself, for ever; needed where a PBX has two of them."""
+
+
+class LeaseAnswer(BaseModel):
+    """Whether the connector holds the PBX's lease. One that does not stands by: its calls were not
+    taken, and it asks again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    held: bool
+    epoch: int
+    """Of whoever holds it; a command that names another is not to be carried out."""
+    seconds: float
+    """Until it lapses."""
 
 
 class ReportAnswer(BaseModel):
-    """How many of the report's calls and results were news, and how many were not."""
+    """How many of the report's calls and results were news, and how many were not.
+
+    ``lease`` is there for a connector that names itself.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     accepted: int
     ignored: int
+    lease: LeaseAnswer | None = None
 
 
 class Stopped(BaseModel):

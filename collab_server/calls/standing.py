@@ -15,10 +15,14 @@ from collab_server.calls.schemas import clip
 from collab_server.times import iso_or_none
 
 if TYPE_CHECKING:
+    from collab_server.calls.leases import Claim
     from collab_server.calls.schemas import Report
 
 STANDINGS = "tandem.standings"
 _LONGEST = 300
+STANDBY_SECONDS = 5.0
+"""A connector that stands by asks each second."""
+STANDBY_MOST = 20
 
 
 class PbxDetail(BaseModel):
@@ -35,11 +39,14 @@ class PbxDetail(BaseModel):
     """Kind, version and address of the PBX."""
     detail: str | None
     """Why it is not connected."""
+    standby: int = 0
+    """Further connectors, which wait to take over."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    epoch: int
+    order: tuple[int, int]
+    """Epochs of the lease and of the connector."""
     connected: bool
     since: float | None
     title: str | None
@@ -51,15 +58,19 @@ class Standings:
 
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
+        self._standby: dict[str, dict[str, float]] = {}
+        """PBX -> connectors that stand by, and when each asked last."""
         self._lock = threading.Lock()
 
-    def take(self, pbx: str, report: Report) -> None:
-        """Keep what a report says; one of a connector that was replaced does not count."""
+    def take(self, pbx: str, report: Report, now: float, lease: Claim) -> None:
+        """Keep what a report says; one of a connector that was replaced does not count, nor of
+        one that stands by."""
+        self._stands_by(pbx, report.connector or "", now, held=lease.held)
         said = report.pbx
-        if said is None:
+        if said is None or not lease.held:
             return
         new = _Kept(
-            report.epoch,
+            (lease.epoch, report.epoch),
             said.connected,
             said.since.timestamp() if said.since else None,
             clip(said.title, _LONGEST),
@@ -67,19 +78,31 @@ class Standings:
         )
         with self._lock:
             known = self._kept.get(pbx)
-            if known is None or known.epoch <= new.epoch:
+            if known is None or known.order <= new.order:
                 self._kept[pbx] = new
 
-    def show(self, pbx: str, *, linked: bool, full: bool) -> dict[str, object]:
+    def _stands_by(self, pbx: str, connector: str, now: float, *, held: bool) -> None:
+        with self._lock:
+            known = self._standby.get(pbx, {})
+            kept = {name: at for name, at in known.items() if abs(now - at) < STANDBY_SECONDS}
+            kept.pop(connector, None)
+            if not held:
+                kept[connector] = now
+            self._standby[pbx] = dict(list(kept.items())[-STANDBY_MOST:])
+
+    def show(self, pbx: str, *, linked: bool, full: bool, now: float) -> dict[str, object]:
         """`PbxDetail`; what was said last does not count while nobody is linked."""
         with self._lock:
             kept = self._kept.get(pbx) if linked else None
+            asked = self._standby.get(pbx, {}).values()
+            standby = sum(abs(now - at) < STANDBY_SECONDS for at in asked)
         shown: dict[str, object] = {
             "linked": linked,
             "connected": kept.connected if kept else None,
             "since": None,
             "title": None,
             "detail": None,
+            "standby": standby,
         }
         if kept is not None and full:
             since = iso_or_none(kept.since)

@@ -86,6 +86,8 @@ class Call(Base):
     call_id: Mapped[str] = mapped_column(String(CALL))
     epoch: Mapped[int | None] = mapped_column(BigInteger)
     """Of the last report; None: no connector has reported it yet."""
+    fence: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the lease under which that came; it counts before `epoch`."""
     seq: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))
     type: Mapped[str | None] = mapped_column(String(16))
@@ -108,6 +110,19 @@ class Call(Base):
     stopped_reason: Mapped[str | None] = mapped_column(Text)
     lines: Mapped[int] = mapped_column(default=0)
     """Trace lines kept, so that they can be bounded without counting."""
+
+
+class Lease(Base):
+    """Which of a PBX's connectors reports and is handed commands (`collab_server.calls.leases`)."""
+
+    __tablename__ = "leases"
+
+    pbx: Mapped[str] = mapped_column(String(63), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    """What the connector calls itself; empty for one that gives no name."""
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    """Counts up with each change of the holder, for ever."""
+    renewed: Mapped[float]
 
 
 class CallAlias(Base):

@@ -148,6 +148,13 @@ class Backend(Protocol):
         """Check the `Authorization` header of a connector (empty: there was none)."""
         ...
 
+    def link_lease(self, pbx: str, connector: str) -> int | None:
+        """Give the epoch under which a connector may be handed commands; None: it stands by.
+
+        `connector` is what it calls itself, or ''.
+        """
+        ...
+
     def pending_commands(self, pbx: str) -> Sequence[dict[str, Any]]:
         """Give the commands of this PBX that have no result yet, oldest first."""
         ...

@@ -34,7 +34,7 @@ class PushSocket:
         first: Callable[[], Awaitable[Sequence[dict[str, Any]] | None]],
         gone: Callable[[PushSocket], None],
         *,
-        is_link: bool,
+        is_link: bool = False,
     ) -> None:
         """`first` fetches the first messages (None: it cannot now); `gone` is called at the end."""
         self.is_link = is_link
@@ -86,6 +86,14 @@ class PushSocket:
         if connection is not None:
             connection.close(code, reason)
 
+    def begin_again(self) -> None:
+        """Fetch and send what stands once more; before the socket has opened it will anyway."""
+        if self._connection is not None:
+            if self._task is not None:
+                self._task.cancel()
+            self._waiting = self._waiting or []
+            self._task = self._loop.create_task(self._begin())
+
     async def _begin(self) -> None:
         first = await self._first()
         if first is None:
@@ -110,3 +118,41 @@ class PushSocket:
             if self._task is not None and not self._task.done():
                 self._task.cancel()
             self._gone(self)
+
+
+class LinkSocket(PushSocket):
+    """A connector's link: carries commands while the connector holds its PBX's lease."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+        connector: str,
+        pending: Callable[[], Awaitable[tuple[int | None, Sequence[dict[str, Any]]] | None]],
+        gone: Callable[[PushSocket], None],
+    ) -> None:
+        """`connector` is what it calls itself, or ''; `pending` fetches the epoch of the lease, if
+        it holds that, and what it is to do (None: it cannot now)."""
+        super().__init__(limits, loop, self._first_commands, gone, is_link=True)
+        self.connector = connector
+        self._pending = pending
+        self._lease: int | None = None
+
+    def leased(self, epoch: int | None) -> None:
+        """The connector holds the lease from now on, with this epoch; None: it stands by."""
+        changed = (self._lease is None) is not (epoch is None)
+        self._lease = epoch
+        if changed or self._waiting is not None:  # what is being fetched may be of before
+            self.begin_again()
+
+    async def _first_commands(self) -> Sequence[dict[str, Any]] | None:
+        pending = await self._pending()
+        if pending is None:
+            return None
+        self._lease, commands = pending
+        return commands
+
+    def _send(self, message: dict[str, Any]) -> None:
+        # Whoever gives no name may not know the word.
+        if self._lease is not None:
+            super()._send({**message, "lease": self._lease} if self.connector else message)

@@ -51,6 +51,11 @@ class Hub(Protocol):
         """Send commands to the connectors of a PBX; those not linked ask at their next connect."""
         ...
 
+    def link_lease(self, pbx: str, connector: str, epoch: int) -> None:
+        """Hand commands to this connector of a PBX from now on, what stands first, and to no other;
+        '' is whoever gives no name."""
+        ...
+
     def presence(self, session_id: str) -> Sequence[Present]:
         """Who is in a session now, in the order they came."""
         ...

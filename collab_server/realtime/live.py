@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collab_server.realtime.backend import Refusal
-from collab_server.realtime.channels import PushSocket
+from collab_server.realtime.channels import LinkSocket, PushSocket
 from collab_server.realtime.connection import BadMessageError
 from collab_server.realtime.journal import Journal
 from collab_server.realtime.limits import Limits
@@ -67,7 +67,7 @@ class LiveHub:
         self._loading: dict[str, asyncio.Task[Room | Refusal]] = {}
         self._present: dict[str, tuple[Present, ...]] = {}
         self._desks: dict[str, list[tuple[str, PushSocket]]] = {}
-        self._links: dict[str, list[PushSocket]] = {}
+        self._links: dict[str, list[LinkSocket]] = {}
         self._admissions: dict[str, set[_Admission]] = {}
         self._fetching: set[asyncio.Task[None]] = set()
         self._asking = 0
@@ -118,6 +118,9 @@ class LiveHub:
 
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self._post(self._link_push, pbx, tuple(commands))
+
+    def link_lease(self, pbx: str, connector: str, epoch: int) -> None:
+        self._post(self._link_lease, pbx, connector, epoch)
 
     def presence(self, session_id: str) -> Sequence[Present]:
         return self._present.get(session_id, ())
@@ -220,11 +223,11 @@ class LiveHub:
         def gone(socket: PushSocket) -> None:
             _drop(self._desks, grant.agent_uri, (grant.login_id, socket))
 
-        desk = PushSocket(self.limits, self.loop, snapshot, gone, is_link=False)
+        desk = PushSocket(self.limits, self.loop, snapshot, gone)
         desks.append((grant.login_id, desk))
         return desk
 
-    async def _admit_link(self, upgrade: Upgrade) -> PushSocket | Refusal:
+    async def _admit_link(self, upgrade: Upgrade) -> LinkSocket | Refusal:
         grant = await self._ask(
             lambda: self._backend.authorize_link(upgrade.name, upgrade.authorization)
         )
@@ -239,14 +242,19 @@ class LiveHub:
         if sum(map(len, self._links.values())) >= self.limits.link_sockets:
             return Refusal(429, "Too many links are open.")
 
-        async def pending() -> Sequence[dict[str, Any]] | None:
+        async def pending() -> tuple[int | None, Sequence[dict[str, Any]]] | None:
+            lease = await self._ask(lambda: self._backend.link_lease(pbx, upgrade.connector))
+            if isinstance(lease, Refusal):
+                return None
+            if lease is None:
+                return None, ()
             commands = await self._ask(lambda: self._backend.pending_commands(pbx))
-            return None if isinstance(commands, Refusal) else commands
+            return None if isinstance(commands, Refusal) else (lease, commands)
 
-        def gone(socket: PushSocket) -> None:
-            _drop(self._links, pbx, socket)
+        def gone(_: PushSocket) -> None:
+            _drop(self._links, pbx, link)
 
-        link = PushSocket(self.limits, self.loop, pending, gone, is_link=True)
+        link = LinkSocket(self.limits, self.loop, upgrade.connector, pending, gone)
         links.append(link)
         return link
 
@@ -352,7 +360,7 @@ class LiveHub:
 
     def _push_sockets(self) -> list[PushSocket]:
         desks = [socket for desk in self._desks.values() for _, socket in desk]
-        return desks + [socket for links in self._links.values() for socket in links]
+        return [*desks, *(socket for links in self._links.values() for socket in links)]
 
     def _session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         room = self._rooms.get(session_id)
@@ -386,6 +394,10 @@ class LiveHub:
         for socket in list(self._links.get(pbx, ())):
             for command in commands:
                 socket.push(command)
+
+    def _link_lease(self, pbx: str, connector: str, epoch: int) -> None:
+        for socket in list(self._links.get(pbx, ())):
+            socket.leased(epoch if socket.connector == connector else None)
 
 
 def _drop(table: dict[str, list[T]], key: str, item: T) -> None:

@@ -22,6 +22,7 @@ _PATHS = (
     ("link", re.compile(r"/v1/pbx/([^/]+)/link")),
 )
 _NAME = re.compile(r"[A-Za-z0-9_.~-]+")
+_CONNECTOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Upgrade:
     cookie: str = ""
     origin: str | None = None
     authorization: str = ""
+    connector: str = ""
+    """What a connector calls itself; '' for none, and for what is no such name."""
 
     def __repr__(self) -> str:
         return f"<Upgrade {self.kind} {self.name}>"
@@ -72,8 +75,13 @@ def read_upgrade(
             cookie="; ".join(fields.all("cookie")),
             origin=fields.one("origin"),
             authorization=fields.one("authorization") or "",
+            connector=_connector(fields.one("tandem-connector")),
         )
     return None
+
+
+def _connector(given: str | None) -> str:
+    return given if given is not None and _CONNECTOR.fullmatch(given) else ""
 
 
 def handshake_fault(method: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:

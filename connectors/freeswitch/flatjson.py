@@ -37,9 +37,11 @@ def headers_of(body: bytes) -> tuple[dict[str, str], Repeated] | None:
         return _of_any(body)
     if type(headers) is not dict:
         return None
-    kinds, lists = [*map(type, headers.values())], []
-    if kinds.count(str) < len(kinds):
-        lists = [name for name, kind in zip(headers, kinds, strict=True) if kind is not str]
+    lists: list[str] = []
+    try:
+        "".join(headers.values())  # the quickest way to see that all of them are strings
+    except TypeError:
+        lists = [name for name, value in headers.items() if type(value) is not str]
         if not all(_is_list(headers[name]) for name in lists):
             return _of_any(body)
     longer = len(body) - len(orjson.dumps(headers))

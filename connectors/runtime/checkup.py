@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -15,6 +16,7 @@ from connectors.settings import PbxSettings
 Check = Callable[[PbxSettings, float], Awaitable[Iterable[Finding]]]
 
 SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
+ANSWER_LIMIT = 64 * 1024
 
 
 def run(settings: PbxSettings, listen: float = 0.0) -> int:
@@ -71,6 +73,7 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
             ) as response,
         ):
             status = response.status
+            standby = await _standby(http, settings)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return [
             Finding(
@@ -80,7 +83,8 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
             )
         ]
     if status in (200, 400, 409, 422):
-        return [Finding(True, f"server {settings.server}: reached, and it takes this PBX's key")]
+        well = f"server {settings.server}: reached, and it takes this PBX's key"
+        return [Finding(True, well), *standby]
     if status in (401, 403):
         return [
             Finding(
@@ -102,3 +106,19 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
             False, f"server {settings.server}: it answers {status}", f"{setting}: is it Tandem?"
         )
     ]
+
+
+async def _standby(http: aiohttp.ClientSession, settings: PbxSettings) -> list[Finding]:
+    """How many connectors of this PBX wait to take over, where the server says that any do."""
+    async with http.get(
+        f"{settings.server}/readyz", timeout=SERVER_TIMEOUT, allow_redirects=False
+    ) as response:
+        answer = await response.content.read(ANSWER_LIMIT)
+    try:
+        number = json.loads(answer)["pbx_detail"][settings.name]["standby"]
+    except (ValueError, LookupError, TypeError):
+        return []  # it is not ready, or knows of no such thing
+    if type(number) is not int or number < 1:
+        return []
+    who = "1 connector stands by" if number == 1 else f"{number} connectors stand by"
+    return [Finding(True, f"server {settings.server}: {who} to take this PBX over")]

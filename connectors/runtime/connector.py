@@ -19,6 +19,7 @@ from connectors.application import Application, CoreSettings
 from connectors.model import CallReport, LinkDown, PbxEvent, Snapshot
 from connectors.runtime.attach import Attachment
 from connectors.runtime.driver import Driver
+from connectors.runtime.lease import Lease
 from connectors.runtime.link import Commands, Link
 from connectors.runtime.outbox import Outbox
 from connectors.runtime.reports import Reporter
@@ -147,9 +148,11 @@ class Connector:
         self._synced = asyncio.Event()
         self._failures = 0
         server, name = settings.server, settings.name
-        self._reporter = Reporter(outbox, http, server, name)
-        self._commands = Commands(self._core, driver, outbox, self._synced)
-        self._link = Link(http, server, name, self._commands.take, self._linked)
+        lease = Lease()
+        self._reporter = Reporter(outbox, http, server, name, lease, self._taken_over)
+        self._commands = Commands(self._core, driver, outbox, self._synced, lease)
+        take = self._commands.take
+        self._link = Link(http, server, name, outbox.instance, take, self._linked)
         self._attachment = Attachment(driver, self.take, self._ready, self._stands)
 
     async def run(self) -> None:
@@ -191,6 +194,11 @@ class Connector:
         """The server is back, perhaps without its memory: tell it all that stands."""
         self._reporter.hurry()
         self._reporter.repeat()
+        if self._synced.is_set():
+            self._reporter.snapshot()
+
+    def _taken_over(self) -> None:
+        """Another connector has reported so far: tell the server all that stands."""
         if self._synced.is_set():
             self._reporter.snapshot()
 

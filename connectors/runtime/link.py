@@ -15,9 +15,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from connectors.application import Application
 from connectors.model import Command, DialBoth, Effect, Result, SendMessage
 from connectors.runtime.backoff import waits
-from connectors.runtime.codec import CommandError, command_of
+from connectors.runtime.codec import CommandError, command_of, lease_of
 from connectors.runtime.driver import Driver
 from connectors.runtime.http import why
+from connectors.runtime.lease import Lease
 from connectors.runtime.outbox import Outbox
 from connectors.runtime.trouble import Trouble
 
@@ -60,14 +61,18 @@ class Commands:
         driver: Driver,
         outbox: Outbox,
         synced: asyncio.Event,
+        lease: Lease,
     ) -> None:
         """`synced` is set once the core knows what stands on the PBX."""
+        self._lease = lease
         self._application = application
         self._driver = driver
         self._outbox = outbox
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
-        self._taken: set[str] = set()
+        self._taken: dict[str, int | None] = {}
+        """Commands that wait or are under way, each with the epoch of the lease under which it was
+        handed down last."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
 
     def want(self, effects: Iterable[Effect]) -> None:
@@ -81,7 +86,8 @@ class Commands:
     def take(self, text: str) -> None:
         """One frame of the link."""
         try:
-            command = command_of(json.loads(text))
+            said = json.loads(text)
+            command, epoch = command_of(said), lease_of(said)
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
             if error.id is not None:
@@ -93,11 +99,13 @@ class Commands:
         known = self._outbox.result_of(command.id)
         if known is not None and not (command.kind == "queue" and known.status == "failed"):
             self._outbox.put_result(known)
-        elif command.id not in self._taken and not self._outbox.under_way(command.id):
+        elif command.id in self._taken:
+            self._taken[command.id] = epoch
+        elif not self._outbox.under_way(command.id):
             if self._queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
-            self._taken.add(command.id)
+            self._taken[command.id] = epoch
             self._queue.put_nowait(command)
 
     async def run(self) -> None:
@@ -127,22 +135,34 @@ class Commands:
                 log.exception("command %s could not be carried out", command.id)
                 result = Result(command.id, "unknown", "an error in the connector")
             finally:
-                self._taken.discard(command.id)
+                del self._taken[command.id]
+            if result is None:
+                log.info("command %s is left to the connector that serves the PBX", command.id)
+                continue
             log.debug("command %s: %s %s", command.id, result.status, result.detail)
             self._outbox.put_result(result)
 
-    async def _carry_out(self, command: Command) -> Result:
-        """An effect of which nobody knows whether it happened is decided and tried again, where
-        that is harmless: what stands on the PBX by then says whether there is anything to do."""
+    async def _carry_out(self, command: Command) -> Result | None:
+        """Its result; None where nothing was done since another connector has the lease.
+
+        An effect of which nobody knows whether it happened is decided and tried again, where that
+        is harmless: what stands on the PBX by then says whether there is anything to do.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             if not await self._reachable(command):
                 return Result(command.id, "failed", "the PBX cannot be reached")
+            try:
+                async with asyncio.timeout(_patience(command)):
+                    if not await self._may_begin(command.id):
+                        return None
+            except TimeoutError:
+                return Result(command.id, "failed", "the server did not say who serves the PBX")
             decided = self._application.command(command, time.time())
             if isinstance(decided, Result):
                 return decided
             result = await self._try(command, decided)
-            self._application.settled(result)
-            if result.status != "unknown" or isinstance(decided, AT_MOST_ONCE):
+            self._application.settled(result or Result(command.id, "failed", "not begun"))
+            if result is None or result.status != "unknown" or isinstance(decided, AT_MOST_ONCE):
                 return result
             if attempt < ATTEMPTS:
                 await asyncio.sleep(AGAIN)
@@ -151,23 +171,40 @@ class Commands:
     async def _reachable(self, command: Command) -> bool:
         if self._synced.is_set():
             return True
-        patience = PATIENCE if command.expires is None else command.expires - time.time()
         try:
-            async with asyncio.timeout(max(0.0, min(patience, PATIENCE))):
+            async with asyncio.timeout(_patience(command)):
                 await self._synced.wait()
         except TimeoutError:
             return False
         return True
 
-    async def _try(self, command: Command, effect: Effect) -> Result:
+    async def _try(self, command: Command, effect: Effect) -> Result | None:
         if isinstance(effect, AT_MOST_ONCE):
             try:
                 await self._outbox.attempting(command.id)
             except sqlite3.Error as error:
                 why = f"not sent, the outbox cannot be written: {error}"
                 return Result(command.id, "failed", why)
+        if not self._lease.allows(self._taken[command.id]):
+            self._outbox.forget(command.id)
+            return None
         outcome = await self._driver.perform(effect)
         return Result(command.id, outcome.status, outcome.detail)
+
+    async def _may_begin(self, command: str) -> bool:
+        """Wait until the lease allows it; False: it is another connector's."""
+        while True:
+            epoch = self._taken[command]
+            if await self._lease.allowed(epoch):
+                return True
+            if self._taken[command] == epoch:  # else it was handed down again under a later one
+                return False
+
+
+def _patience(command: Command) -> float:
+    """Seconds a command may yet wait for whatever it needs."""
+    patience = PATIENCE if command.expires is None else command.expires - time.time()
+    return max(0.0, min(patience, PATIENCE))
 
 
 class Link:
@@ -178,9 +215,12 @@ class Link:
         http: aiohttp.ClientSession,
         server: str,
         pbx: str,
+        instance: str,
         on_text: Callable[[str], None],
         on_open: Callable[[], None],
     ) -> None:
+        """`instance` is what the connector calls itself."""
+        self._headers = {"Tandem-Connector": instance}
         self._http = http
         self._url = f"{server}/v1/pbx/{pbx}/link"
         self._server = server
@@ -206,7 +246,10 @@ class Link:
             async with (
                 asyncio.timeout(CONNECT_TIMEOUT) as limit,
                 self._http.ws_connect(
-                    self._url, heartbeat=HEARTBEAT, max_msg_size=FRAME_LIMIT
+                    self._url,
+                    heartbeat=HEARTBEAT,
+                    max_msg_size=FRAME_LIMIT,
+                    headers=self._headers,
                 ) as socket,
             ):
                 limit.reschedule(None)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from connectors.model import CallReport, CallState, Result
 from connectors.runtime.backoff import gathering
@@ -25,6 +26,7 @@ from connectors.runtime.codec import (
     call_of,
     encoded,
     result_body,
+    timestamp,
     trace_body,
 )
 from connectors.runtime.journal import Journal
@@ -96,6 +98,8 @@ class Outbox:
         self._dirty: dict[str, None] = {}
         """The calls to be sent, those that changed first before others."""
         self._seq = 0
+        self.instance: str
+        """What the connector calls itself, from its first start on."""
         self.dropped = 0
         """Calls that were dropped unsent."""
         self._told = 0
@@ -109,10 +113,14 @@ class Outbox:
         try:
             self._load()
             self._journal = Journal(self._store.read("SELECT * FROM commands ORDER BY rowid"))
-            last = dict(self._store.read("SELECT key, value FROM meta")).get("epoch", "0")
-            self.epoch = max(int(now * 1000), int(last) + 1)
+            meta = dict(self._store.read("SELECT key, value FROM meta"))
+            self.epoch = max(int(now * 1000), int(meta.get("epoch", "0")) + 1)
+            self.instance = str(meta.get("instance") or uuid4().hex)
             self._store.write_now(
-                [("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (str(self.epoch),))]
+                [
+                    ("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (str(self.epoch),)),
+                    ("INSERT OR REPLACE INTO meta VALUES ('instance', ?)", (self.instance,)),
+                ]
             )
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
             self._store.close()
@@ -169,6 +177,18 @@ class Outbox:
             if entry.ended:
                 self._remove(call)
 
+    def let_go(self, before: float) -> None:
+        """Forget what was news before a moment (seconds since the epoch) and is on record: another
+        connector has reported it."""
+        moment = timestamp(before)
+        for call, entry in list(self._calls.items()):
+            if entry.ended and entry.body["since"] < moment:
+                self._remove(call)
+            elif entry.trace and entry.trace[0]["at"] < moment:
+                old = [line for line in entry.trace if line["at"] < moment]
+                entry.trace = entry.trace[len(old) :]
+                self._touch(call, old)
+
     def _drop(self, count: int) -> None:
         """Ended calls first, those that ended first before others; then the oldest. A full outbox
         does so for every event of a new call: no look at all of them."""
@@ -210,6 +230,11 @@ class Outbox:
             self._journal.forget(command)
             raise
 
+    def forget(self, command: str) -> None:
+        """It is not carried out after all."""
+        self._journal.forget(command)
+        self._unwritten.set()
+
     def put_result(self, result: Result) -> None:
         """Take in what became of a command; reported until the server has it."""
         self._journal.put(result)
@@ -234,13 +259,24 @@ class Outbox:
                 break
             calls.append(item)
             sent[call] = (entry.seq, entry.trace[-1]["n"] if entry.trace else 0)
-        results = self._journal.open_results(BATCH_CALLS)
-        if not calls and not results and not snapshot:
+        batch = self._batch(calls, sent, snapshot=snapshot)
+        if not calls and not batch.results and not snapshot:
             self.changed.clear()
             return None
+        return batch
+
+    def results_only(self) -> Batch:
+        """A report of what became of commands, if anything did, and of no call."""
+        return self._batch([], {}, snapshot=False)
+
+    def _batch(
+        self, calls: list[dict[str, Any]], sent: dict[str, tuple[int, int]], *, snapshot: bool
+    ) -> Batch:
+        results = self._journal.open_results(BATCH_CALLS)
         body = {
             "epoch": self.epoch,
             "snapshot": snapshot,
+            "connector": self.instance,
             "calls": calls,
             "results": [result_body(result) for result in results],
         }

@@ -7,14 +7,18 @@ import contextlib
 import json
 import logging
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.runtime.backoff import Pause, gathering, waits
 from connectors.runtime.codec import encoded
 from connectors.runtime.http import why
+from connectors.runtime.lease import KNOWN, Lease
 from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
 from connectors.runtime.standing import Standing
 from connectors.runtime.trouble import Trouble
@@ -39,9 +43,22 @@ class ReportError(Exception):
 class Reporter:
     """Posts the outbox to ``/v1/pbx/{name}/reports`` for ever."""
 
-    def __init__(self, outbox: Outbox, http: aiohttp.ClientSession, server: str, pbx: str) -> None:
-        """`http` carries the PBX key in its headers."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        http: aiohttp.ClientSession,
+        server: str,
+        pbx: str,
+        lease: Lease,
+        on_taken: Callable[[], None],
+    ) -> None:
+        """`http` carries the PBX key in its headers; `on_taken` is called when the lease has come
+        from another connector."""
         self._outbox = outbox
+        self._lease = lease
+        self._on_taken = on_taken
+        self._due = False
+        """A report is due even with nothing to say."""
         self._http = http
         self._url = f"{server}/v1/pbx/{pbx}/reports"
         self._server = server
@@ -84,7 +101,7 @@ class Reporter:
     async def run(self) -> None:
         """Report until cancelled."""
         while True:
-            await self._outbox.changed.wait()
+            await self._something_due()
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type(ReportError),
                 wait=waits(CEILING, lambda error: getattr(error, "permanent", False)),
@@ -95,9 +112,23 @@ class Reporter:
                     calls = await self._report()
                     await asyncio.sleep(gathering(calls))
 
+    async def _something_due(self) -> None:
+        """Until there is something to say, or the lease is to be renewed or asked for."""
+        pause = self._lease.pause
+        if not self._lease.held:
+            await asyncio.sleep(pause or 0.0)  # whatever there is to say, nobody listens
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._outbox.changed.wait()
+                return
+        self._due = True
+
     async def _report(self) -> int:
         """One report, if there is anything to say: the newest of what is pending right now.
         Returns how many calls it carried."""
+        if not self._lease.held:
+            return await self._ask()
         snapshot = self._snapshot_due and not self._probing
         batch = self._outbox.batch(snapshot=snapshot, limit=self._limit)
         standing = self.standing
@@ -106,29 +137,54 @@ class Reporter:
             if self._snapshot_due:
                 self._outbox.changed.set()
                 return 0
-            if standing == self._told:
+            if standing == self._told and not self._due:
                 return 0
-            batch = Batch(
-                {"epoch": self._outbox.epoch, "snapshot": False, "calls": [], "results": []}, {}, {}
-            )
+            batch = self._outbox.results_only()
         if standing is not None:
             batch.body["pbx"] = standing.body()
         if snapshot:
             self._snapshot_due = False
         self._told = standing
         try:
-            await self._post(batch)
+            taken = await self._post(batch)
         except BaseException:
             self._snapshot_due = self._snapshot_due or snapshot
             self._told = None
             raise
+        self._due = False
+        if not self._lease.held:
+            return 0
         self._outbox.accepted(batch)
+        if taken:
+            self._take_over()
         self._probed = self._probed and not snapshot
         self._limit = BATCH_CALLS if not self._probing else min(BATCH_CALLS, self._limit * 2)
         self._well()
         return len(batch.sent)
 
-    async def _post(self, batch: Batch) -> None:
+    async def _ask(self) -> int:
+        """Stand by: say what became of commands, and see whether the lease is to be had."""
+        batch = self._outbox.results_only()
+        if self.standing is not None:
+            batch.body["pbx"] = self.standing.body()
+        taken = await self._post(batch)
+        self._outbox.accepted(batch)
+        self._well()
+        if taken:
+            self._take_over()
+        elif not self._lease.held:
+            self._outbox.let_go(time.time() - KNOWN)
+        return 0
+
+    def _take_over(self) -> None:
+        """Say all there is: what another reported under an earlier lease counts as older."""
+        self._told = None
+        self._outbox.all_pending()
+        self._on_taken()
+
+    async def _post(self, batch: Batch) -> bool:
+        """Post a report. True: with the answer the lease has come from another connector."""
+        asked = self._lease.clock()
         body = encoded(batch.body)
         headers = {"Content-Type": "application/json"}
         try:
@@ -136,9 +192,9 @@ class Reporter:
                 self._url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
             ) as response:
                 if response.status == 200:
-                    await response.read()
+                    answer = await response.read()
                     log.debug("reported %d calls, %d bytes", len(batch.sent), len(body))
-                    return
+                    return self._lease.answered(_lease_in(answer), asked)
                 problem = await _problem(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ReportError(f"the server cannot be reached ({why(error)})") from None
@@ -182,6 +238,15 @@ class Reporter:
             log.info("%s takes reports", self._server)
         self._trouble.over()
         self._greeted = True
+
+
+def _lease_in(answer: bytes) -> object:
+    """`lease` of an answer; None where there is none."""
+    try:
+        said = orjson.loads(answer)
+    except ValueError:
+        return None
+    return said.get("lease") if isinstance(said, dict) else None
 
 
 async def _problem(response: aiohttp.ClientResponse) -> str:

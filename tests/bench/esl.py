@@ -19,6 +19,10 @@ BYTES = 18_000_000
 RATE = 20e6
 """Bytes a second they are sent at: more than twice of what a FreeSWITCH sends at its ceiling."""
 TIMEOUT = 300.0
+LONGER = 5_500
+"""Bytes of an event with 100 headers in the measurements that the goals were set by (facts:
+libraries.md): 1.5 times greenswitch's events with 15 headers, 3 times with 100, where a reader
+parses only what is wanted of it. The rows in which one in ten is wanted have their conditions."""
 
 
 @contextmanager
@@ -58,8 +62,10 @@ def table() -> str:
     mixes = {
         "15 headers, all": made_up(15, 1.0),
         "15 headers, half": made_up(15, 0.5),
+        "15 headers, 1 in 10": made_up(15, 0.1),
         "100 headers, all": made_up(100, 1.0),
         "100 headers, 1 in 4": made_up(100, 0.25),
+        "100 longer, 1 in 10": made_up(100, 0.1, LONGER),
         "a recorded call": queue_call(),
     }
     lines = [

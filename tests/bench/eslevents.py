@@ -23,6 +23,7 @@ LEGS = 100
 
 _FIRST = ("Channel-Name", "Unique-ID")
 """What follows the 13 headers every event begins with, so that 15 are enough to know a leg."""
+_SDP_LINE = "a=rtpmap:111 opus/48000/2\r\n"
 
 
 class Line(NamedTuple):
@@ -84,10 +85,11 @@ def _length(pair: tuple[str, str]) -> int:
     return len(pair[0]) + len(pair[1]) + len('"":"",')
 
 
-def made_up(headers: int, share: float) -> list[Line]:
+def made_up(headers: int, share: float, size: int = 0) -> list[Line]:
     """`LEGS` calls that come and go, with `headers` headers an event, `share` of them wanted.
 
-    The headers are those that the recorded caller's events begin with.
+    The headers are those that the recorded caller's events begin with. With `size` the last of
+    them is an SDP, as long as makes an event of about so many bytes.
     """
     caller = [event for event in recorded() if event.get("Call-Direction") == "inbound"]
     come, go, other = (
@@ -100,10 +102,10 @@ def made_up(headers: int, share: float) -> list[Line]:
         for event, leg in ((come, number), (go, number - LEGS // 2)):
             if not 0 <= leg < LEGS:
                 continue
-            lines.append(line(event, cut(event, headers, leg)))
+            lines.append(line(event, lengthened(cut(event, headers, leg), size)))
             owed += 1 / share - 1
             while owed >= 1:
-                lines.append(line(other, cut(other, headers, leg)))
+                lines.append(line(other, lengthened(cut(other, headers, leg), size)))
                 owed -= 1
     return lines
 
@@ -115,6 +117,14 @@ def cut(event: Event, headers: int, leg: int) -> list[tuple[str, str]]:
     own = event.get("Unique-ID")
     pairs = [(name, event.headers[name]) for name in chosen[:headers]]
     return [(name, value.replace(own, f"{own[:-12]}{leg:012x}")) for name, value in pairs]
+
+
+def lengthened(pairs: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
+    """The same, with a long SDP for the last one where they have less than `size` bytes."""
+    missing = size - sum(map(_length, pairs[:-1]))
+    if missing <= 0:
+        return pairs
+    return [*pairs[:-1], ("variable_switch_r_sdp", _SDP_LINE * (missing // len(_SDP_LINE)))]
 
 
 def line(event: Event, pairs: Sequence[tuple[str, str]]) -> Line:

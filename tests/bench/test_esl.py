@@ -17,6 +17,7 @@ from connectors.freeswitch.wire import ALL, Event, FrameReader, event_of
 from connectors.model import CallState, PbxEvent
 from tests.bench import eslfeeder, eslreaders
 from tests.bench.ceiling import ALL_EVENTS, CALL_SECONDS, LEAN, TICK, Load
+from tests.bench.esl import LONGER
 from tests.bench.eslevents import LEGS, MARK, Line, joined, made_up, numbered, queue_call
 from tests.core.world import SETTINGS, World
 from tests.freeswitch.esl_double import EslDouble
@@ -46,6 +47,14 @@ def test_made_up_events_have_as_many_headers_and_as_many_are_wanted(
     assert {len(event.headers) for event in events} == {headers}
     assert mean(event.name in EVENTS for event in events) == pytest.approx(share, abs=0.01)
     assert mean(line.wanted for line in lines) == pytest.approx(share, abs=0.01)
+
+
+def test_longer_made_up_events_have_the_bytes_and_the_headers_they_are_to_have() -> None:
+    lines = made_up(100, 0.1, LONGER)
+    events = read(lines, "json")
+    assert {len(event.headers) for event in events} == {100}
+    assert len(joined(lines, "json")) / len(lines) == pytest.approx(LONGER, rel=0.05)
+    assert decoded(events) == decoded(read(made_up(100, 0.1), "json"))
 
 
 def test_a_lean_call_says_what_the_whole_one_says() -> None:

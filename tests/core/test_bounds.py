@@ -20,7 +20,10 @@ PURE = (
     "model", "cti", "application", "book", "calls", "commands", "lines", "marks", "outgoing",
     "placed", "recovery", "serving",
 )  # fmt: skip
-ALLOWED = {"__future__", "collections", "dataclasses", "enum", "re", "typing", "urllib", "uuid"}
+ALLOWED = {
+    "__future__", "collections", "dataclasses", "enum", "operator", "re", "typing", "urllib",
+    "uuid",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PURE)

@@ -38,6 +38,8 @@ class FakeBackend:
     presence: list[tuple[str, str, str, str]] = field(default_factory=list)
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    leases: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """PBX -> what its holder calls itself, and the epoch."""
     gone: set[str] = field(default_factory=set)
     batches: list[dict[str, int]] = field(default_factory=list)
     compacted: list[str] = field(default_factory=list)
@@ -109,6 +111,11 @@ class FakeBackend:
         if pbx not in self.commands:
             return Refusal(404, "No such PBX.")
         return LinkGrant(pbx)
+
+    def link_lease(self, pbx: str, connector: str) -> int | None:
+        self._maybe_fail()
+        holder, epoch = self.leases.get(pbx, ("", 0))
+        return epoch if connector == holder else None
 
     def pending_commands(self, pbx: str) -> Sequence[dict[str, Any]]:
         self._maybe_fail()

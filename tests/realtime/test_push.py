@@ -36,9 +36,13 @@ async def desk(
 
 
 async def link(
-    port: RunningPort, authorization: str = "Bearer pbx-key", pbx: str = "hq"
+    port: RunningPort,
+    authorization: str = "Bearer pbx-key",
+    pbx: str = "hq",
+    connector: str = "",
 ) -> ClientConnection:
     headers = {"Authorization": authorization} if authorization else {}
+    headers |= {"Tandem-Connector": connector} if connector else {}
     return await connect(
         f"ws://{port.host}/v1/pbx/{pbx}/link", additional_headers=headers, ping_interval=None
     )
@@ -181,6 +185,51 @@ async def test_a_connector_that_comes_back_takes_the_place_of_its_dead_links(
         assert await end_of(one) == 1001
         for socket in (two, three):
             assert (await next_of(socket))["id"] == "a"
+
+
+async def test_of_two_connectors_the_holder_of_the_lease_is_handed_commands(
+    port: RunningPort,
+) -> None:
+    port.backend.commands["hq"] = [command("a")]
+    port.backend.leases["hq"] = ("one", 4)
+    async with (
+        await link(port, connector="one") as one,
+        await link(port, connector="two") as two,
+        await link(port) as nameless,
+    ):
+        assert await next_of(one) == command("a") | {"lease": 4}
+        port.hub.link_push("hq", [command("b")])
+        assert await next_of(one) == command("b") | {"lease": 4}
+        # The other is handed what stands when it takes over, and the first nothing any more.
+        port.backend.commands["hq"] = [command("b")]
+        port.backend.leases["hq"] = ("two", 5)
+        port.hub.link_lease("hq", "two", 5)
+        assert await next_of(two) == command("b") | {"lease": 5}
+        port.hub.link_push("hq", [command("c")])
+        assert await next_of(two) == command("c") | {"lease": 5}
+        port.backend.leases["hq"] = ("", 6)
+        port.hub.link_lease("hq", "", 6)
+        assert await next_of(nameless) == command("b"), "as it always was for whoever has no name"
+        port.backend.commands["hq"] = [command("d")]
+        port.backend.leases["hq"] = ("one", 7)
+        port.hub.link_lease("hq", "one", 7)
+        assert await next_of(one) == command("d") | {"lease": 7}, "and neither b again nor c"
+
+
+async def test_a_lease_that_was_held_already_brings_nothing_twice(port: RunningPort) -> None:
+    port.backend.commands["hq"] = [command("a")]
+    async with await link(port) as socket:
+        assert await next_of(socket) == command("a")
+        port.hub.link_lease("hq", "", 1)
+        port.hub.link_push("hq", [command("b")])
+        assert await next_of(socket) == command("b")
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 65, "a/b"])
+async def test_what_is_no_name_of_a_connector_is_none(port: RunningPort, name: str) -> None:
+    port.backend.commands["hq"] = [command("a")]
+    async with await link(port, connector=name) as socket:
+        assert await next_of(socket) == command("a")
 
 
 async def test_a_connector_is_pinged_and_its_pings_are_answered(start: StartPort) -> None:

@@ -21,9 +21,13 @@ class ServerDouble:
         self.tries = 0
         self.answers: list[tuple[int, dict[str, str], dict[str, Any]]] = []
         """Status, headers and problem to answer the next reports with."""
+        self.lease: dict[str, Any] | None = None
+        """Its word of the lease, in each answer."""
         self.refuses_call: str | None = None
         self.link_status: int | None = None
         self.links: list[web.WebSocketResponse] = []
+        self.connectors: list[str] = []
+        """What whoever opened a link called itself."""
         self.slow: asyncio.Event | None = None
         """Set it to something unset to keep reports waiting."""
         self.in_flight = 0
@@ -110,7 +114,8 @@ class ServerDouble:
         if "calls" not in body:
             return web.json_response({"title": "Invalid", "detail": "epoch"}, status=422)
         self.reports.append(body)
-        return web.json_response({"accepted": len(body["calls"]), "ignored": 0})
+        answer: dict[str, Any] = {"accepted": len(body["calls"]), "ignored": 0}
+        return web.json_response(answer | ({"lease": self.lease} if self.lease else {}))
 
     async def _link(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {self.key}":
@@ -120,6 +125,7 @@ class ServerDouble:
         socket = web.WebSocketResponse(heartbeat=5)
         await socket.prepare(request)
         self.links.append(socket)
+        self.connectors.append(request.headers.get("Tandem-Connector", ""))
         await self._notify()
         async for message in socket:
             if message.type is not WSMsgType.TEXT:

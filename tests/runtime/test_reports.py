@@ -12,6 +12,7 @@ import pytest
 from connectors.model import CallState, Result
 from connectors.runtime import backoff, reports
 from connectors.runtime.codec import timestamp
+from connectors.runtime.lease import Lease
 from connectors.runtime.outbox import Outbox
 from connectors.runtime.reports import Reporter
 from connectors.runtime.standing import Standing
@@ -21,12 +22,15 @@ from tests.runtime.server_double import ServerDouble
 
 @asynccontextmanager
 async def reporting(
-    server: ServerDouble, folder: Path, key: str = "pbx-key"
+    server: ServerDouble,
+    folder: Path,
+    key: str = "pbx-key",
+    on_taken: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[tuple[Outbox, Reporter]]:
     outbox = Outbox(folder / "outbox.db", AT)
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers) as http:
-        reporter = Reporter(outbox, http, server.url, "hq")
+        reporter = Reporter(outbox, http, server.url, "hq", Lease(), on_taken)
         task = asyncio.create_task(reporter.run())
         try:
             yield outbox, reporter

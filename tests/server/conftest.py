@@ -59,6 +59,7 @@ class RecordingHub:
         self.desks: list[tuple[str, dict[str, Any]]] = []
         self.signed_out: list[str] = []
         self.links: list[tuple[str, Sequence[dict[str, Any]]]] = []
+        self.leases: list[tuple[str, str, int]] = []
         self.present: list[Present] = []
         self.linked_pbxs: set[str] = set()
 
@@ -76,6 +77,9 @@ class RecordingHub:
 
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self.links.append((pbx, commands))
+
+    def link_lease(self, pbx: str, connector: str, epoch: int) -> None:
+        self.leases.append((pbx, connector, epoch))
 
     def presence(self, session_id: str) -> Sequence[Present]:
         return self.present
