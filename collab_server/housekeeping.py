@@ -25,6 +25,7 @@ from collab_server.db.models import (
     Login,
     Participant,
 )
+from collab_server.placed import leaving, line, voice
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import record
@@ -59,6 +60,8 @@ class Housekeeper:
 
     def start(self) -> None:
         """Begin."""
+        line.restarted(self._services)
+        leaving.restarted(self._services)
         self._thread.start()
 
     def stop(self) -> None:
@@ -88,15 +91,24 @@ class Housekeeper:
                 for due in (
                     service.close_grace(services, work),
                     commands.expire(services, work, SETTLES),
+                    leaving.give_up(services, work),
+                    voice.give_up(services, work),
                 ):
                     if due is not None:
                         services.alarm.set(due)
+        self._move_lines()
         self._sign_out_removed()
         if now - self._swept >= SWEEP:
             self._swept = now
             self._expire_unopened()
             while sweep(services):
                 pass
+
+    def _move_lines(self) -> None:
+        """Let calls without a telephone in, and tell those that wait which place they have."""
+        if self._services.lines.waiting():
+            with self._services.write() as work:
+                line.move_on(self._services, work)
 
     def _due(self) -> bool:
         """Whether a writer's turn is worth taking; sets the alarm for what is due later."""
@@ -114,6 +126,8 @@ class Housekeeper:
                     .order_by(Command.expires)
                     .limit(1)
                 ),
+                leaving.soonest(db),
+                voice.soonest(db),
             )
         soonest = min((time for time in times if time is not None), default=None)
         if soonest is None:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from collab_server import commands, uris
 from collab_server.calls.schemas import Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.placed import reported as placed
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
@@ -206,6 +207,8 @@ def _update(
         service.retype(work, session, call.type, "the dialplan marked the call anew")
     if session is not None:
         service.follow(services, work, session, call)
+        if call.placed:
+            placed.reported(services, work, call)
     elif state == "ended" and call.stopped_stage is None:
         stop(work, call, "mark", "the call carried no mark of a collaboration")
 
@@ -301,5 +304,7 @@ def _end_unlisted(services: Services, work: Work, pbx: str, epoch: int, listed: 
         session = work.db.get(CollabSession, call.session_id) if call.session_id else None
         if session is not None:
             service.follow(services, work, session, call)
+            if call.placed:
+                placed.reported(services, work, call)
         elif call.stopped_stage is None:
             stop(work, call, "mark", "the call carried no mark of a collaboration")
