@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SECONDS = 300
 """How long a pause, and its end, are worth asking for."""
 REASON = "collaboration"
+"""Marks a pause as ours: the connector ends no other one for us."""
 
 
 def pause(
@@ -67,8 +68,7 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
 def _ask(
     services: Services, work: Work, name: str, pbx: str, agent_uri: str, *, paused: bool
 ) -> None:
-    reason = REASON if paused else ""
-    args = {"agent_uri": agent_uri, "paused": paused, "reason": reason}
+    args = {"agent_uri": agent_uri, "paused": paused, "reason": REASON}
     commands.ask(services, work, id=name, kind="pause", pbx=pbx, args=args, seconds=SECONDS)
 
 

@@ -39,5 +39,7 @@ def reported(services: Services, work: Work, call: Call) -> None:
             if call.agent_leg is None:
                 busy.pause(services, work, placed, session, call.agent_uri)
         leaving.refresh(services, work, placed, session)
+        if placed.stage != before or call.state == "active":
+            work.touch(session.id)  # the pages show where it is, and whether the phone is in it
     if placed.stage != before or call.state == "ended":
         line.admit(services, work, placed.pbx)

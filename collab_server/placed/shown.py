@@ -88,6 +88,11 @@ class PlacedViews:
         )
         self._voice = {voice.session_id: voice for voice in db.scalars(latest)}
 
+    def name(self, session: CollabSession) -> str | None:
+        """What the site calls the user; None: nothing."""
+        placed = self._placed.get(session.id)
+        return (placed.name or None) if placed is not None else None
+
     def view(self, session: CollabSession, call: Call | None) -> dict[str, Any] | None:
         """What is particular to the session; None: its call is another one."""
         placed = self._placed.get(session.id)

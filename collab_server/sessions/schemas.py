@@ -227,6 +227,12 @@ class Uri(Answer):
     uri: str
 
 
+class UserShown(Uri):
+    """The user; ``name`` is what a site calls them, a label as the address is."""
+
+    name: str | None
+
+
 class CallBrief(Answer):
     """A call's place and id."""
 
@@ -270,7 +276,7 @@ class View(Answer):
     reason: ReasonName | None
     type: CollabType
     initiator: RoleName
-    user: Uri
+    user: UserShown
     agent: Uri | None
     queue: str | None
     position: int | None

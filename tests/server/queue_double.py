@@ -83,7 +83,8 @@ class QueueDouble:
     def _pause(self, command: dict[str, Any]) -> str | None:
         args = command["args"]
         if not args["paused"]:
-            self.paused.pop(args["agent_uri"], None)
+            if args["reason"] in ("", self.paused.get(args["agent_uri"])):
+                self.paused.pop(args["agent_uri"], None)
         elif args["agent_uri"] in self.paused:
             return "already paused"
         else:
