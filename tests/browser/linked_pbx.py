@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import WebSocketException
@@ -76,9 +75,7 @@ class LinkedPbx:
             self._report()
             return done
 
-    def until(self, reached: Callable[[QueueDouble], bool], within: float = WAIT_SECONDS) -> float:
-        """Wait for what the server asks of the PBX; gives the seconds that it took."""
-        begun = time.monotonic()
+    def until(self, reached: Callable[[QueueDouble], bool], within: float = WAIT_SECONDS) -> None:
+        """Wait for what the server asks of the PBX."""
         with self._changed:
             assert self._changed.wait_for(lambda: reached(self.double), within)
-        return time.monotonic() - begun
