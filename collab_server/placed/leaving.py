@@ -85,8 +85,8 @@ def give_up(services: Services, work: Work) -> float | None:
     due = select(PlacedCall).where(PlacedCall.due <= work.now).limit(MAX_AT_ONCE)
     for placed in work.db.scalars(due).all():
         session = work.db.get_one(CollabSession, placed.session_id)
-        if placed.closed is not None and _is_there(services, session):
-            placed.closed = placed.gone = None  # another page of the user's is open
+        if _is_there(services, session):
+            placed.closed = placed.gone = None  # a page came back, or another one is open
         end = _end(services, work, placed, session)
         if end is not None and end[0] <= work.now:
             call = work.db.get_one(Call, placed.call)
@@ -104,7 +104,8 @@ def soonest(db: Session) -> float | None:
 
 
 def _is_there(services: Services, session: CollabSession) -> bool:
-    return any(person.role == "user" for person in services.hub.presence(session.id))
+    who = ("user", session.user_uri)
+    return any((person.role, person.uri) == who for person in services.hub.presence(session.id))
 
 
 def page(services: Services, work: Work, session: CollabSession, call: Call | None) -> None:
@@ -126,6 +127,15 @@ def closed(services: Services, work: Work, session: CollabSession, call: Call | 
     placed = ends.of_call(work.db, call)
     if placed is not None:
         placed.closed = work.now
+        refresh(services, work, placed, session)
+
+
+def opens(services: Services, work: Work, session: CollabSession, call: Call | None) -> None:
+    """The user's page is about to connect: a reload has come back."""
+    placed = ends.of_call(work.db, call)
+    if placed is not None and placed.closed is not None:
+        services.lines.page_opened(session.id)
+        placed.closed, placed.gone = None, work.now
         refresh(services, work, placed, session)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 FULL_SECONDS = 10.0
 """How long a PBX that said it is full is believed, if no call of it ends before."""
-RELOAD_SECONDS = 3.0
+RELOAD_SECONDS = 10.0
 """A page that is asked for so long before or after another one closed is that page, reloaded."""
 MAX_PAGES = 10_000
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 COMMAND_SECONDS = 30
 """How long a call is worth placing: nobody is rung long after they wanted it."""
-RING_SECONDS = 120
+RING_SECONDS = 60
 """How long it may take until both are in the call."""
 MAX_ASKED = 10
 """Wishes of one session."""

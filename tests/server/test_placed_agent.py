@@ -240,7 +240,7 @@ def test_a_call_that_nobody_answers_is_given_up(site: Site, desk: Browser) -> No
     assert call.browser is not None
     ask(call.browser, call, uri=NUMBER)
     site.pump()
-    site.pass_time(119)
+    site.pass_time(59)
     assert wish(call)["state"] == "calling"
     assert ask(call.browser, call, uri=NUMBER).status_code == 409
     site.pass_time(2)

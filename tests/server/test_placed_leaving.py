@@ -133,6 +133,21 @@ def test_a_reload_is_waited_for(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("built")
+def test_a_page_that_was_reloaded_and_then_closed_is_gone_at_once(site: Site) -> None:
+    call = waiting(site)
+    assert call.browser is not None
+    call.browser.get(f"/s/{call.session}")
+    call.say_closed()
+    assert call.browser.post(f"/v1/sessions/{call.session}/token", {}).status_code == 200
+    site.pass_time(700)  # so fast that its socket was never missed
+    assert call.now()["state"] == "queued"
+    call.say_closed()
+    call.disconnect()
+    site.pass_time(1.1)
+    assert call.now()["state"] == "ended"
+
+
+@pytest.mark.usefixtures("built")
 def test_a_reload_that_never_comes_back_is_over(site: Site) -> None:
     call = waiting(site)
     assert call.browser is not None
