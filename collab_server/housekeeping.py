@@ -96,19 +96,13 @@ class Housekeeper:
                 ):
                     if due is not None:
                         services.alarm.set(due)
-        self._move_lines()
+        line.move_on(services)
         self._sign_out_removed()
         if now - self._swept >= SWEEP:
             self._swept = now
             self._expire_unopened()
             while sweep(services):
                 pass
-
-    def _move_lines(self) -> None:
-        """Let calls without a telephone in, and tell those that wait which place they have."""
-        if self._services.lines.waiting():
-            with self._services.write() as work:
-                line.move_on(self._services, work)
 
     def _due(self) -> bool:
         """Whether a writer's turn is worth taking; sets the alarm for what is due later."""

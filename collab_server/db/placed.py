@@ -39,7 +39,7 @@ class PlacedCall(Base):
     seen: Mapped[float]
     """When its site asked for it last."""
     gone: Mapped[float | None]
-    """Since when no page of its user is connected; None: one is, or none was opened yet."""
+    """Since when no page of its user is connected; None: one is."""
     closed: Mapped[float | None]
     """When its user's page said that it closes; None: it did not, or is open again."""
     due: Mapped[float | None] = mapped_column(index=True)

@@ -76,7 +76,8 @@ def _end(
         wait = CLOSED_WITH_AGENT_SECONDS if served else wait
         ends_at.append((placed.closed + wait, left, "the page was closed"))
     elif placed.gone is not None:
-        ends_at.append((placed.gone + AWAY_SECONDS, left, "the page was away for too long"))
+        since = max(placed.gone, user.joined)  # of one that never connected: since it was opened
+        ends_at.append((since + AWAY_SECONDS, left, "the page was away for too long"))
     return min(ends_at, default=None)
 
 

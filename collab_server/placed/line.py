@@ -20,6 +20,11 @@ from collab_server.sessions.history import trace
 from collab_server.sessions.states import Trigger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
     from collab_server.db.engine import Work
     from collab_server.services import Services
 
@@ -27,6 +32,8 @@ PATIENCE = 5.0
 """Seconds in which a linked connector is to say that a placeholder stands, before the next one."""
 SHOW_SECONDS = 1.0
 """How often places in the line are counted anew while they change."""
+SHOW_MANY = 100
+"""Places told in one transaction; where more change at a time, they are counted less often."""
 
 
 def admit(services: Services, work: Work, pbx: str) -> None:
@@ -116,11 +123,18 @@ def wait(services: Services, work: Work, placed: PlacedCall) -> None:
     services.alarm.set(work.now + SHOW_SECONDS)
 
 
-def move_on(services: Services, work: Work) -> None:
-    """Move the lines on, and say to those in them which place they have."""
+def move_on(services: Services) -> None:
+    """Move the lines on, and say to those in them which place they have, in short transactions."""
     for pbx in services.lines.waiting():
-        admit(services, work, pbx)
-        count(work, pbx)
+        with services.write() as work:
+            admit(services, work, pbx)
+        if services.lines.shows(pbx, services.clock()):
+            with services.database.read() as db:
+                places = _places(db, pbx)
+            services.lines.shown(pbx, services.clock() + max(SHOW_SECONDS, len(places) / SHOW_MANY))
+            for start in range(0, len(places), SHOW_MANY):
+                with services.write() as work:
+                    _show(work, pbx, places[start : start + SHOW_MANY])
 
 
 def restarted(services: Services) -> None:
@@ -130,37 +144,67 @@ def restarted(services: Services) -> None:
             services.lines.set_waiting(pbx, True)
 
 
-def count(work: Work, pbx: str) -> None:
-    """Bring the places of those who wait before a PBX's queues up to date.
+def _unreported(pbx: str) -> tuple[ColumnElement[bool], ...]:
+    """Those who wait before a PBX, as far as it has not reported them: it counts the others."""
+    return (
+        PlacedCall.pbx == pbx,
+        PlacedCall.stage.in_((LINE, ENTERING)),
+        Call.epoch.is_(None),
+        Call.ended.is_(None),
+    )
+
+
+def _places(db: Session, pbx: str) -> list[tuple[int, int]]:
+    """The calls whose place has changed, with their place now.
 
     Whoever the PBX has not reported yet stands behind everybody that it has.
     """
-    work.db.flush()
-    rows = work.db.execute(
-        select(PlacedCall.queue, CollabSession)
+    rows = db.execute(
+        select(PlacedCall.call, PlacedCall.queue, CollabSession.position)
         .join(CollabSession, CollabSession.id == PlacedCall.session_id)
         .join(Call, Call.id == PlacedCall.call)
-        .where(
-            PlacedCall.pbx == pbx,
-            PlacedCall.stage.in_((LINE, ENTERING)),
-            Call.epoch.is_(None),
-            Call.ended.is_(None),
-        )
-        .order_by(PlacedCall.stage != ENTERING, PlacedCall.call)
+        .where(*_unreported(pbx))
+        .order_by(PlacedCall.call)
     ).all()
     last: dict[str, int] = {}
-    for queue, session in rows:
-        if queue not in last:
-            last[queue] = _on_the_pbx(work, pbx, queue)
-        last[queue] += 1
-        if session.position != last[queue]:
-            session.position = last[queue]
-            work.touch(session.id)
+    changed = []
+    for row in rows:
+        if row.queue not in last:
+            last[row.queue] = _on_the_pbx(db, pbx, row.queue)
+        last[row.queue] += 1
+        if row.position != last[row.queue]:
+            changed.append((row.call, last[row.queue]))
+    return changed
 
 
-def _on_the_pbx(work: Work, pbx: str, queue: str) -> int:
+def _show(work: Work, pbx: str, places: Sequence[tuple[int, int]]) -> None:
+    """Tell so many of them their place; whom the PBX has reported since has theirs from there."""
+    known = dict(places)
+    rows = work.db.execute(
+        select(PlacedCall.call, CollabSession)
+        .join(CollabSession, CollabSession.id == PlacedCall.session_id)
+        .join(Call, Call.id == PlacedCall.call)
+        .where(PlacedCall.call.in_(known), *_unreported(pbx))
+    ).all()
+    for row in rows:
+        row.CollabSession.position = known[row.call]
+        work.touch(row.CollabSession.id)
+
+
+def place(db: Session, placed: PlacedCall) -> int:
+    """The place of one who has just come, behind everybody else."""
+    before = (
+        select(func.count())
+        .select_from(PlacedCall)
+        .join(Call, Call.id == PlacedCall.call)
+        .where(*_unreported(placed.pbx), PlacedCall.queue == placed.queue)
+    )
+    return int(db.scalar(before) or 0) + _on_the_pbx(db, placed.pbx, placed.queue)
+
+
+def _on_the_pbx(db: Session, pbx: str, queue: str) -> int:
     """How many wait in a queue of the PBX, as far as it has been reported."""
-    found = work.db.execute(
+    found = db.execute(
         select(func.count(), func.max(Call.position)).where(
             Call.pbx == pbx,
             Call.ended.is_(None),

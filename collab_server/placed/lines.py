@@ -19,6 +19,7 @@ class Lines:
 
     _full: dict[str, tuple[int, float]] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
+    _next: dict[str, float] = field(default_factory=dict)
     _pages: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -42,6 +43,16 @@ class Lines:
         """The PBXs that calls wait for in the server."""
         with self._lock:
             return tuple(self._waiting)
+
+    def shows(self, pbx: str, now: float) -> bool:
+        """Whether it is time to count the places of a PBX's line anew."""
+        with self._lock:
+            return now >= self._next.get(pbx, now)
+
+    def shown(self, pbx: str, until: float) -> None:
+        """They were counted; not again before this time."""
+        with self._lock:
+            self._next[pbx] = until
 
     def page_asked(self, session_id: str) -> None:
         """Note that a browser asks for the page of a session, as a reload does first of all."""

@@ -88,6 +88,7 @@ def post(
         stage=LINE,
         created=work.now,
         seen=work.now,
+        gone=work.now,
         hangups=0,
         pauses=0,
     )
@@ -98,6 +99,7 @@ def post(
     line.admit(services, work, pbx)
     if placed.stage == LINE:
         line.wait(services, work, placed)
-    line.count(work, pbx)
+    work.db.flush()
+    session.position = line.place(work.db, placed)
     leaving.refresh(services, work, placed, session)
     return session, 201

@@ -230,7 +230,7 @@ class Uri(Answer):
 class UserShown(Uri):
     """The user; ``name`` is what a site calls them, a label as the address is."""
 
-    name: str | None
+    name: str | None = None
 
 
 class CallBrief(Answer):

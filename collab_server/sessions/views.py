@@ -94,7 +94,7 @@ class Views:
             "reason": session.reason,
             "type": session.type,
             "initiator": session.initiator,
-            "user": {"uri": session.user_uri, "name": None},
+            "user": {"uri": session.user_uri},
             "agent": {"uri": session.agent_uri} if session.agent_uri else None,
             "queue": session.queue,
             "position": session.position,
@@ -112,7 +112,8 @@ class Views:
         }
         call = self._calls.get(session.call) if session.call is not None else None
         shown["placed"] = self._placed.view(session, call)
-        shown["user"]["name"] = self._placed.name(session)
+        if (name := self._placed.name(session)) is not None:
+            shown["user"]["name"] = name
         if role == "agent":
             shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
             shown["invitation"] = {"user": _invitation(user), "agent": _invitation(agent)}

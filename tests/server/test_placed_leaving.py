@@ -181,6 +181,17 @@ def test_a_phone_in_the_background_is_waited_for_and_shown_as_away(site: Site) -
     assert site.pbx.calls == {}
 
 
+def test_a_page_that_was_opened_and_never_connected_is_away(site: Site) -> None:
+    call = site.post()
+    site.pump()
+    site.pass_time(100)
+    site.server.browser().open(call.first["user"]["join_url"])
+    site.pass_time(599)
+    assert call.now()["state"] == "queued"
+    site.pass_time(2)
+    assert call.now()["reason"] == "abandoned"
+
+
 def test_a_call_whose_page_never_opened_is_kept_by_its_site_alone(site: Site) -> None:
     polled, forgotten = site.post(), site.post()
     site.pump()

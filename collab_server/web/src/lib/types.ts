@@ -6,7 +6,7 @@ export type SessionState = "requested" | "queued" | "inviting" | "active" | "sus
 
 export interface Party {
   uri: string;
-  name?: string | null;
+  name?: string;
 }
 
 export interface Presence {
