@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 HANGUP_SECONDS = 2 * WAIT_SECONDS
 """How long a hang-up is worth asking for: after that the PBX has ended the placeholder itself."""
 MAX_HANGUPS = 5
+GONE = "the call is over on the PBX"
+"""Why a queueing is withdrawn when the placeholder was seen to come and go before its result."""
 
 
 def of_call(db: Session, call: Call | None) -> PlacedCall | None:
@@ -48,11 +50,11 @@ def over(services: Services, work: Work, session: CollabSession, call: Call | No
         .where(VoiceCall.session_id == session.id, VoiceCall.state.in_(("asked", "calling")))
         .values(state="failed", detail="the session ended")
     )
+    gone = call.epoch is not None and call.state == "ended"
     if placed.stage == ENTERING:
         queueing = work.db.get(Command, placed.id)
         if queueing is not None:
-            commands.drop(work, queueing, "the session ended")
-    gone = call.epoch is not None and call.state == "ended"
+            commands.drop(work, queueing, GONE if gone else "the session ended")
     if placed.stage in (LINE, VOICE, OVER) or gone:
         placed.stage = OVER
     else:

@@ -117,8 +117,8 @@ def wait(services: Services, work: Work, placed: PlacedCall) -> None:
     session = work.db.get_one(CollabSession, placed.session_id)
     call.state, call.queue = "queued", placed.queue
     session.queue = placed.queue
-    service.move(work, session, Trigger.QUEUES, "it waits in the server for room on the PBX")
-    trace(work, call, "queue", f"waits in the server for room on PBX {placed.pbx}")
+    service.move(work, session, Trigger.QUEUES, "it waits in the server for its turn")
+    trace(work, call, "queue", f"waits in the server for its turn on PBX {placed.pbx}")
     services.lines.set_waiting(placed.pbx, True)
     services.alarm.set(work.now + SHOW_SECONDS)
 

@@ -49,6 +49,9 @@ def settle_queue(services: Services, work: Work, command: Command, withdrawn: st
             ends.hang_up(services, work, placed, call)
     elif placed.stage == LEAVING and command.status == "failed":
         placed.stage = OVER
+    elif placed.stage == OVER and command.status == "failed" and withdrawn == ends.GONE:
+        placed.problem = "refused"  # its leg was seen to come and go before
+        work.touch(placed.session_id)
     line.admit(services, work, placed.pbx)
 
 

@@ -167,6 +167,17 @@ def test_a_refusal_ends_the_session_and_says_why(
     assert call.now()["problem"] == problem
 
 
+def test_a_placeholder_that_comes_and_goes_because_there_is_no_such_queue_was_refused(
+    server: Server,
+) -> None:
+    site = Site(server)
+    call = site.post()
+    ended = server.connector.call(call.id, "ended", cause="queue_timeout")
+    result = {"id": call.id, "status": "failed", "detail": "there is no queue support"}
+    server.connector.send(ended, results=[result])
+    assert (call.now()["state"], call.now()["problem"]) == ("ended", "refused")
+
+
 def test_a_killed_server_forgets_no_call_that_it_has_promised(start: Callable[..., Server]) -> None:
     before = Site(start(max_placeholders=2))
     calls = [before.post() for _ in range(4)]  # killed before the link carried anything
