@@ -14,7 +14,7 @@ from collab_server import commands
 from collab_server.db.models import Command
 from collab_server.db.placed import PlacedCall, VoiceCall
 from collab_server.placed import busy
-from collab_server.placed.stages import ENTERING, LEAVING, LINE, OVER, VOICE, WAIT_SECONDS
+from collab_server.placed.stages import LEAVING, LINE, OVER, VOICE, WAIT_SECONDS
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
@@ -51,10 +51,9 @@ def over(services: Services, work: Work, session: CollabSession, call: Call | No
         .values(state="failed", detail="the session ended")
     )
     gone = call.epoch is not None and call.state == "ended"
-    if placed.stage == ENTERING:
-        queueing = work.db.get(Command, placed.id)
-        if queueing is not None:
-            commands.drop(work, queueing, GONE if gone else "the session ended")
+    queueing = work.db.get(Command, placed.id)
+    if queueing is not None:  # also of one that was seen to stand: its result may be lost
+        commands.drop(work, queueing, GONE if gone else "the session ended")
     if placed.stage in (LINE, VOICE, OVER) or gone:
         placed.stage = OVER
     else:

@@ -68,6 +68,16 @@ def test_a_hangup_follows_a_queueing_that_may_be_under_way(site: Site) -> None:
     assert site.pbx.calls == {}
 
 
+def test_a_call_that_was_left_is_not_placed_anew_by_a_connector_that_lost_its_result(
+    site: Site,
+) -> None:
+    call = site.post()
+    site.server.connector.report(call.id, "queued", queue="support", position=1, type="chat")
+    call.leave()
+    site.server.connector.report(call.id, "ended", cause="abandoned")
+    assert "queue" not in [c["kind"] for c in site.server.backend.pending_commands("hq")]
+
+
 def test_a_placeholder_that_shows_up_after_its_hangup_is_hung_up_again(site: Site) -> None:
     call = site.post()
     queueing = site.new_commands()

@@ -172,6 +172,7 @@ def test_a_placeholder_that_comes_and_goes_because_there_is_no_such_queue_was_re
 ) -> None:
     site = Site(server)
     call = site.post()
+    server.connector.report(call.id, "requested", type="chat")
     ended = server.connector.call(call.id, "ended", cause="queue_timeout")
     result = {"id": call.id, "status": "failed", "detail": "there is no queue support"}
     server.connector.send(ended, results=[result])
