@@ -23,6 +23,10 @@ from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
 from collab_server.people import blueprint as people
 from collab_server.people.logins import LoginThrottles
+from collab_server.placed import blueprint as placed
+from collab_server.placed import cors
+from collab_server.placed import pages as placed_pages
+from collab_server.placed.limits import LIMITS, Limits
 from collab_server.problems import BY_STATUS, Problem, ServerFault, TooMany, Unavailable
 from collab_server.services import Services
 from collab_server.sessions import blueprint as sessions
@@ -60,7 +64,9 @@ def create_app(
     metrics = Metrics(hub.counts)
     app.extensions[EXTENSION] = tandem
     app.extensions[auth.KEYS] = Keys(settings)
-    app.extensions[joining.PROXIES] = Proxies(settings.server.trusted_proxies)
+    proxies = Proxies(settings.server.trusted_proxies)
+    app.extensions[joining.PROXIES] = proxies
+    app.extensions[LIMITS] = Limits(settings, proxies)
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[people.THROTTLES] = LoginThrottles()
@@ -69,13 +75,15 @@ def create_app(
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
-    for part in (sessions, joining, calls, pbx, people, health, pages):
+    for part in (sessions, joining, calls, placed, placed_pages, pbx, people, health, pages):
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)
     app.before_request(bodies.refuse_nul)
+    app.before_request(cors.preflight)
     app.after_request(metrics.finished)
     app.after_request(cookies.add_browser)
     app.after_request(security.add_headers)
+    app.after_request(cors.add_headers)
     _handle_errors(app)
     app.wsgi_app = _BodyEnds(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -20,6 +20,7 @@ from collab_server.db.models import (
 from collab_server.http import auth, cookies
 from collab_server.http.keys import Keys
 from collab_server.people import desk
+from collab_server.placed import leaving
 from collab_server.problems import TYPE_PREFIX, Gone
 from collab_server.realtime.backend import (
     DeskGrant,
@@ -109,6 +110,8 @@ class DatabaseBackend:
                 guest.left = None if here else work.now
             call = work.db.get(Call, session.call) if session.call is not None else None
             trace(work, call, "browser", f"{role} {uri} {'connected' if here else 'disconnected'}")
+            if role == "user":
+                leaving.page(self._services, work, session, call)
             work.touch(session_id)
 
     def authorize_desk(self, cookie: str, origin: str | None) -> DeskGrant | Refusal:
@@ -155,7 +158,7 @@ class DatabaseBackend:
                     Command.status == "open",
                     Command.expires > self._services.clock(),
                 )
-                .order_by(Command.created, Command.id)
+                .order_by(Command.created, Command.call, Command.id)
                 .limit(MAX_COMMANDS)
             )
             return [wire(command) for command in found]

@@ -75,7 +75,6 @@ def drop(work: Work, command: Command, why: str) -> None:
     """Want an open command no more. It may be under way: then its result still comes."""
     if command.status == "open":
         command.status, command.detail, command.finished = "dropped", why, work.now
-        command.args = {}
 
 
 def wire(command: Command) -> dict[str, Any]:
@@ -108,7 +107,6 @@ def result(
         return False
     withdrawn = command.detail if command.status == "dropped" else ""
     command.status, command.detail, command.finished = status, detail[:MAX_DETAIL], work.now
-    command.args = {}  # what a message carries is kept nowhere once it went out
     settles[command.kind](services, work, command, withdrawn)
     return True
 
@@ -122,7 +120,6 @@ def expire(services: Services, work: Work, settles: Mapping[str, Settle]) -> flo
     ).all():
         command.status, command.finished = "expired", work.now
         command.detail = "the connector did not take it in time"
-        command.args = {}
         settles[command.kind](services, work, command, "")
     work.db.flush()
     soonest = select(Command.expires).where(Command.status == "open")

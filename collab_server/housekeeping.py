@@ -25,6 +25,7 @@ from collab_server.db.models import (
     Login,
     Participant,
 )
+from collab_server.placed import leaving, line, voice
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import record
@@ -59,6 +60,8 @@ class Housekeeper:
 
     def start(self) -> None:
         """Begin."""
+        line.restarted(self._services)
+        leaving.restarted(self._services)
         self._thread.start()
 
     def stop(self) -> None:
@@ -88,9 +91,12 @@ class Housekeeper:
                 for due in (
                     service.close_grace(services, work),
                     commands.expire(services, work, SETTLES),
+                    leaving.give_up(services, work),
+                    voice.give_up(services, work),
                 ):
                     if due is not None:
                         services.alarm.set(due)
+        line.move_on(services)
         self._sign_out_removed()
         if now - self._swept >= SWEEP:
             self._swept = now
@@ -114,6 +120,8 @@ class Housekeeper:
                     .order_by(Command.expires)
                     .limit(1)
                 ),
+                leaving.soonest(db),
+                voice.soonest(db),
             )
         soonest = min((time for time in times if time is not None), default=None)
         if soonest is None:

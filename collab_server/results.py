@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collab_server.placed import busy, settle, voice
 from collab_server.sessions import invitations
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collab_server.commands import Settle
 
 SETTLES: Mapping[str, Settle] = {
+    "hangup": settle.settle_hangup,
     "message": invitations.settle,
+    "pause": busy.settle,
+    "queue": settle.settle_queue,
+    "voice": voice.settle,
 }
 """Every kind of command there is."""

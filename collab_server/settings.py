@@ -1,9 +1,9 @@
 """The server's settings: every name, default and check, and where a wrong one came from.
 
-A setting comes from the TOML file (``[server]``, and of each ``[pbx.NAME]`` only ``key``: the rest
-of those tables is the connectors' business) and from the environment, which wins:
-``TANDEM_SERVER__GRACE``, ``TANDEM_SERVER__API_KEYS__CRM``, ``TANDEM_PBX__HQ__KEY``. A secret may
-also stand in a file named by ``…_FILE``.
+A setting comes from the TOML file (``[server]``, and of each ``[pbx.NAME]`` only ``key`` and
+``max_placeholders``: the rest of those tables is the connectors' business) and from the
+environment, which wins: ``TANDEM_SERVER__GRACE``, ``TANDEM_SERVER__API_KEYS__CRM``,
+``TANDEM_PBX__HQ__KEY``. A secret may also stand in a file named by ``…_FILE``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,12 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+QueueName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}/[A-Za-z0-9_.@-]{1,80}$")
+]
+"""A queue of a PBX, such as ``hq/support``."""
+
+
 class SiteSettings(BaseModel):
     """``[server.sites.NAME]``: pages that may post calls without a telephone."""
 
@@ -51,6 +57,8 @@ class SiteSettings(BaseModel):
 
     key: SecretStr
     origins: tuple[str, ...] = ()
+    queues: tuple[QueueName, ...] = ()
+    """Where it may post calls, as PBX/QUEUE; empty: into every queue."""
 
     _check_key = field_validator("key")(_key)
 
@@ -72,6 +80,8 @@ class PbxSettings(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     key: SecretStr
+    max_placeholders: int = Field(default=50, ge=0)
+    """Calls without a telephone that may be on the PBX at once."""
 
     _check_key = field_validator("key")(_key)
 
@@ -182,6 +192,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name}: the same key as {other}; every key must be another one")
         return self
 
+    @model_validator(mode="after")
+    def _check_queues(self) -> Self:
+        for name, site in self.server.sites.items():
+            for queue in site.queues:
+                if queue.partition("/")[0] not in self.pbx:
+                    raise ValueError(f"server.sites.{name}.queues: there is no PBX for {queue!r}")
+        return self
+
     def keys(self) -> Iterator[tuple[str, str]]:
         """Every bearer key, as (name of the setting, key)."""
         for name, key in self.server.api_keys.items():
@@ -233,7 +251,7 @@ def _origin(address: str) -> str:
 SECRETS = ("server.secret", "server.api_keys.*", "server.sites.*.key", "pbx.*.key")
 """Settings that may also come from a file named by ``…_FILE``."""
 
-LISTS = ("server.trusted_proxies", "server.sites.*.origins")
+LISTS = ("server.trusted_proxies", "server.sites.*.origins", "server.sites.*.queues")
 """Settings that the environment gives as a list: JSON, or separated by commas."""
 
 

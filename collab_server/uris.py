@@ -40,6 +40,11 @@ def agent_uri(text: str) -> str:
 
 
 def short(uri: str) -> str:
-    """The part of a URI a person reads: ``sip:wang@example.org`` -> ``wang``."""
-    rest = uri.partition(":")[2] or uri
-    return rest.partition("@")[0] or rest
+    """The part of a URI a person reads: ``sip:wang@example.org`` -> ``wang``.
+
+    Of a browser's, which is random, as much as tells it from its neighbours.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme == "web":
+        return rest[:6]
+    return (rest or uri).partition("@")[0] or rest

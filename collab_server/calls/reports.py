@@ -28,6 +28,7 @@ from collab_server.calls import leases
 from collab_server.calls.leases import Claim
 from collab_server.calls.schemas import CommandResult, Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.placed import reported as placed
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
@@ -230,6 +231,8 @@ def _update(
         service.retype(work, session, call.type, "the dialplan marked the call anew")
     if session is not None:
         service.follow(services, work, session, call)
+        if call.placed:
+            placed.reported(services, work, call)
     elif state == "ended" and call.stopped_stage is None:
         stop(work, call, "mark", "the call carried no mark of a collaboration")
 
@@ -332,5 +335,7 @@ def _end_unlisted(
         session = work.db.get(CollabSession, call.session_id) if call.session_id else None
         if session is not None:
             service.follow(services, work, session, call)
+            if call.placed:
+                placed.reported(services, work, call)
         elif call.stopped_stage is None:
             stop(work, call, "mark", "the call carried no mark of a collaboration")

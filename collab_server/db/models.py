@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -106,6 +107,8 @@ class Call(Base):
     """How often a collaboration was asked for in it, as last reported; 0: not counted."""
     session_id: Mapped[str | None] = mapped_column(String(ID), index=True)
     """The session it has, or had last."""
+    placed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """It began as a call without a telephone (`PlacedCall`)."""
     stopped_stage: Mapped[str | None] = mapped_column(String(16))
     stopped_reason: Mapped[str | None] = mapped_column(Text)
     lines: Mapped[int] = mapped_column(default=0)

@@ -23,6 +23,7 @@ _PATH_ARGUMENT = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
 
 AUTH = {
     "api": {"type": "http", "scheme": "bearer", "description": "A key of [server.api_keys]."},
+    "site": {"type": "http", "scheme": "bearer", "description": "The key of a site."},
     "pbx": {"type": "http", "scheme": "bearer", "description": "The key of this PBX."},
     "desk": {"type": "apiKey", "in": "cookie", "name": "tandem_desk"},
     "participant": {"type": "apiKey", "in": "cookie", "name": "tandem_user"},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, send_from_directory
 
+from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.problems import NotFound
 
@@ -21,7 +22,9 @@ a checkout run: <code>python collab_server/web/build.py</code></p>
 """
 
 
-def _shell(**_arguments: str) -> Response:
+def _shell(session_id: str | None = None) -> Response:
+    if session_id is not None:
+        services().lines.page_asked(session_id[:80])
     if not (DIST / "index.html").is_file():
         return Response(_NOT_BUILT, 503, mimetype="text/html", headers={"Retry-After": "60"})
     answer = send_from_directory(DIST, "index.html", conditional=True, etag=True)

@@ -14,6 +14,7 @@ from collab_server.http.auth import Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
+from collab_server.placed import leaving
 from collab_server.problems import Conflict, Forbidden
 from collab_server.sessions import access, invitations, schemas, service
 from collab_server.sessions.establish import establish
@@ -266,6 +267,8 @@ def token(session_id: str) -> Response:
             if at_desk:
                 trace(work, _call(work, session), "browser", f"{place.uri} opened it at the desk")
             service.join(work, session, place, "opened at the desk" if at_desk else "link")
+        if place.role == "user":
+            leaving.opens(tandem, work, session, _call(work, session))
         return jsonify(joined(session, place))
 
 

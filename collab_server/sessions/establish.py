@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from collab_server.calls.lookup import find
-from collab_server.db.models import Call, CollabSession, IdempotencyKey
-from collab_server.problems import Conflict, IdempotencyKeyReused, Invalid
+from collab_server.db.models import Call, CollabSession
+from collab_server.problems import Conflict, Invalid
 from collab_server.sessions import service
+from collab_server.sessions.idempotency import once
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
     from collab_server.services import Services
     from collab_server.sessions.schemas import NewSession
-
-MAX_KEY = 255
 
 
 def establish(
@@ -29,33 +26,7 @@ def establish(
 
     Raises Invalid, Conflict and IdempotencyKeyReused.
     """
-    if key is None:
-        return _establish(services, work, client, asked)
-    if not 1 <= len(key) <= MAX_KEY or not key.isprintable():
-        raise Invalid(f"Idempotency-Key: 1 to {MAX_KEY} printable characters", "Idempotency-Key")
-    shape = json.dumps(asked.model_dump(mode="json"), sort_keys=True)
-    body = hashlib.sha256(shape.encode()).hexdigest()
-    before = work.db.get(IdempotencyKey, (client, key))
-    if before is not None:
-        if before.body != body:
-            raise IdempotencyKeyReused(field="Idempotency-Key")
-        session = work.db.get(CollabSession, before.session_id)
-        if session is not None:
-            return session, before.status
-        work.db.delete(before)
-        work.db.flush()
-    session, status = _establish(services, work, client, asked)
-    work.db.add(
-        IdempotencyKey(
-            client=client,
-            key=key,
-            body=body,
-            status=status,
-            session_id=session.id,
-            created=work.now,
-        )
-    )
-    return session, status
+    return once(work, client, key, asked, lambda: _establish(services, work, client, asked))
 
 
 def _establish(

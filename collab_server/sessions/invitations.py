@@ -76,6 +76,8 @@ def invite(
     guest.invitation, guest.detail = "pending", ""
     if role == "agent":
         _say_who_hears(work, call, guest)
+    elif call is not None and call.placed and send:
+        guest.detail = "a call without a telephone takes no message"
     elif call is not None and send:
         _send(services, work, session, call, guest, link)
     elif send:
@@ -224,6 +226,7 @@ def withdraw_all(work: Work, session: CollabSession) -> None:
 
 def settle(services: Services, work: Work, command: Command, withdrawn: str) -> None:
     """Note what became of a message (`collab_server.commands.Settle`)."""
+    command.args = {}  # a link that went out is kept nowhere
     guest = work.db.get(Participant, command.participant) if command.participant else None
     call = work.db.get(Call, command.call) if command.call else None
     if command.status == "expired":

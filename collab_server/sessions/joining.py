@@ -72,7 +72,7 @@ def look() -> Response:
         _help_the_browser_that_used_it(gone, token)
         raise
     shown = {key: view[key] for key in ("type", "word", "brand", "agent")}
-    return jsonify(shown | {"role": link.role})
+    return jsonify(shown | {"role": link.role, "placed": view["placed"] is not None})
 
 
 def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
-    field_validator,
 )
 
 from collab_server import uris
+from collab_server.placed.shown import PlacedShown
 
 CollabType = Literal["form", "cobrowse", "chat", "whiteboard", "files", "screen", "video"]
 RoleName = Literal["user", "agent"]
@@ -39,6 +39,17 @@ def _text(text: str) -> str:
     return text
 
 
+def _bounded(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except (RecursionError, ValueError):
+        raise ValueError("too deep, not Unicode, or a number that JSON has not") from None
+    if size > MAX_ATTRIBUTES:
+        raise ValueError(f"may have {MAX_ATTRIBUTES} bytes as JSON, has {size}")
+    return value
+
+
+Attributes = Annotated[dict[str, JsonValue], AfterValidator(_bounded)]
 UserUri = Annotated[str, AfterValidator(uris.user_uri)]
 AgentUri = Annotated[str, AfterValidator(uris.agent_uri)]
 Token = Annotated[str, Field(min_length=1, max_length=1_024)]
@@ -71,18 +82,7 @@ class NewSession(Body):
     agent_uri: AgentUri
     initiator: RoleName = "user"
     call: CallRef | None = None
-    attributes: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @field_validator("attributes")
-    @classmethod
-    def _bounded(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        try:
-            size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
-        except (RecursionError, ValueError):
-            raise ValueError("too deep, not Unicode, or a number that JSON has not") from None
-        if size > MAX_ATTRIBUTES:
-            raise ValueError(f"may have {MAX_ATTRIBUTES} bytes as JSON, has {size}")
-        return value
+    attributes: Attributes = Field(default_factory=dict)
 
 
 class SessionQuery(BaseModel):
@@ -227,6 +227,12 @@ class Uri(Answer):
     uri: str
 
 
+class UserShown(Uri):
+    """The user; ``name`` is what a site calls them, a label as the address is."""
+
+    name: str | None = None
+
+
 class CallBrief(Answer):
     """A call's place and id."""
 
@@ -270,7 +276,7 @@ class View(Answer):
     reason: ReasonName | None
     type: CollabType
     initiator: RoleName
-    user: Uri
+    user: UserShown
     agent: Uri | None
     queue: str | None
     position: int | None
@@ -282,6 +288,8 @@ class View(Answer):
     word: str
     brand: Brand
     panels: list[CollabType]
+    placed: PlacedShown | None
+    """None: the call has a telephone."""
     call: CallBrief | None = None
     invitation: dict[RoleName, InvitationShown] | None = None
     wrap_up: WrapUp | None = None
@@ -295,3 +303,5 @@ class Look(Answer):
     word: str
     brand: Brand
     agent: Uri | None
+    placed: bool
+    """The call has no telephone."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server.db.models import Call, CollabSession
+from collab_server.placed import ends
 from collab_server.sessions import invitations
 from collab_server.sessions.history import record, stop, trace
 from collab_server.sessions.places import places, take
@@ -149,7 +150,7 @@ def serve(
         work, call, "server", f"agent {agent_uri}" if old is None else f"agent {old} -> {agent_uri}"
     )
     invitations.invite(services, work, session, call, "agent")
-    if old is None:
+    if old is None and (call is None or not call.placed):  # whose user has a link already
         invitations.invite(services, work, session, call, "user")
 
 
@@ -215,6 +216,7 @@ def end(
     elif call is not None and call.stopped_stage is None:
         stop(work, call, *_why_no_agent(session.queue or call.queue, reason))
     invitations.withdraw_all(work, session)
+    ends.over(services, work, session, call)
 
 
 def _why_no_agent(queue: str | None, reason: Reason) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server.db.models import Call, CallAlias, CollabSession, Invitation, Participant
+from collab_server.placed.shown import PlacedViews
 from collab_server.times import iso, iso_or_none
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Views:
         elif calls:
             for call in db.scalars(select(Call).where(Call.id.in_(calls))):
                 self._calls[call.id] = call
+        self._placed = PlacedViews(db, self._calls.values())
         self._links: dict[int, Invitation] | None = None
         self._aliases: dict[int, list[str]] = defaultdict(list)
 
@@ -108,8 +110,11 @@ class Views:
             "brand": {"name": self._services.brand},
             "panels": list(session.panels),
         }
+        call = self._calls.get(session.call) if session.call is not None else None
+        shown["placed"] = self._placed.view(session, call)
+        if (name := self._placed.name(session)) is not None:
+            shown["user"]["name"] = name
         if role == "agent":
-            call = self._calls.get(session.call) if session.call is not None else None
             shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
             shown["invitation"] = {"user": _invitation(user), "agent": _invitation(agent)}
             shown["wrap_up"] = wrap_up(session)

@@ -29,6 +29,8 @@ HOST = "127.0.0.1"
 URL = f"http://{HOST}:8080"
 API = {"Authorization": "Bearer crm-key"}
 HQ = {"Authorization": "Bearer hq-key"}
+SITE = {"Authorization": "Bearer site-key"}
+ORIGIN = "https://www.example.org"
 ALICE = "sip:alice@example.org"
 WANG = "sip:wang@example.org"
 LI = "sip:li@example.org"
@@ -110,6 +112,7 @@ class Server:
         self.backend = DatabaseBackend(self.services)
         self.housekeeper = Housekeeper(self.services)
         self.api = Keyed(self.app.test_client(use_cookies=False), API)
+        self.site = Keyed(self.app.test_client(use_cookies=False), SITE)
         self.connector = Connector(Keyed(self.app.test_client(use_cookies=False), HQ))
 
     def browser(self) -> Browser:
@@ -159,6 +162,9 @@ class Keyed:
     def post(self, path: str, body: Any, **headers: str) -> TestResponse:
         return self.client.post(path, json=body, headers=self.headers | headers)
 
+    def delete(self, path: str) -> TestResponse:
+        return self.client.delete(path, headers=self.headers)
+
 
 class Browser:
     """A browser: keeps cookies, says where it comes from, carries the CSRF token it was given."""
@@ -176,6 +182,10 @@ class Browser:
         if answer.is_json and answer.status_code == 200:
             self.csrf = json_of(answer).get("csrf", self.csrf)
         return answer
+
+    def delete(self, path: str) -> TestResponse:
+        sent = {"Origin": URL, "X-CSRF-Token": self.csrf}
+        return self.client.delete(path, headers=sent, base_url=URL)
 
     def open(self, join_url: str) -> dict[str, Any]:
         answer = self.post("/v1/join", {"token": token_of(join_url)})
@@ -228,16 +238,19 @@ def token_of(join_url: str) -> str:
     return token
 
 
-def make_settings(folder: Path, **server: Any) -> Settings:
+def make_settings(folder: Path, max_placeholders: int = 50, **server: Any) -> Settings:
     return Settings(
         server={
             "secret": "a secret of the tests, long enough",
             "database": POSTGRES or f"sqlite:///{folder}/tandem.db",
             "api_keys": {"crm": "crm-key"},
-            "sites": {"main": {"key": "site-key", "origins": ["https://www.example.org"]}},
+            "sites": {"main": {"key": "site-key", "origins": [ORIGIN]}},
         }
         | server,
-        pbx={"hq": {"key": "hq-key"}, "branch": {"key": "branch-key"}},
+        pbx={
+            "hq": {"key": "hq-key", "max_placeholders": max_placeholders},
+            "branch": {"key": "branch-key"},
+        },
     )
 
 

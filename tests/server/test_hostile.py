@@ -16,6 +16,7 @@ from tests.server.conftest import (
     API,
     HQ,
     POSTGRES,
+    SITE,
     URL,
     WANG,
     Server,
@@ -28,6 +29,7 @@ NAMES = (
     "type", "user_uri", "agent_uri", "initiator", "call", "pbx", "id", "attributes", "epoch",
     "snapshot", "calls", "results", "seq", "state", "trace", "n", "at", "stage", "text", "token",
     "username", "password", "role", "send", "note", "outcome", "reason", "since", "aliases",
+    "queue", "name", "uri",
 )  # fmt: skip
 ODD = ("\0", "\ud800", "\u202e", "form", "ended", ALICE, WANG, "2026-11-23T12:00:00Z", "0001-01-01")
 scalars = (
@@ -86,8 +88,8 @@ def test_no_body_of_any_route_is_a_fault(shared: Server, body: Any) -> None:
     for path, method, _ in operations(shared.app):
         if method == "get":
             continue
-        address = path.format(session_id=session, name="hq")
-        for headers in (API, HQ, {"Origin": URL}):
+        address = path.format(session_id=session, name="hq", call_id="x")
+        for headers in (API, HQ, SITE, {"Origin": URL}):
             fields_of(client.post(address, json=body, headers=headers))
 
 

@@ -255,6 +255,10 @@ def test_answers_are_as_described(server: Server) -> None:
     token = token_of(session["user"]["join_url"])
     report = {"epoch": 1, "calls": [], "results": []}
     same = body | {"call": {"pbx": "hq", "id": "1.1"}}
+    new = {"type": "chat", "queue": "support", "pbx": "hq"}
+    posted = json_of(server.site.post("/v1/calls", new))
+    waiting = server.browser()
+    waiting.open(posted["user"]["join_url"])
     for who, method, address, sent in (
         (server.api, "POST", "/v1/sessions", body),
         (server.api, "POST", "/v1/sessions", same),
@@ -272,6 +276,16 @@ def test_answers_are_as_described(server: Server) -> None:
         (server.api, "GET", "/v1/calls", None),
         (server.api, "GET", "/v1/calls/hq/1.1/trace", None),
         (server.api, "GET", "/v1/calls/hq/none/trace", None),
+        (server.site, "POST", "/v1/calls", new),
+        (server.site, "POST", "/v1/calls", {}),
+        (server.api, "POST", "/v1/calls", new),
+        (server.site, "GET", f"/v1/calls/{posted['id']}", None),
+        (server.site, "GET", "/v1/calls/none", None),
+        (server.site, "DELETE", f"/v1/calls/{posted['id']}", None),
+        (waiting, "POST", f"/v1/sessions/{posted['session']}/voice", {"uri": "tel:+49301234"}),
+        (waiting, "POST", f"/v1/sessions/{posted['session']}/voice", {"uri": "tel:*22"}),
+        (waiting, "DELETE", f"/v1/sessions/{posted['session']}/voice", None),
+        (waiting, "POST", f"/v1/sessions/{posted['session']}/closed", {}),
         (desk, "GET", "/v1/me", None),
         (desk, "GET", "/v1/desk", None),
         (desk, "POST", f"{path}/token", {}),
@@ -291,7 +305,10 @@ def test_answers_are_as_described(server: Server) -> None:
         (desk, "GET", "/healthz", None),
         (desk, "GET", "/readyz", None),
     ):  # fmt: skip
-        answer = who.get(address) if method == "GET" else who.post(address, sent)
+        if method == "POST":
+            answer = who.post(address, sent)
+        else:
+            answer = who.get(address) if method == "GET" else who.delete(address)
         checker.check(method, address, answer)
     statuses = {status for _, status in checker.seen}
     assert statuses >= {200, 201, 204, 401, 403, 404, 409, 410, 422}

@@ -53,8 +53,20 @@ def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     assert (server.grace, server.retention) == (30, 30)
 
 
-def test_of_a_pbx_only_the_key_is_read(tmp_path: Path) -> None:
-    assert read(tmp_path).pbx["hq"].model_dump().keys() == {"key"}
+def test_of_a_pbx_only_what_the_server_needs_is_read(tmp_path: Path) -> None:
+    assert read(tmp_path).pbx["hq"].model_dump().keys() == {"key", "max_placeholders"}
+    assert read(tmp_path, TANDEM_PBX__HQ__MAX_PLACEHOLDERS="7").pbx["hq"].max_placeholders == 7
+
+
+def test_a_site_may_be_limited_to_queues_of_pbxs_that_there_are(tmp_path: Path) -> None:
+    line = 'queues = ["hq/support", "hq/sales@default"]'
+    settings = read(tmp_path, GOOD.replace("[pbx.hq]", f"{line}\n[pbx.hq]"))
+    assert settings.server.sites["main"].queues == ("hq/support", "hq/sales@default")
+    settings = read(tmp_path, TANDEM_SERVER__SITES__MAIN__QUEUES="hq/a, hq/b")
+    assert settings.server.sites["main"].queues == ("hq/a", "hq/b")
+    for wrong in ("support", "hq/", "hq/a b", "nowhere/support"):
+        message = refused(tmp_path, TANDEM_SERVER__SITES__MAIN__QUEUES=wrong)
+        assert "server.sites.main.queues" in message, message
 
 
 def test_every_setting_has_a_name() -> None:
@@ -70,7 +82,9 @@ def test_every_setting_has_a_name() -> None:
         "server.api_keys.*",
         "server.sites.*.key",
         "server.sites.*.origins",
+        "server.sites.*.queues",
         "pbx.*.key",
+        "pbx.*.max_placeholders",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from collab_server.db import placed  # noqa: F401 - its tables are among those of Base
 from collab_server.db.models import Base
 
 connection = context.config.attributes["connection"]

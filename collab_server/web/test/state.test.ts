@@ -2,12 +2,14 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import type { Situation } from "../src/lib/state";
 import type { Presence, View } from "../src/lib/types";
 
+let numberUri: typeof import("../src/lib/placed").numberUri;
 let statusOf: typeof import("../src/lib/state").statusOf;
 
 beforeAll(async () => {
   vi.stubGlobal("document", { documentElement: {}, hidden: false, addEventListener: () => {} });
   vi.stubGlobal("navigator", { languages: ["en"] });
   ({ statusOf } = await import("../src/lib/state"));
+  ({ numberUri } = await import("../src/lib/placed"));
 });
 
 const here: Presence = { connected: true, since: "2026-11-23T12:00:00Z", joined: true };
@@ -90,7 +92,66 @@ describe("the caller reads", () => {
   });
 });
 
+const placed = {
+  id: "c",
+  stage: "stands" as const,
+  phone: true,
+  problem: null,
+  voice: null,
+};
+
+describe("who has no telephone reads", () => {
+  test("that the page keeps the place, whatever the call does elsewhere", () => {
+    const waiting = { state: "queued" as const, agent: null, position: 3, placed };
+    expect(said(waiting)).toEqual([
+      "calm",
+      "Waiting",
+      "Keep this page open: closing it gives up your place.",
+    ]);
+  });
+  test("nothing about a phone call that there is not", () => {
+    const away = { user: here, agent: { ...here, connected: false } };
+    for (const sentence of [
+      said({ placed }, { link: "offline" })[2],
+      said({ placed, presence: away })[2],
+      said({ placed, held: true })[2],
+      said({ placed, state: "ended", reason: "hangup" })[2],
+    ]) {
+      expect(sentence).not.toMatch(/phone|hold/i);
+    }
+  });
+  test("what any caller reads once it has become a phone call", () => {
+    const voice = { ...placed, stage: "voice" as const };
+    expect(said({ placed: voice }, { link: "offline" })[2]).toContain("Your phone call continues.");
+  });
+  test("why the line could not be joined", () => {
+    const refused = { ...placed, problem: "refused" as const };
+    const ended = { state: "ended" as const, reason: "lost", placed: refused };
+    expect(said(ended)[2]).toContain("cannot be joined right now");
+  });
+});
+
+describe("a number is understood as people type it", () => {
+  test.each([
+    ["+49 (30) 12-34", "tel:+49301234"],
+    ["030.1234", "tel:0301234"],
+    ["tel:+49301234", "tel:+49301234"],
+    [" alice@example.org ", "sip:alice@example.org"],
+    ["sip:alice@example.org", "sip:alice@example.org"],
+    ["call me", null],
+    ["*22", null],
+    ["alice@exa mple", null],
+    ["1", null],
+    ["", null],
+  ])("%s", (typed, uri) => expect(numberUri(typed)).toBe(uri));
+});
+
 describe("the agent reads", () => {
+  test("that the queue counts them as busy once the phone is down", () => {
+    expect(said({ placed }, { role: "agent" })[2]).not.toContain("busy");
+    const down = { ...placed, phone: false };
+    expect(said({ placed: down }, { role: "agent" })[2]).toContain("counts you as busy");
+  });
   test("how far the invitation got until the caller is there", () => {
     const waiting = { state: "inviting" as const, presence: { user: never, agent: here } };
     const invitation = (state: "sent" | "failed") => ({

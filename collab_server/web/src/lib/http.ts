@@ -77,6 +77,15 @@ async function once<T>(method: Method, path: string, body?: unknown): Promise<T>
   return data as T;
 }
 
+/** Say something while the page closes: the browser sends it after the page is gone. */
+export function sayLast(path: string, body: unknown): void {
+  const headers: Record<string, string> = { "Content-Type": "application/json" };
+  if (csrf) headers["X-CSRF-Token"] = csrf;
+  const sent = { method: "POST", headers, credentials: "same-origin", keepalive: true } as const;
+  // Nobody is left to be told that it failed; the server then finds out by itself.
+  fetch(path, { ...sent, body: JSON.stringify(body) }).catch(() => undefined);
+}
+
 function parse(text: string): unknown {
   try {
     return text ? JSON.parse(text) : null;

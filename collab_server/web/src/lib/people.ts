@@ -5,6 +5,7 @@ import { t } from "./words";
 
 /** The part of a URI people know: `sip:wang@example.org` -> wang, `tel:+3112` -> +3112. */
 export function uriLabel(uri: string): string {
+  if (/^web:/i.test(uri)) return uri.slice(4, 10); // random: enough to tell it from its neighbours
   const bare = uri.replace(/^(sips?|tel|mailto|web):/i, "").replace(/[;?].*$/, "");
   const [first = ""] = bare.split("@");
   try {

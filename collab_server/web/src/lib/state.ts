@@ -1,6 +1,7 @@
 /** What the strip over a session says, for each role: one word, one sentence, one colour. */
 import { since } from "./clock";
 import { personName } from "./people";
+import { noTelephone, placedStatus } from "./placed";
 import type { Gone, LinkState } from "./sync-link";
 import type { Role, View } from "./types";
 import { t, tOr } from "./words";
@@ -30,6 +31,8 @@ export function statusOf(situation: Situation): Status {
   if (gone === "transferred") {
     return { tone: "calm", word: t("state.transferred"), sentence: transferSentence(situation) };
   }
+  const placed = role === "user" && (!gone || view.state === "ended") && placedStatus(situation);
+  if (placed) return placed;
   if (view.state === "ended" || gone) {
     const open = role === "agent" && !gone ? ` ${t("agent.grace")}` : "";
     return { tone: "calm", word: t("state.ended"), sentence: endSentence(role, view) + open };
@@ -43,7 +46,9 @@ export function statusOf(situation: Situation): Status {
 
 function userStatus({ view, before }: Situation): Status {
   const agent = personName(view.agent) || t("role.agent");
-  if (view.held) return { tone: "hold", word: t("state.held"), sentence: t("user.held") };
+  if (view.held && !noTelephone(view)) {
+    return { tone: "hold", word: t("state.held"), sentence: t("user.held") };
+  }
   if (before && view.agent) {
     const sentence = t("user.transferred", { from: before, to: agent });
     return { tone: "live", word: t("state.transferred"), sentence };
@@ -72,7 +77,11 @@ function userStatus({ view, before }: Situation): Status {
 function agentStatus(view: View): Status {
   const user = personName(view.user);
   const caller = view.presence.user;
-  if (view.held) return { tone: "hold", word: t("state.held"), sentence: t("agent.held") };
+  const placed = noTelephone(view);
+  if (view.held && !placed) {
+    return { tone: "hold", word: t("state.held"), sentence: t("agent.held") };
+  }
+  const busy = placed && !view.placed?.phone ? ` ${t("agent.busy")}` : "";
   switch (view.state) {
     case "requested":
       return { tone: "calm", word: t("state.requested"), sentence: t("agent.requested") };
@@ -86,12 +95,14 @@ function agentStatus(view: View): Status {
     case "inviting":
     case "active": {
       if (caller.connected) {
-        return { tone: "live", word: t("state.active"), sentence: t("agent.active", { user }) };
+        const sentence = t("agent.active", { user }) + busy;
+        return { tone: "live", word: t("state.active"), sentence };
       }
       if (caller.joined) {
         const sentence = t("agent.away", { time: since(caller.since) });
         return { tone: "hold", word: t("state.away"), sentence };
       }
+      if (placed) return { tone: "calm", word: t("state.inviting"), sentence: t("agent.never") };
       const sent = view.invitation?.user.state;
       const key =
         sent === "failed"

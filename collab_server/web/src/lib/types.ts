@@ -50,7 +50,27 @@ export interface View {
   word: string;
   brand: { name: string };
   panels: string[];
+  /** Null: the call has a telephone. */
+  placed?: Placed | null;
   wrap_up?: WrapUp | null;
+}
+
+/** What is particular to a session whose call has no telephone. */
+export interface Placed {
+  id: string;
+  stage: "line" | "entering" | "stands" | "voice" | "leaving" | "over";
+  /** The agent has the phone of it off the hook. */
+  phone: boolean;
+  /** Why it came to nothing. */
+  problem: "refused" | "unknown" | "away" | null;
+  voice: VoiceWish | null;
+}
+
+export interface VoiceWish {
+  state: "asked" | "declined" | "calling" | "connected" | "failed";
+  asked_by: Role;
+  number: string | null;
+  detail: string;
 }
 
 /** How to open the socket of a session; the token is short-lived. */
@@ -78,6 +98,8 @@ export interface JoinPreview {
   brand: { name: string };
   agent: Party | null;
   user?: Party | null;
+  /** The call has no telephone. */
+  placed?: boolean;
 }
 
 export interface AgentAccount {

@@ -18,6 +18,7 @@ function takeToken(): string {
 
 export default function JoinPage() {
   const [token, setToken] = useState(takeToken);
+  const [turn, setTurn] = useState(0);
   const [preview, setPreview] = useState<JoinPreview | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
@@ -28,6 +29,7 @@ export default function JoinPage() {
       setProblem(null);
       setPreview(null);
       setToken(takeToken());
+      setTurn((before) => before + 1); // the same link again is looked at again
     };
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
@@ -53,7 +55,7 @@ export default function JoinPage() {
     setProblem(null);
     request<JoinPreview>("POST", "/v1/join/look", { token }).then(setPreview, failed);
   };
-  useEffect(look, [token]);
+  useEffect(look, [token, turn]);
 
   const join = async () => {
     setBusy(true);
@@ -74,8 +76,12 @@ export default function JoinPage() {
   }
   if (problem?.status === 410) return <Refused why={problem.why} />;
   const isAgent = preview?.role === "agent";
+  const placed = !!preview?.placed;
   return (
-    <CardPage brand={preview?.brand.name} title={t(isAgent ? "join.agentTitle" : "join.title")}>
+    <CardPage
+      brand={preview?.brand.name}
+      title={t(isAgent ? "join.agentTitle" : placed ? "placed.title" : "join.title")}
+    >
       {preview ? (
         <>
           <dl class="facts">
@@ -121,7 +127,7 @@ export default function JoinPage() {
           </button>
         </p>
       )}
-      {!isAgent && <p class="small muted">{t("join.call")}</p>}
+      {!isAgent && <p class="small muted">{t(placed ? "placed.hint" : "join.call")}</p>}
     </CardPage>
   );
 }

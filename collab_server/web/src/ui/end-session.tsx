@@ -1,6 +1,7 @@
 /** Ends the session for both sides, after asking. */
 import { useRef, useState } from "preact/hooks";
 import { asProblem, type Problem, request } from "../lib/http";
+import { noTelephone } from "../lib/placed";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
 import { ProblemNotice } from "./parts";
@@ -30,7 +31,7 @@ export function EndSession({ view }: { view: View }) {
       </button>
       <dialog ref={dialog} aria-labelledby="end-title">
         <h2 id="end-title">{t("side.endAsk")}</h2>
-        <p>{t("side.endHint")}</p>
+        <p>{t(noTelephone(view) ? "side.endHintPlaced" : "side.endHint")}</p>
         {problem && <ProblemNotice problem={problem} />}
         <p class="actions">
           <button class="danger" type="button" disabled={busy} onClick={() => void end()}>

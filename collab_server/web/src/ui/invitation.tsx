@@ -52,7 +52,7 @@ export function InvitationBox({ view }: { view: View }) {
           <Icon name="link" />
           {t("side.copy")}
         </button>
-        {view.call && (
+        {view.call && !view.placed && (
           <button type="button" disabled={busy} onClick={() => void invite(true)}>
             {t("side.resend")}
           </button>

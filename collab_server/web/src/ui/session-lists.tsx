@@ -2,6 +2,7 @@
 import { shortTime, since } from "../lib/clock";
 import type { DeskFeed } from "../lib/desk-feed";
 import { personName } from "../lib/people";
+import { noTelephone } from "../lib/placed";
 import type { View } from "../lib/types";
 import { type Key, t, tOr } from "../lib/words";
 
@@ -83,6 +84,7 @@ function Card({ view, passedOn, isOpen, isNew, open }: CardProps) {
       </span>
       <span class="call-type">
         {isNew ? <strong class="new">{t("desk.new")}</strong> : tOr(`type.${view.type}`, view.type)}
+        {noTelephone(view) && <span class="call-placed">{t("desk.noPhone")}</span>}
       </span>
     </button>
   );
@@ -97,6 +99,8 @@ function standing(view: View): [string, string] {
     return ["calm", t("state.inviting")];
   }
   if (view.state === "suspended") return ["hold", t("state.suspended")];
+  if (view.placed && caller.joined && !caller.connected) return ["hold", t("state.away")];
+  if (view.placed?.stage === "line") return ["calm", `${t("desk.line")} · ${view.queue ?? ""}`];
   const place = view.position ? t("desk.place", { position: view.position }) : t("state.queued");
   return ["calm", view.queue ? `${place} · ${view.queue}` : place];
 }

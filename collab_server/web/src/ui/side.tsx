@@ -7,6 +7,7 @@ import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EndSession } from "./end-session";
 import { InvitationBox } from "./invitation";
+import { VoiceBox } from "./voice";
 import { WrapUpForm, WrapUpRead } from "./wrap-up";
 
 interface Props {
@@ -50,6 +51,7 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
         </dl>
       </section>
       {!over && mine && view.invitation && <InvitationBox key={view.id} view={view} />}
+      {!over && mine && <VoiceBox key={`voice ${view.id}`} view={view} />}
       {!over && mine && <WrapUpForm key={view.id} view={view} />}
       {history && <History items={history} />}
       {!over && mine && <EndSession view={view} />}

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { showCount } from "../lib/alerts";
 import { copyText, download } from "../lib/copy";
+import { noTelephone, waits } from "../lib/placed";
 import { statusOf } from "../lib/state";
 import type { Room } from "../lib/room";
 import type { View } from "../lib/types";
@@ -10,8 +11,10 @@ import { Chat } from "./chat";
 import { usePassedOn, useUnread } from "./hooks";
 import { Icon } from "./icons";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
+import { Leave, PlaceInLine, useFarewell } from "./placed";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
+import { TalkByPhone, VoiceNotice } from "./voice";
 import "../style/user.css";
 
 interface Props {
@@ -37,6 +40,7 @@ export function UserSession({ room, leave }: Props) {
       })
     : { tone: "calm" as const, word: t("state.connecting"), sentence: t("user.connecting") };
   const unread = useUnread(room);
+  useFarewell(view);
   useEffect(() => {
     showCount(unread, view?.brand.name ?? t("app.name"));
   }, [unread, view?.brand.name]);
@@ -67,6 +71,8 @@ export function UserSession({ room, leave }: Props) {
         )}
         <Said status={status} />
         {fault && <ProblemNotice problem={fault} retry={room.socket.wake} />}
+        {view && !ended && <VoiceNotice view={view} />}
+        {view && !ended && noTelephone(view) && waits(view) && <PlaceInLine view={view} />}
         <div class="panel">
           {ended && !alone ? (
             <Ended
@@ -100,10 +106,15 @@ export function UserSession({ room, leave }: Props) {
             <Icon name="message" />
             {t("user.message")}
           </button>
-          <button class="bar-button" type="button" onClick={leave}>
-            <Icon name="stop" />
-            {t("user.stop")}
-          </button>
+          {view && <TalkByPhone view={view} />}
+          {view && noTelephone(view) ? (
+            <Leave view={view} />
+          ) : (
+            <button class="bar-button" type="button" onClick={leave}>
+              <Icon name="stop" />
+              {t("user.stop")}
+            </button>
+          )}
           <Saved room={room} />
         </footer>
       )}
@@ -126,17 +137,19 @@ function Ended({ room, view, sentence, alone }: EndedProps) {
       <div class="card">
         <h1>{t("user.ended.title")}</h1>
         <p>{sentence}</p>
-        <p class="actions">
-          <button class="primary" type="button" onClick={save}>
-            <Icon name="save" />
-            {t("user.copy")}
-          </button>
-          {room.socket.gone.value === null && (
-            <button type="button" onClick={alone}>
-              {t("user.finish")}
+        {(view.agent || !view.placed || lines.length > 0) && (
+          <p class="actions">
+            <button class="primary" type="button" onClick={save}>
+              <Icon name="save" />
+              {t("user.copy")}
             </button>
-          )}
-        </p>
+            {room.socket.gone.value === null && (
+              <button type="button" onClick={alone}>
+                {t("user.finish")}
+              </button>
+            )}
+          </p>
+        )}
       </div>
       <Chat room={room} view={room.view.value} closed />
     </div>

@@ -1,0 +1,82 @@
+"""An agent who has hung up the phone of a call without a telephone, and still serves it.
+
+Their queue membership is paused until the session ends, so that the queue gives them no other call
+meanwhile, unless they had paused it themselves: nobody unpauses whom we did not pause.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from collab_server import commands
+from collab_server.db.models import Call, CollabSession, Command
+from collab_server.db.placed import PlacedCall
+from collab_server.sessions.history import trace
+
+if TYPE_CHECKING:
+    from collab_server.db.engine import Work
+    from collab_server.services import Services
+
+SECONDS = 300
+"""How long a pause, and its end, are worth asking for."""
+REASON = "collaboration"
+"""Marks a pause as ours: the connector ends no other one for us."""
+
+
+def pause(
+    services: Services, work: Work, placed: PlacedCall, session: CollabSession, agent_uri: str
+) -> None:
+    """Have an agent's queue membership paused until the session ends; once for each agent."""
+    if placed.busy == agent_uri:
+        return
+    free(services, work, placed, session)
+    placed.busy = agent_uri
+    placed.pauses += 1
+    name = _name(session.id, placed.pauses)
+    _ask(services, work, name, placed.pbx, agent_uri, paused=True)
+
+
+def free(services: Services, work: Work, placed: PlacedCall, session: CollabSession) -> None:
+    """End the pause of the agent it was asked for; of one under way, once its result is known."""
+    agent_uri, placed.busy = placed.busy, None
+    if agent_uri is None:
+        return
+    asked = work.db.get(Command, _name(session.id, placed.pauses))
+    if asked is not None and asked.status in ("done", "unknown"):
+        _ask(services, work, _freeing(asked.id), placed.pbx, agent_uri, paused=False)
+
+
+def settle(services: Services, work: Work, command: Command, withdrawn: str) -> None:
+    """Note the result of a pause, or of its end (`collab_server.commands.Settle`)."""
+    session_id, _, what = command.id.partition("-")
+    session = work.db.get(CollabSession, session_id)
+    if session is None:
+        return
+    placed = work.db.scalar(select(PlacedCall).where(PlacedCall.session_id == session.id))
+    call = work.db.get(Call, session.call) if session.call is not None else None
+    agent_uri = command.args.get("agent_uri", "")
+    said = command.status + (f" ({command.detail})" if command.detail else "")
+    trace(work, call, "agent", f"{what} of {agent_uri} in the queue: {said}")
+    pausing = command.args.get("paused") is True and command.status in ("done", "unknown")
+    if placed is not None and pausing and placed.busy != agent_uri:
+        # Nobody waited for it: the session has ended since, or another agent has it.
+        _ask(services, work, _freeing(command.id), placed.pbx, agent_uri, paused=False)
+
+
+def _ask(
+    services: Services, work: Work, name: str, pbx: str, agent_uri: str, *, paused: bool
+) -> None:
+    args = {"agent_uri": agent_uri, "paused": paused, "reason": REASON}
+    commands.ask(services, work, id=name, kind="pause", pbx=pbx, args=args, seconds=SECONDS)
+
+
+def _name(session_id: str, n: int) -> str:
+    """``<session>-busy``, and ``<session>-busy-2`` for the agent it was passed on to."""
+    return f"{session_id}-busy" if n == 1 else f"{session_id}-busy-{n}"
+
+
+def _freeing(busy: str) -> str:
+    """The id of the command that takes another one back."""
+    return busy.replace("-busy", "-free", 1)

@@ -1,0 +1,329 @@
+"""An agent in a call without a telephone: hung up and busy, and turned into a voice call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from collab_server.placed import voice
+from tests.server.conftest import LI, WANG, Browser, Server, json_of
+from tests.server.placed import Posted, Site
+
+NUMBER = "tel:+4930123456"
+
+
+@pytest.fixture
+def site(server: Server) -> Site:
+    made = Site(server)
+    made.link()
+    return made
+
+
+@pytest.fixture
+def desk(server: Server) -> Browser:
+    return server.desk("wang", WANG)
+
+
+def together(site: Site, desk: Browser) -> Posted:
+    """Both are in the session."""
+    call = site.post()
+    call.open()
+    site.pump()
+    assert site.serve() == call.id
+    assert desk.post(f"/v1/sessions/{call.session}/token", {}).status_code == 200
+    assert call.now()["state"] == "active"
+    return call
+
+
+def pauses(site: Site) -> list[tuple[str, str, bool]]:
+    found = [c for c in site.server.hub.commands if c["kind"] == "pause"]
+    return [(c["id"], c["args"]["agent_uri"], c["args"]["paused"]) for c in found]
+
+
+# Busy
+
+
+def test_an_agent_who_hangs_up_stays_in_the_session_and_counts_as_busy(
+    site: Site, desk: Browser
+) -> None:
+    call = together(site, desk)
+    assert call.view()["placed"]["phone"] is True
+    assert pauses(site) == []
+    site.pbx.agent_hangs_up(call.id)
+    site.pump()
+    assert call.now()["state"] == "active"
+    assert call.view()["placed"]["phone"] is False
+    assert pauses(site) == [(f"{call.session}-busy", WANG, True)]
+    assert site.pbx.paused == {WANG: "collaboration"}
+    assert all(c["call"] is None for c in site.server.hub.commands if c["kind"] == "pause")
+    site.pbx._report(site.pbx.calls[call.id])
+    site.pump()
+    assert len(pauses(site)) == 1
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    site.pump()
+    assert pauses(site)[1:] == [(f"{call.session}-free", WANG, False)]
+    assert (site.pbx.paused, site.pbx.calls) == ({}, {})
+
+
+def test_nobody_is_unpaused_who_had_paused_themselves(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    site.pbx.paused[WANG] = "lunch"
+    site.pbx.agent_hangs_up(call.id)
+    site.pump()
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    site.pump()
+    assert site.pbx.paused == {WANG: "lunch"}
+    assert "already paused" in call.trace()
+
+
+@pytest.mark.parametrize(
+    ("status", "freed"), [("done", True), ("unknown", True), ("failed", False)]
+)
+def test_a_pause_whose_result_comes_after_the_end_is_ended_if_it_may_stand(
+    site: Site, desk: Browser, status: str, freed: bool
+) -> None:
+    call = together(site, desk)
+    site.pbx.agent_hangs_up(call.id)
+    calls, _ = site.pbx.said()
+    site.server.connector.send(*calls)
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    assert len(pauses(site)) == 1
+    site.server.connector.send(results=[{"id": f"{call.session}-busy", "status": status}])
+    assert (f"{call.session}-free" in [name for name, *_ in pauses(site)]) is freed
+
+
+def test_an_agent_who_passed_the_session_on_is_free_again(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    site.pbx.agent_hangs_up(call.id)
+    site.pump()
+    standing = site.pbx.calls[call.id]
+    standing.agent_uri, standing.agent_leg = LI, "leg of li"
+    site.pbx._report(standing)
+    site.pump()
+    assert site.pbx.paused == {}
+    site.pbx.agent_hangs_up(call.id)
+    site.pump()
+    assert list(site.pbx.paused) == [LI]
+    call.leave()
+    site.pump()
+    assert site.pbx.paused == {}
+    assert [name for name, *_ in pauses(site)] == [
+        f"{call.session}-busy",
+        f"{call.session}-free",
+        f"{call.session}-busy-2",
+        f"{call.session}-free-2",
+    ]
+
+
+# Voice
+
+
+def ask(who: Browser, call: Posted, **body: Any) -> Any:
+    return who.post(f"/v1/sessions/{call.session}/voice", body)
+
+
+def wish(call: Posted) -> dict[str, Any]:
+    return dict(call.view()["placed"]["voice"])
+
+
+def calls_placed(site: Site) -> list[tuple[str, str, dict[str, Any]]]:
+    found = [c for c in site.server.hub.commands if c["kind"] == "voice"]
+    return [(c["id"], c["call"], c["args"]) for c in found]
+
+
+def test_a_user_is_called_at_the_number_they_give(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    answer = ask(call.browser, call, uri=NUMBER)
+    assert (answer.status_code, json_of(answer)["state"]) == (200, "calling")
+    assert calls_placed(site) == [(f"{call.id}-voice-1", call.id, {"user_uri": NUMBER})]
+    site.pump()
+    assert wish(call) == {"state": "calling", "asked_by": "user", "number": NUMBER, "detail": ""}
+    site.pbx.picks_up(call.id, "1795.7")
+    site.pump()
+    assert wish(call)["state"] == "connected"
+    assert call.view()["placed"]["stage"] == "voice"
+    assert site.server.session(call.session)["call"]["id"] == "1795.7"
+    assert call.now()["state"] == "active"
+
+
+def test_a_voice_call_goes_on_when_the_page_is_closed_and_ends_the_session_as_any_call(
+    site: Site, desk: Browser
+) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    site.pbx.picks_up(call.id, "1795.7")
+    site.pump()
+    call.say_closed()
+    call.disconnect()
+    site.pass_time(3600)
+    assert call.now()["state"] == "active"
+    site.pbx.over("1795.7", "hangup")
+    site.pump()
+    assert call.now()["reason"] == "hangup"
+    assert "hangup" not in [c["kind"] for c in site.server.hub.commands]
+
+
+def test_the_end_of_the_session_leaves_the_voice_call_to_the_two(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    site.pbx.picks_up(call.id, "1795.7")
+    site.pump()
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    site.pump()
+    assert list(site.pbx.calls) == ["1795.7"]
+
+
+def test_the_end_of_the_session_takes_a_call_that_still_rings_along(
+    site: Site, desk: Browser
+) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    site.pump()
+    assert site.pbx.calls == {}
+    assert wish(call)["state"] == "failed"
+
+
+def test_an_agent_asks_and_the_user_confirms(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    assert json_of(ask(desk, call, uri=NUMBER))["state"] == "asked"
+    assert calls_placed(site) == []
+    assert wish(call) == {"state": "asked", "asked_by": "agent", "number": NUMBER, "detail": ""}
+    assert json_of(ask(call.browser, call))["state"] == "calling"
+    assert calls_placed(site) == [(f"{call.id}-voice-1", call.id, {"user_uri": NUMBER})]
+
+
+def test_a_user_may_say_another_number_or_no(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    ask(desk, call, uri=NUMBER)
+    assert call.browser.delete(f"/v1/sessions/{call.session}/voice").status_code == 204
+    assert wish(call)["state"] == "declined"
+    assert ask(call.browser, call).status_code == 422, "there is no number to confirm any more"
+    ask(desk, call)
+    assert json_of(ask(call.browser, call, uri="sip:alice@example.org"))["state"] == "calling"
+    assert calls_placed(site)[0][2] == {"user_uri": "sip:alice@example.org"}
+
+
+def test_a_call_that_the_pbx_refuses_says_why_and_may_be_tried_again(
+    site: Site, desk: Browser
+) -> None:
+    call = together(site, desk)
+    site.pbx.dials = False
+    assert call.browser is not None
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    assert wish(call)["state"] == "failed"
+    assert wish(call)["detail"] == "dial_context is not set"
+    assert call.now()["state"] == "active"
+    site.pbx.dials = True
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    assert wish(call)["state"] == "calling"
+    assert [name for name, *_ in calls_placed(site)] == [
+        f"{call.id}-voice-1",
+        f"{call.id}-voice-2",
+    ]
+
+
+def test_a_call_that_nobody_answers_is_given_up(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    site.pass_time(59)
+    assert wish(call)["state"] == "calling"
+    assert ask(call.browser, call, uri=NUMBER).status_code == 409
+    site.pass_time(2)
+    assert wish(call)["state"] == "failed"
+
+
+def test_nobody_is_called_before_both_are_in_the_session(site: Site, desk: Browser) -> None:
+    call = site.post()
+    browser = call.open()
+    site.pump()
+    assert ask(browser, call, uri=NUMBER).status_code == 409
+    site.serve()
+    assert ask(browser, call, uri=NUMBER).status_code == 409, "the agent has not come in"
+    assert calls_placed(site) == []
+    desk.post(f"/v1/sessions/{call.session}/token", {})
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    assert ask(browser, call, uri=NUMBER).status_code == 409
+
+
+def test_an_ordinary_session_has_its_telephone_call(site: Site, desk: Browser) -> None:
+    session = site.server.establish()
+    browser = site.server.browser()
+    browser.open(session["user"]["join_url"])
+    desk.post(f"/v1/sessions/{session['id']}/token", {})
+    answer = browser.post(f"/v1/sessions/{session['id']}/voice", {"uri": NUMBER})
+    assert answer.status_code == 409
+
+
+NO_NUMBERS = (
+    "tel:*22", "tel:112#", "tel:", "tel:1", "tel:+49 30", "tel:49,30", "mailto:a@b.example",
+    "sip:*29@example.org", "sip:a@b@c", "sip:alice", "sip:a b@example.org", "tel:\uff11\uff12",
+    "sip:a@example.org;transport=udp", "tel:+4930\r\nX: y", "PJSIP/1001", "tel:" + "1" * 21,
+)  # fmt: skip
+
+
+def test_what_is_no_number_of_a_person_is_not_called(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    for uri in NO_NUMBERS:
+        answer = ask(call.browser, call, uri=uri)
+        assert (answer.status_code, json_of(answer)["field"]) == (422, "uri"), uri
+    assert calls_placed(site) == []
+
+
+def test_calls_of_one_session_are_bounded(
+    site: Site, desk: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voice, "MAX_OF_NUMBER", 99)
+    site.pbx.dials = False
+    call = together(site, desk)
+    assert call.browser is not None
+    for _ in range(3):
+        assert ask(call.browser, call, uri=NUMBER).status_code == 200
+        site.pump()
+    refused = ask(call.browser, call, uri=NUMBER)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert len(calls_placed(site)) == 3
+
+
+def test_one_number_is_not_called_again_and_again_out_of_many_sessions(
+    site: Site, desk: Browser
+) -> None:
+    site.pbx.dials = False
+    for _ in range(3):
+        call = together(site, desk)
+        assert call.browser is not None
+        assert ask(call.browser, call, uri=NUMBER).status_code == 200
+        site.pump()
+        desk.post(f"/v1/sessions/{call.session}/end", {})
+        site.pump()
+        site.server.clock.turn(600)
+    call = together(site, desk)
+    assert call.browser is not None
+    refused = ask(call.browser, call, uri=NUMBER)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1800")
+    assert ask(call.browser, call, uri="tel:+4930999").status_code == 200
+
+
+def test_an_agent_may_ask_so_often(site: Site, desk: Browser) -> None:
+    call = together(site, desk)
+    answers = []
+    for _ in range(11):
+        answers.append(ask(desk, call).status_code)
+        desk.delete(f"/v1/sessions/{call.session}/voice")
+    assert answers == [200] * 10 + [429]
