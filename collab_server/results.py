@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collab_server.pairing import phone
 from collab_server.sessions import invitations
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collab_server.commands import Settle
 
 SETTLES: Mapping[str, Settle] = {
+    "answer": phone.settle,
     "message": invitations.settle,
 }
 """Every kind of command there is."""

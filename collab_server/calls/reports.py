@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from collab_server import commands, uris
 from collab_server.calls.schemas import Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.pairing import phone
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
@@ -208,6 +209,8 @@ def _update(
         service.follow(services, work, session, call)
     elif state == "ended" and call.stopped_stage is None:
         stop(work, call, "mark", "the call carried no mark of a collaboration")
+    if reported.pairing is not None:
+        phone.take(services, work, call, reported.pairing)
 
 
 def _received(work: Work, reported: ReportedCall, state: str) -> str:

@@ -4,7 +4,8 @@ All are HttpOnly and SameSite=Strict, and Secure where browsers reach the server
 participant's cookie goes only to its own session's addresses, so that they do not pile up. The
 browser's cookie is no authority: it ties the CSRF token that a write must carry to the browser. A
 device cookie is none either: it marks a browser in which an agent has logged in, one for each agent
-who did, and goes to the log-in alone, so that a desk many share sends them nowhere else.
+who did, and goes to the log-in alone, so that a desk many share sends them nowhere else. The cookie
+of a pairing says which browser shows a code, and is good for nothing until the code is used.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ DESK_SECONDS = 12 * 3600
 BROWSER_SECONDS = 30 * 24 * 3600
 DEVICE_SECONDS = 180 * 24 * 3600
 """How long a browser is remembered as one in which an agent has logged in."""
+
+PAIRING_SECONDS = 3600
+_PAIRING_LENGTH = 32
 
 
 def desk_name(settings: Settings) -> str:
@@ -71,6 +75,21 @@ def set_device(response: Response, agent: Agent) -> None:
 def _device_of(agent: Agent) -> str:
     """What the cookie names: this agent with this password; with another one it is worthless."""
     return digest(agent.password)
+
+
+def pairing() -> str:
+    """The browser that shows pairing codes; '': it has shown none."""
+    value = request.cookies.get(_pairing_name(), "")
+    return value if len(value) == _PAIRING_LENGTH else ""
+
+
+def set_pairing(response: Response, value: str) -> None:
+    """Remember the browser that shows a pairing code."""
+    _set(response, _pairing_name(), value, "/v1/pairings", PAIRING_SECONDS)
+
+
+def _pairing_name() -> str:
+    return "__Secure-tandem_pairing" if services().settings.secure else "tandem_pairing"
 
 
 def set_desk(response: Response, value: str) -> None:

@@ -227,6 +227,12 @@ class Uri(Answer):
     uri: str
 
 
+class UserShown(Uri):
+    """The user; ``label`` is what the call said of them before a browser was paired with it."""
+
+    label: str | None = None
+
+
 class CallBrief(Answer):
     """A call's place and id."""
 
@@ -263,14 +269,15 @@ class WrapUp(Answer):
 
 
 class View(Answer):
-    """A session as the pages of its two sides show it; the last three only the agent's."""
+    """A session as the pages of its two sides show it; the last three, and the user's label, are
+    only the agent's."""
 
     id: str
     state: StateName
     reason: ReasonName | None
     type: CollabType
     initiator: RoleName
-    user: Uri
+    user: UserShown
     agent: Uri | None
     queue: str | None
     position: int | None

@@ -109,6 +109,8 @@ class Views:
             "panels": list(session.panels),
         }
         if role == "agent":
+            if session.label is not None:  # not for the user: the browser may be a stranger's
+                shown["user"]["label"] = session.label
             call = self._calls.get(session.call) if session.call is not None else None
             shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
             shown["invitation"] = {"user": _invitation(user), "agent": _invitation(agent)}

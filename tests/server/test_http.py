@@ -251,6 +251,8 @@ def test_answers_are_as_described(server: Server) -> None:
     token = token_of(session["user"]["join_url"])
     report = {"epoch": 1, "calls": [], "results": []}
     same = body | {"call": {"pbx": "hq", "id": "1.1"}}
+    told = json_of(server.api.post("/v1/pairings", {"session": session["id"]}))["code"]
+    shown = json_of(desk.post("/v1/pairings", {}))
     for who, method, address, sent in (
         (server.api, "POST", "/v1/sessions", body),
         (server.api, "POST", "/v1/sessions", same),
@@ -278,6 +280,14 @@ def test_answers_are_as_described(server: Server) -> None:
         (desk, "POST", "/v1/join", {"token": token}),
         (desk, "POST", "/v1/join", {"token": "x"}),
         (desk, "POST", f"{path}/invitations", {"role": "user"}),
+        (desk, "GET", f"/v1/pairings/{shown['id']}", None),
+        (desk, "GET", "/v1/pairings/none", None),
+        (desk, "POST", f"/v1/pairings/{shown['id']}/enter", {}),
+        (server.api, "POST", f"/v1/pairings/{shown['code']}/claim", {"session": session["id"]}),
+        (desk, "POST", f"/v1/pairings/{shown['id']}/enter", {}),
+        (desk, "POST", "/v1/pairings", {"call": {"pbx": "hq", "id": "1.1"}}),
+        (desk, "POST", f"/v1/pairings/{told}/claim", {}),
+        (server.api, "POST", "/v1/pairings", {}),
         (desk, "POST", f"{path}/end", {}),
         (desk, "POST", f"{path}/invitations", {"role": "user"}),
         (desk, "POST", "/v1/login", {"username": "wang", "password": "wrong"}),
