@@ -6,12 +6,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from connectors.freeswitch.actions import far_end_of, in_dialog, message, said_no
+from connectors.freeswitch.actions import answer, far_end_of, in_dialog, message, said_no
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.resync import Window, read_dump, resync
 from connectors.freeswitch.wire import Event
-from connectors.model import Effect, SendMessage
+from connectors.model import Effect, SendMessage, SetAnswer
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -92,6 +92,8 @@ class FreeSwitchDriver:
         esl = self._esl
         if esl is None:
             return Outcome("failed", "the connector is not connected to FreeSWITCH")
+        if isinstance(effect, SetAnswer):
+            return await _answer(esl, effect)
         if not isinstance(effect, SendMessage):
             return Outcome("failed", "this PBX's connector cannot do that yet")
         try:
@@ -165,6 +167,16 @@ class FreeSwitchDriver:
                     self._refused,
                     self._decoder.last_refusal,
                 )
+
+
+async def _answer(esl: Esl, effect: SetAnswer) -> Outcome:
+    try:
+        await esl.api(answer(effect))
+    except ActionError as error:
+        return Outcome("failed", str(error))
+    except UnansweredError as error:
+        return Outcome("unknown", str(error))
+    return Outcome("done")
 
 
 async def _far_end(esl: Esl, leg: str) -> str:

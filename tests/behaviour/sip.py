@@ -76,6 +76,12 @@ def sdp(port: int, direction: str = "sendrecv") -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
+def media_of(description: bytes) -> int:
+    """The port of a description's audio; 0 where it has none."""
+    found = re.search(rb"(?m)^m=audio (\d+)", description)
+    return int(found[1]) if found else 0
+
+
 def direction_answered(offer: bytes) -> str:
     """What one answers who goes along with an offer: who is held listens (RFC 3264, 6.1)."""
     if b"a=sendonly" in offer:

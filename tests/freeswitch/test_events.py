@@ -148,7 +148,8 @@ def test_the_subscription_names_what_is_wanted_and_custom_comes_last() -> None:
     line = subscription("BACKGROUND_JOB")
     plain, custom = line.split(" CUSTOM ")
     assert plain.startswith("event json BACKGROUND_JOB CHANNEL_CREATE ")
-    assert custom.split() == ["callcenter::info", "fifo::info", "collab::request"]
+    ours = ["collab::request", "collab::pair"]
+    assert custom.split() == ["callcenter::info", "fifo::info", *ours]
     assert all(name.removeprefix("CUSTOM ") in line for name in EVENTS)
     assert "\n" not in line
 
