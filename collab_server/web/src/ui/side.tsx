@@ -7,6 +7,7 @@ import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EndSession } from "./end-session";
 import { InvitationBox } from "./invitation";
+import { PairBox } from "./pair-box";
 import { WrapUpForm, WrapUpRead } from "./wrap-up";
 
 interface Props {
@@ -32,7 +33,8 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
         <h2>{t("side.caller")}</h2>
         <dl>
           <Fact name={t("side.address")}>
-            <span class="break">{view.user.uri}</span>
+            <span class="break">{view.user.label || view.user.uri}</span>
+            {view.user.label && <span class="muted">, {t("side.paired")}</span>}
           </Fact>
           <Fact name={t("side.presence")}>{whereabouts(view)}</Fact>
           <Fact name={t("side.type")}>{tOr(`type.${view.type}`, view.type)}</Fact>
@@ -50,6 +52,9 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
         </dl>
       </section>
       {!over && mine && view.invitation && <InvitationBox key={view.id} view={view} />}
+      {!over && mine && (
+        <PairBox key={view.id} target={{ session: view.id }} user={view.user.uri} />
+      )}
       {!over && mine && <WrapUpForm key={view.id} view={view} />}
       {history && <History items={history} />}
       {!over && mine && <EndSession view={view} />}
