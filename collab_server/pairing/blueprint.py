@@ -19,7 +19,7 @@ from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import address_key
-from collab_server.pairing import binding, codes, limits, schemas
+from collab_server.pairing import binding, codes, limits, schemas, typed
 from collab_server.problems import CodeRefused, Conflict, Forbidden, Gone, Invalid, NotFound
 from collab_server.sessions import access, service
 from collab_server.sessions.joining import PROXIES, joined
@@ -53,7 +53,7 @@ def create() -> tuple[Response, int]:
     with tandem.write() as work:
         session, call, by = _target(work, asked.session, asked.call)
         budgets = [limits.CODES_OF_AGENT.of(by)]
-        limits.check(work.db, work.now, budgets)
+        limits.check(tandem, work.db, work.now, budgets)
         limits.use(work, budgets)
         made, code = codes.make_for_call(tandem, work, session, call, asked.type)
     return _made(made, code), 201
@@ -65,7 +65,7 @@ def _shown_by_this_browser(type: str) -> tuple[Response, int]:  # noqa: A002 - t
     value = cookies.pairing() or secrets.token_urlsafe(24)
     budgets = [limits.CODES_OF_ADDRESS.of(_place())]
     with tandem.write() as work:
-        limits.check(work.db, work.now, budgets)
+        limits.check(tandem, work.db, work.now, budgets)
         limits.use(work, budgets)
         made, code = codes.make_for_page(tandem, work, hashed(value), type)
     answer = _made(made, code)
@@ -128,7 +128,7 @@ def claim(code: str) -> Response:
             limits.GUESSES_OF_CALL.of(session.id if session else f"{call.pbx} {call.id}"),  # type: ignore[union-attr]
             limits.GUESSES_OF_AGENTS.of(),
         ]
-        limits.check(work.db, work.now, budgets)
+        limits.check(tandem, work.db, work.now, budgets)
         found = codes.claim(tandem, work, "page", code)
         if found is None:
             limits.use(work, budgets)
@@ -143,19 +143,12 @@ def claim(code: str) -> Response:
 
 def _typed_in_this_browser(code: str) -> Response:
     _be_a_browser()
-    tandem = services()
-    budgets = [limits.GUESSES_OF_ADDRESS.of(_place()), limits.GUESSES_OF_PAGES.of()]
-    with tandem.database.read() as db:  # who has used it up takes no writer's turn
-        limits.check(db, tandem.clock(), budgets)
+    tandem, place = services(), _place()
+    typed.check(tandem, place)
     with tandem.write() as work:
-        limits.check(work.db, work.now, budgets)
-        found = codes.claim(tandem, work, "call", code)
-        session, call = binding.target_of(work, found) if found is not None else (None, None)
-        if found is not None and (session is not None or call is not None):
-            cause = "code typed on the page"
-            session, guest = binding.bind(tandem, work, found, session, call, "user", cause)
-            return _enter(work, guest, cause)
-        limits.use(work, budgets)
+        guest = typed.claim(tandem, work, place, code)
+        if guest is not None:
+            return _enter(work, guest, typed.CAUSE)
     raise CodeRefused
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
+    from collab_server.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Limit:
     name: str
     most: int
     seconds: float
+
+    @property
+    def pause(self) -> float:
+        """Seconds after which there is room for one more."""
+        return self.seconds / self.most
 
     def of(self, value: str = "") -> Budget:
         """This limit as kept for one address, call or agent; '': for everybody."""
@@ -66,31 +72,78 @@ CODES_OF_CALL = Limit("code-call", 10, TEN_MINUTES)
 """Codes made for one address, one agent or client, one call."""
 
 
-def wait(db: Session, now: float, budgets: Sequence[Budget]) -> float:
+MAX_REFUSALS = 10_000
+"""Used-up limits remembered in one process."""
+_A_LITTLE = 1e-6
+
+
+class Refusals:
+    """Limits that this process has seen used up, and until when: nothing gives them room before,
+    so who goes on guessing costs the database nothing. What is not remembered is looked up."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def wait(self, now: float, budgets: Sequence[Budget]) -> float:
+        """Seconds until the first of these that is known to be used up has room; 0: none is."""
+        for budget in budgets:
+            left = self._until.get(budget.key, now) - now
+            if _A_LITTLE < left <= budget.limit.pause + _A_LITTLE:  # more: the clock was set back
+                return left
+        return 0.0
+
+    def note(self, key: str, until: float) -> None:
+        """This one has no room until then."""
+        if len(self._until) >= MAX_REFUSALS:
+            self._until.clear()
+        self._until[key] = until
+
+
+def wait(services: Services, db: Session, now: float, budgets: Sequence[Budget]) -> float:
     """Seconds until each of these has room for one more; 0: now."""
+    known = services.refusals.wait(now, budgets)
+    if known:
+        return known
     keys = [budget.key for budget in budgets]
-    rows = db.scalars(select(PairingLimit).where(PairingLimit.key.in_(keys)))
-    found = {row.key: row.free_at for row in rows}
+    rows = db.execute(
+        select(PairingLimit.key, PairingLimit.free_at).where(PairingLimit.key.in_(keys))
+    )
+    found = {key: free_at for key, free_at in rows}  # noqa: C416 - a row is no pair to the types
     longest = 0.0
     for budget in budgets:
         limit = budget.limit
-        room = limit.seconds - limit.seconds / limit.most
-        over = _used(found.get(budget.key, now), now, limit) - room
-        longest = max(longest, over if over > 1e-6 else 0.0)
+        used = _used(found.get(budget.key, now), now, limit)
+        over = used + limit.pause - limit.seconds
+        if over > _A_LITTLE:
+            services.refusals.note(budget.key, now + over)
+            longest = max(longest, over)
     return longest
+
+
+def look(services: Services, budgets: Sequence[Budget]) -> None:
+    """`check` on its own: a transaction is opened only where nothing is known yet."""
+    now = services.clock()
+    seconds = services.refusals.wait(now, budgets)
+    if not seconds:
+        with services.database.read() as db:
+            seconds = wait(services, db, now, budgets)
+    _refuse(seconds)
+
+
+def check(services: Services, db: Session, now: float, budgets: Sequence[Budget]) -> None:
+    """Raise TooMany when one of these has no room."""
+    _refuse(wait(services, db, now, budgets))
+
+
+def _refuse(seconds: float) -> None:
+    if seconds:
+        raise TooMany(seconds, "too many codes from here; wait a moment, then try again")
 
 
 def _used(free_at: float, now: float, limit: Limit) -> float:
     """How much of a limit is used up, in seconds. More than all: the clock was set back."""
     used = max(free_at - now, 0.0)
-    return used if used <= limit.seconds + 1e-6 else 0.0
-
-
-def check(db: Session, now: float, budgets: Sequence[Budget]) -> None:
-    """Raise TooMany when one of these has no room."""
-    seconds = wait(db, now, budgets)
-    if seconds:
-        raise TooMany(seconds, "too many codes from here; wait a moment, then try again")
+    return used if used <= limit.seconds + _A_LITTLE else 0.0
 
 
 def use(work: Work, budgets: Sequence[Budget]) -> None:
@@ -103,4 +156,4 @@ def use(work: Work, budgets: Sequence[Budget]) -> None:
             work.db.add(row)
             work.hold(row)
         used = _used(row.free_at, work.now, limit)
-        row.free_at = work.now + used + limit.seconds / limit.most
+        row.free_at = work.now + used + limit.pause

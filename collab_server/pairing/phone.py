@@ -56,7 +56,7 @@ def take(services: Services, work: Work, call: Call, reported: ReportedPairing) 
 def _told(services: Services, work: Work, call: Call) -> str:
     """A code for the caller to type on the page."""
     budgets = [limits.CODES_OF_CALL.of(f"{call.pbx} {call.id}")]
-    if limits.wait(work.db, work.now, budgets):
+    if limits.wait(services, work.db, work.now, budgets):
         trace(work, call, "server", "no pairing code was made: too many in this call")
         return WRONG
     limits.use(work, budgets)
@@ -76,7 +76,7 @@ def _keyed_in(services: Services, work: Work, call: Call, code: str) -> str:
         limits.GUESSES_OF_CALL.of(f"{call.pbx} {call.id}"),
         limits.GUESSES_OF_CALLS.of(),
     ]
-    if limits.wait(work.db, work.now, budgets):
+    if limits.wait(services, work.db, work.now, budgets):
         trace(work, call, "server", "a pairing code was not looked at: too many wrong ones")
         return WRONG
     found = codes.claim(services, work, "page", code)

@@ -5,25 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
-from collections.abc import Iterator
 
 _EVENT_PAYLOAD = 101
 _DURATION = 160 * 5
 """Timestamp units a key is held: 100 ms at 8 kHz."""
 _KEYS = "0123456789*#ABCD"
-_PCMU = 0
-_SILENCE = b"\xff" * 160
-"""20 ms of PCMU."""
-PACE = 0.02
-"""Seconds between packets."""
-
-
-def silence(seconds: float) -> Iterator[bytes]:
-    """So many seconds of a stream, packet by packet."""
-    first, source = random.randrange(1 << 15), random.randrange(1 << 32)  # noqa: S311
-    for number in range(int(seconds / PACE)):
-        head = struct.pack("!BBHII", 0x80, _PCMU, (first + number) & 0xFFFF, number * 160, source)
-        yield head + _SILENCE
 
 
 class Media(asyncio.DatagramProtocol):
@@ -55,14 +41,6 @@ class Media(asyncio.DatagramProtocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
-
-    async def speak(self, address: tuple[str, int], seconds: float) -> None:
-        """Sends silence, as a telephone does all the time: Asterisk takes the next of several keys
-        when a packet comes."""
-        for packet in silence(seconds):
-            if self._transport is not None:
-                self._transport.sendto(packet, address)
-            await asyncio.sleep(PACE)  # the pace of RTP, not a wait for something
 
     async def press(self, address: tuple[str, int], keys: str) -> None:
         """Sends each key as start, middle and three end packets, 20 ms apart (RFC 4733, 2.5)."""

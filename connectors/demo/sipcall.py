@@ -171,20 +171,12 @@ class Call:
     async def press(self, digits: str) -> None:
         """Presses keys, sent as RFC 4733 events to where the PBX takes our media."""
         await self.answered()
-        await self._media.press(self._far_media(), digits)
-
-    async def speak(self, seconds: float) -> None:
-        """Sends silence where the PBX takes our media."""
-        await self.answered()
-        await self._media.speak(self._far_media(), seconds)
-
-    def _far_media(self) -> tuple[str, int]:
         sdp = next(
             m.body
             for m in reversed(self.heard.messages)
             if not m.sent and m.body.startswith(b"v=0")
         )
-        return _media_address(sdp)
+        await self._media.press(_media_address(sdp), digits)
 
     async def press_info(self, digits: str) -> None:
         """Presses keys, sent as SIP INFO (application/dtmf-relay), each once the last is taken."""

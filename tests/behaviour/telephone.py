@@ -16,7 +16,6 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING
 
-from connectors.demo.rtp import PACE, silence
 from connectors.demo.siptrace import Sip
 from connectors.simulator import Rings
 from tests.behaviour import sip
@@ -87,10 +86,10 @@ class Telephone(asyncio.DatagramProtocol):
             task.add_done_callback(self._speaking.discard)
 
     async def _speak(self, port: int, seconds: float) -> None:
-        for packet in silence(seconds):
+        for packet in sip.silence(seconds):
             with contextlib.suppress(OSError):  # the call, or the telephone, is no more
                 self._sink.sendto(packet, (sip.HOST, port))
-            await asyncio.sleep(PACE)  # the pace of RTP, not a wait for something
+            await asyncio.sleep(sip.PACE)  # the pace of RTP, not a wait for something
 
     # --- messages
 

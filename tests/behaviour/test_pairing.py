@@ -99,7 +99,7 @@ async def test_a_code_keyed_in_by_either_side_of_a_call(by: str, tandem: Tandem)
         await call.do(Until("talking", "agent1"))
         await call.call(state="active", agent_uri=uri("agent1"), session=None)
         shown = await browser.post("/v1/pairings")
-        await call.do(Press(by, "*29"))
+        await call.do(Press(by, "*29"), Wait(0.7))  # they wait for the beep
         await call.do(Press(by, shown["code"]))
 
         session = await browser.bound(shown["id"])

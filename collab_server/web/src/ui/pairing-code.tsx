@@ -32,7 +32,6 @@ export function CodeField({ label, hint, button, busy, enter }: FieldProps) {
           type="text"
           inputMode="numeric"
           autoComplete="one-time-code"
-          placeholder="000 000"
           value={grouped(code)}
           onInput={(event) => {
             const typed = digitsOf(event.currentTarget.value);

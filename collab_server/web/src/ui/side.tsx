@@ -34,7 +34,7 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
         <dl>
           <Fact name={t("side.address")}>
             <span class="break">{view.user.label || view.user.uri}</span>
-            {view.user.label && <span class="muted">, {t("side.paired")}</span>}
+            {view.user.label && <p class="muted">{t("side.paired")}</p>}
           </Fact>
           <Fact name={t("side.presence")}>{whereabouts(view)}</Fact>
           <Fact name={t("side.type")}>{tOr(`type.${view.type}`, view.type)}</Fact>
