@@ -55,6 +55,11 @@ def device_name(settings: Settings, agent_name: str) -> str:
     return f"{prefix}tandem_device_{digest(agent_name)}"
 
 
+def pairing_name(settings: Settings) -> str:
+    """Name of the cookie of a browser that shows pairing codes."""
+    return "__Secure-tandem_pairing" if settings.secure else "tandem_pairing"
+
+
 def device(agent: Agent | None) -> str | None:
     """Which browser of this agent's asks; None: one in which nobody has logged in as they."""
     if agent is None:
@@ -79,17 +84,14 @@ def _device_of(agent: Agent) -> str:
 
 def pairing() -> str:
     """The browser that shows pairing codes; '': it has shown none."""
-    value = request.cookies.get(_pairing_name(), "")
+    value = request.cookies.get(pairing_name(services().settings), "")
     return value if len(value) == _PAIRING_LENGTH else ""
 
 
 def set_pairing(response: Response, value: str) -> None:
     """Remember the browser that shows a pairing code."""
-    _set(response, _pairing_name(), value, "/v1/pairings", PAIRING_SECONDS)
-
-
-def _pairing_name() -> str:
-    return "__Secure-tandem_pairing" if services().settings.secure else "tandem_pairing"
+    name = pairing_name(services().settings)
+    _set(response, name, value, "/v1/pairings", PAIRING_SECONDS)
 
 
 def set_desk(response: Response, value: str) -> None:

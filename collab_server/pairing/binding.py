@@ -70,6 +70,8 @@ def bind(
         call = work.db.get(Call, session.call)
     guest = invitations.replace_user(services, work, session, call, uri)
     pairing.participant = guest.id
+    shown = pairing.id
+    work.after_commit(lambda: services.hub.code_used(shown))
     record(work, session, "paired", cause, old=old, new=uri)
     if made and call is not None:
         service.follow(services, work, session, call)

@@ -83,12 +83,10 @@ def show(pairing_id: str) -> Response:
     tandem = services()
     with tandem.database.read() as db:
         pairing = _mine(db, pairing_id)
-        state, session_id = "over", None
+        session_id = None
         if pairing.participant is not None:
-            state = "bound"
             session_id = db.get_one(Participant, pairing.participant).session_id
-        elif pairing.code is not None and pairing.expires > tandem.clock():
-            state = "open"
+        state = codes.state_of(pairing, tandem.clock())
     return jsonify({"id": pairing.id, "state": state, "session": session_id})
 
 

@@ -82,6 +82,14 @@ def claim(services: Services, work: Work, kind: Kind, code: str) -> Pairing | No
     return work.db.get(Pairing, found, populate_existing=True) if found is not None else None
 
 
+def state_of(row: Pairing | None, now: float) -> Literal["open", "bound", "over"]:
+    """What became of a code that a page shows."""
+    if row is not None and row.participant is not None:
+        return "bound"
+    good = row is not None and row.code is not None and row.expires > now
+    return "open" if good else "over"
+
+
 def _withdraw(work: Work, which: object) -> None:
     """Codes that are too old make room; so do those that another one takes the place of."""
     old = or_(Pairing.expires <= work.now, which)  # type: ignore[arg-type]

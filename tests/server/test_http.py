@@ -201,7 +201,8 @@ def test_every_route_is_described(server: Server) -> None:
     assert missing == []
     for path, method, _ in operations(server.app):
         assert method in described["paths"][path], path
-    for path in ("/v1/sync/{session_id}", "/v1/pbx/{name}/link", "/v1/desk/live"):
+    for path in ("/v1/sync/{session_id}", "/v1/pbx/{name}/link", "/v1/desk/live",
+                 "/v1/pairings/{pairing_id}/live"):  # fmt: skip
         assert "101" in described["paths"][path]["get"]["responses"]
 
 

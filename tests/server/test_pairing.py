@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from collab_server.db.models import Command, Pairing
 from collab_server.pairing import codes, limits
-from tests.server.conftest import ALICE, API, HQ, LI, WANG, Browser, Server, json_of
+from tests.server.conftest import ALICE, API, HOST, HQ, LI, URL, WANG, Browser, Server, json_of
 
 REFUSED = "urn:tandem:problem:code-refused"
 
@@ -52,8 +52,9 @@ def test_a_code_keyed_in_makes_the_browser_the_user_of_the_call(server: Server) 
     assert json_of(browser.get(f"/v1/pairings/{made['id']}"))["state"] == "open"
 
     assert keyed(server, "1.1", 1, made["code"], user_uri="sip:+49301@pbx.example") == "right"
+    assert made["id"] in server.hub.used, "its socket is told"
     shown = json_of(browser.get(f"/v1/pairings/{made['id']}"))
-    assert shown["state"] == "bound"
+    assert shown["state"] == server.backend.code_state(made["id"])["state"] == "bound"
     joined = json_of(browser.post(f"/v1/pairings/{made['id']}/enter", {}))
     assert (joined["session"], joined["role"], joined["type"]) == (shown["session"], "user", "chat")
     assert user_of(server, joined["session"]).startswith("web:")
@@ -121,6 +122,30 @@ def test_a_page_that_reloads_finds_back_and_another_browser_does_not(server: Ser
     assert other.post(f"/v1/pairings/{made['id']}/enter", {}).status_code == 404
     for _ in range(2):
         assert browser.post(f"/v1/pairings/{made['id']}/enter", {}).status_code == 200
+
+
+def test_only_the_browser_that_shows_a_code_hears_of_it(server: Server) -> None:
+    browser, other = page(server), page(server)
+    made = show(browser)
+    show(other)
+
+    def asks(who: Browser, origin: str | None = URL, code: str = made["id"]) -> int | None:
+        value = who.client.get_cookie("tandem_pairing", domain=HOST, path="/v1/pairings")
+        assert value is not None
+        refused = server.backend.authorize_code(code, f"tandem_pairing={value.value}", origin)
+        return refused.status if refused is not None else None
+
+    assert asks(browser) is None
+    assert server.backend.code_state(made["id"]) == {"state": "open"}
+    assert asks(browser, "https://elsewhere.example") == 403
+    assert asks(browser, None) == 403
+    assert asks(other) == 404
+    assert asks(browser, code="0" * 16) == 404
+    refused = server.backend.authorize_code(made["id"], "", URL)
+    assert refused is not None
+    assert refused.status == 404
+    server.clock.turn(codes.SECONDS)
+    assert server.backend.code_state(made["id"]) == {"state": "over"}
 
 
 def test_a_page_cannot_go_in_before_its_code_is_used(server: Server) -> None:

@@ -46,42 +46,65 @@ export const claimCode = (code: string, target: Target) =>
 
 export const enterBy = (id: string) => request<Paired>("POST", `/v1/pairings/${id}/enter`, {});
 
+/** How often the page looks where its socket is not up, and where it is. */
 const LOOK_MS = 1_000;
-/** A code that is keyed in at its last moment is used a little later. */
+const SELDOM_MS = 10_000;
+/** How long past its time a code is asked after that could not be asked after before. */
 const LATER_MS = 8_000;
 
 /**
- * Look once a second, and when the page comes back to the front, until the code of this page is
- * used (`bound`) or nobody can use it any more (`over`). Returns what ends the looking.
+ * Listen on a socket, and look now and then, until the code of this page is used (`bound`) or nobody
+ * can use it any more (`over`). Returns what ends that.
  */
 export function watchCode(made: PairingMade, bound: () => void, over: () => void): () => void {
   const end = performance.now() + made.seconds * 1000 + LATER_MS;
+  const socket = new WebSocket(
+    `${location.origin.replace(/^http/, "ws")}/v1/pairings/${made.id}/live`,
+  );
   let timer = 0;
+  let looking = false;
   let stopped = false;
   const stop = () => {
     stopped = true;
+    socket.close();
     clearTimeout(timer);
     document.removeEventListener("visibilitychange", again);
   };
+  const finish = (how: () => void) => {
+    if (stopped) return;
+    stop();
+    how();
+  };
+  /** Whether the code is done with; null: out of reach, and it may be used meanwhile. */
+  const ask = async (): Promise<PairingShown["state"] | null> => {
+    try {
+      return (await request<PairingShown>("GET", `/v1/pairings/${made.id}`)).state;
+    } catch (error) {
+      return error instanceof Problem && error.status === 404 ? "over" : null;
+    }
+  };
   const look = async () => {
     const late = performance.now() > end;
-    try {
-      const shown = await request<PairingShown>("GET", `/v1/pairings/${made.id}`);
-      if (stopped) return;
-      if (shown.state === "bound") return (stop(), bound());
-    } catch (error) {
-      // Out of reach for a moment: the code may be used meanwhile. No longer known: it is over.
-      if (stopped) return;
-      if (error instanceof Problem && error.status === 404) return (stop(), over());
+    looking = true;
+    const state = await ask();
+    looking = false;
+    if (stopped) return;
+    if (state === "bound") finish(bound);
+    else if (late || state === "over") finish(over);
+    else {
+      const wait = socket.readyState === WebSocket.OPEN ? SELDOM_MS : LOOK_MS;
+      timer = window.setTimeout(() => void look(), wait);
     }
-    if (late) return (stop(), over());
-    timer = window.setTimeout(() => void look(), LOOK_MS);
   };
   const again = () => {
-    if (document.hidden || stopped) return;
+    if (document.hidden || stopped || looking) return;
     clearTimeout(timer);
     void look();
   };
+  socket.onmessage = (event) => {
+    if (String(event.data).includes('"bound"')) finish(bound);
+  };
+  socket.onclose = again;
   document.addEventListener("visibilitychange", again);
   timer = window.setTimeout(() => void look(), LOOK_MS);
   return stop;
