@@ -22,6 +22,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from collab_server import commands, uris
+from collab_server.calls.lookup import UNMARKED
 from collab_server.calls.schemas import Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
 from collab_server.pairing import phone
@@ -227,6 +228,8 @@ def _received(work: Work, reported: ReportedCall, state: str) -> str:
 def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
     """Keep the connector's lines; one that was kept before (same number, same time) is dropped."""
     room = MAX_LINES - call.lines
+    # A connector does not know that somebody typed a code for a call that nobody marked.
+    paired = call.session_id is not None and call.type is None
     rows = [
         {
             "call": call.id,
@@ -237,6 +240,7 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
             "stopped": line.stopped,
         }
         for line in reported.trace[: max(0, room)]
+        if not (paired and line.stopped and line.text.startswith(UNMARKED))
     ]
     if rows:
         insert = sqlite.insert if work.sqlite else postgresql.insert

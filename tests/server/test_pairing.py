@@ -109,8 +109,12 @@ def test_an_ordinary_call_that_is_paired_becomes_a_collaboration(server: Server)
         "inviting",
     )
     assert session["call"]["id"] == "1.1"
-    server.connector.report("1.1", "ended", type=None, agent_uri=WANG, cause="hangup")
+    text = "never marked: the dialplan did not run it and nobody pressed a code"
+    line = {"n": 9, "at": "2026-11-23T12:00:00Z", "stage": "mark", "text": text, "stopped": True}
+    server.connector.report("1.1", "ended", type=None, agent_uri=WANG, cause="hangup", trace=[line])
     assert server.session(session["id"])["state"] == "ended"
+    assert server.trace("1.1")["stopped"] is None
+    assert "never marked" not in str(server.trace("1.1"))
 
 
 def test_a_page_that_reloads_finds_back_and_another_browser_does_not(server: Server) -> None:

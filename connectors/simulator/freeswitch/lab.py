@@ -10,6 +10,8 @@ The numbers are those of `connectors.simulator.asterisk.lab`, so that one script
 ``650``                 the keypad menu ``support`` of an outbound socket, then that queue
 ``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
 ``<type>-line``         the same, then ``line`` of mod_fifo; ``next-line`` takes its next caller
+``pair-<queue>``        has a pairing code keyed in, then that queue
+``code-<queue>``        says a pairing code, then that queue
 ``<phone>``             rings it, feature codes armed
 ``<type>-<phone>``      rings it, marked
 ======================  ===================================================================
@@ -225,6 +227,9 @@ def dialplan(spec: WorldSpec, outbound: str = OUTBOUND) -> Dialplan:
         wait = ("callcenter", f"{queue.name}@default")
         extensions.append(_extension(f"q-{queue.name}", wait))
         extensions += [_extension(f"{mark}-{queue.name}", _mark(mark), wait) for mark in TYPES]
+        for name, routine in (("pair", "collab_pair"), ("code", "collab_give_code")):
+            code = ("execute_extension", f"{routine} XML collab")
+            extensions.append(_extension(f"{name}-{queue.name}", code, wait))
     for fifo in spec.fifos:
         wait = ("fifo", f"{fifo.name}@default in")
         extensions.append(_extension(f"q-{fifo.name}", wait))
