@@ -90,7 +90,9 @@ def _keyed_in(services: Services, work: Work, call: Call, code: str) -> str:
 
 
 def settle(_services: Services, work: Work, command: Command, _withdrawn: str) -> None:
-    """Note in the call's trace where an answer did not get to its dialplan."""
+    """Note in the call's trace where an answer did not get to its dialplan; a code in it is kept
+    nowhere."""
+    command.args = {}
     if command.status != "done":
         call = work.db.get(Call, command.call) if command.call is not None else None
         trace(work, call, "server", f"the answer to a pairing code: {command.detail}")
