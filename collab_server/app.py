@@ -21,6 +21,7 @@ from collab_server.http.proxies import Proxies
 from collab_server.http.throttle import Throttle
 from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
+from collab_server.pairing import blueprint as pairing
 from collab_server.people import blueprint as people
 from collab_server.people.logins import LoginThrottles
 from collab_server.placed import blueprint as placed
@@ -75,7 +76,9 @@ def create_app(
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
-    for part in (sessions, joining, calls, placed, placed_pages, pbx, people, health, pages):
+    for part in (
+        sessions, joining, pairing, calls, placed, placed_pages, pbx, people, health, pages,
+    ):  # fmt: skip
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)
     app.before_request(bodies.refuse_nul)

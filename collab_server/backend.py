@@ -15,10 +15,12 @@ from collab_server.db.models import (
     Command,
     DocumentUpdate,
     DocumentWriter,
+    Pairing,
     Participant,
 )
 from collab_server.http import auth, cookies
 from collab_server.http.keys import Keys
+from collab_server.pairing import codes
 from collab_server.people import desk
 from collab_server.placed import leaving
 from collab_server.problems import TYPE_PREFIX, Gone
@@ -32,7 +34,7 @@ from collab_server.realtime.backend import (
 )
 from collab_server.sessions import access
 from collab_server.sessions.history import trace
-from collab_server.sessions.links import SYNC_SECONDS, ExpiredLinkError, LinkError
+from collab_server.sessions.links import SYNC_SECONDS, ExpiredLinkError, LinkError, hashed
 from collab_server.sessions.views import Views
 from collab_server.uris import short
 
@@ -131,6 +133,24 @@ class DatabaseBackend:
         """Give the desk, as ``GET /v1/desk`` does."""
         with self._services.database.read() as db:
             return desk.of_uri(self._services, db, agent_uri)
+
+    def authorize_code(self, pairing_id: str, cookie: str, origin: str | None) -> Refusal | None:
+        """Check that a page of ours, in the browser that shows this pairing code, asks."""
+        settings = self._services.settings
+        if origin != settings.url:
+            return _refusal(403, f"this server is reached as {settings.url}", "csrf")
+        browser = hashed(_cookie(cookie, cookies.pairing_name(settings)))
+        with self._services.database.read() as db:
+            row = db.get(Pairing, pairing_id)
+        if row is None or row.browser != browser:
+            return _refusal(404, "this browser shows no such code", "not-found")
+        return None
+
+    def code_state(self, pairing_id: str) -> dict[str, Any]:
+        """Give what became of a pairing code."""
+        with self._services.database.read() as db:
+            row = db.get(Pairing, pairing_id)
+        return {"state": codes.state_of(row, self._services.clock())}
 
     def authorize_link(self, pbx: str, authorization: str) -> LinkGrant | Refusal:
         """Check the key of a connector."""

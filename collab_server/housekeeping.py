@@ -23,6 +23,8 @@ from collab_server.db.models import (
     IdempotencyKey,
     Invitation,
     Login,
+    Pairing,
+    PairingLimit,
     Participant,
 )
 from collab_server.placed import leaving, line, voice
@@ -44,6 +46,8 @@ SWEEP = 600.0
 """Seconds between looks for what is too old."""
 DAY = 24 * 3600
 IDEMPOTENCY_SECONDS = DAY
+PAIRING_SECONDS = 600
+"""How long a pairing code that is over is kept: its page may yet ask what became of it."""
 MAX_CALLS = 100_000
 """Calls kept, whatever their age; the oldest that have ended go first."""
 BATCH = 500
@@ -189,6 +193,8 @@ def sweep(services: Services) -> bool:
             delete(IdempotencyKey).where(IdempotencyKey.created < work.now - IDEMPOTENCY_SECONDS)
         )
         work.db.execute(delete(Login).where(Login.expires <= work.now))
+        work.db.execute(delete(Pairing).where(Pairing.expires <= work.now - PAIRING_SECONDS))
+        work.db.execute(delete(PairingLimit).where(PairingLimit.free_at <= work.now))
         work.db.execute(delete(Command).where(Command.created < before, Command.status != "open"))
         work.db.execute(delete(Invitation).where(Invitation.expires < before))
     return more

@@ -7,6 +7,7 @@
     |- Forbidden              403    the key or cookie is not for this
     |- CsrfRefused            403    a cookie's write without its token, or from elsewhere
     |- NotFound               404
+    |- CodeRefused            404    no pairing code that may be used here
     |- MethodNotAllowed       405
     |- Conflict               409    another agent has the call, the call has ended ...
     |- Gone                   410    used, revoked or ended
@@ -113,6 +114,16 @@ class NotFound(Problem):
     status = 404
     id = "not-found"
     title = "Not found"
+
+
+class CodeRefused(NotFound):
+    """No pairing code, or one that is too old, used, or not for this; which is not told."""
+
+    id = "code-refused"
+    title = "This code cannot be used"
+
+    def __init__(self) -> None:
+        super().__init__("the code is wrong, too old or was used before; ask for a new one")
 
 
 class MethodNotAllowed(Problem):

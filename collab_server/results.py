@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collab_server.pairing import phone
 from collab_server.placed import busy, settle, voice
 from collab_server.sessions import invitations
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collab_server.commands import Settle
 
 SETTLES: Mapping[str, Settle] = {
+    "answer": phone.settle,
     "hangup": settle.settle_hangup,
     "message": invitations.settle,
     "pause": busy.settle,

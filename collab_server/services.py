@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collab_server.db.engine import Database, Work
+from collab_server.pairing.limits import Refusals
 from collab_server.placed.lines import Lines
 from collab_server.sessions.links import Signer
 from collab_server.sessions.pushes import prepare
@@ -38,6 +39,7 @@ class Services:
     signer: Signer = field(init=False)
     alarm: Alarm = field(default_factory=Alarm)
     lines: Lines = field(default_factory=Lines)
+    refusals: Refusals = field(default_factory=Refusals)
 
     _logins: dict[str, str] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)

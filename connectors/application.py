@@ -26,6 +26,7 @@ from connectors.commands import Commands
 from connectors.cti import Cti, Leg, is_phone
 from connectors.model import CallReport, CallState
 from connectors.outgoing import Outgoing
+from connectors.pairing import pair
 from connectors.placed import Placed
 from connectors.recovery import recover
 from connectors.serving import Serving
@@ -139,10 +140,14 @@ class Application:
                 | model.BridgeLeft()
             ):  # fmt: skip
                 pass  # Most events; the graph has all that they say.
-            case model.Marked(leg=leg) | model.Queued(leg=leg) if leg not in self.cti.legs:
+            case model.Marked(leg=leg) | model.Queued(leg=leg) | model.CodeAsked(leg=leg) if (
+                leg not in self.cti.legs
+            ):
                 pass  # The CTI is full, and says so in `dropped`.
             case model.Marked():
                 self._marked(event, now)
+            case model.CodeAsked():
+                self._code_asked(event, now)
             case model.Queued():
                 self._queued(event, now)
             case model.Unqueued():
@@ -264,22 +269,46 @@ class Application:
         self._serving.refresh(call, now)
 
     def _pressed(self, event: model.Marked, now: float) -> None:
-        """A code in a standing call, by either side: the call is the one the presser is in."""
-        legs = self.cti.conversation(event.leg)
-        calls = self._book.among(legs)
-        mine = [c for c in calls if event.leg in (c.user_leg, c.agent.leg if c.agent else None)]
-        call = next(iter(mine or calls), None)
-        if call is None and len(legs) == 1 and self.cti.is_agents_leg(event.leg):
+        """A code in a standing call, by either side."""
+        call = self._standing_call(event.leg)
+        if call is None and self._is_alone(event.leg) and self.cti.is_agents_leg(event.leg):
             self._outgoing.marked(event, now)  # it has answered, and is about to be put through
             return
         if call is None:
-            callers = [leg.id for leg in legs if leg.role is model.LegRole.INBOUND]
-            call = self._book.create(callers[0] if callers else event.leg, now)
+            call = self._call_begun(event.leg, now)
         before = call.requests
         self._book.mark(call, event, now)
         if call.requests > before:
             call.initiator = "user" if call.user_leg == event.leg else "agent"
         self._serving.refresh(call, now)
+
+    def _code_asked(self, event: model.CodeAsked, now: float) -> None:
+        """A pairing code was keyed in, before the queue or by either side of a standing call, or
+        is to be said there. The code itself gets into no line that is kept."""
+        call = self._standing_call(event.leg)
+        if call is None and self._is_alone(event.leg):
+            call = self._call_of(event.leg, now)
+        if call is None:
+            call = self._call_begun(event.leg, now)
+        pair(call, event)
+        what = "wanted, to be said" if event.code is None else "keyed in"
+        call.trace(now, "wire", f"a pairing code was {what} on {self._book.name(event.leg)}")
+        self._book.touch(call)
+
+    def _standing_call(self, leg: str) -> Call | None:
+        """The call that somebody who is on this leg is in; their own, where it is in several."""
+        calls = self._book.among(self.cti.conversation(leg))
+        mine = [c for c in calls if leg in (c.user_leg, c.agent.leg if c.agent else None)]
+        return next(iter(mine or calls), None)
+
+    def _call_begun(self, leg: str, now: float) -> Call:
+        """A call of a conversation that nobody has anchored: its caller's."""
+        legs = self.cti.conversation(leg)
+        callers = [other.id for other in legs if other.role is model.LegRole.INBOUND]
+        return self._book.create(callers[0] if callers else leg, now)
+
+    def _is_alone(self, leg: str) -> bool:
+        return len(self.cti.conversation(leg)) == 1
 
     # --- births, moves and ends ----------------------------------------------------------
 

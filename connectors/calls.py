@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Literal
 
 from connectors.cti import Agent
-from connectors.model import CallReport, CallState, TraceItem
+from connectors.model import CallReport, CallState, Pairing, TraceItem
 
 MAX_TRACE = 200
 """Lines kept for one call; a call that is passed round all day says so and stops there."""
@@ -56,6 +56,9 @@ class Call:
     """It stands in a queue now."""
     queue: str | None = None
     position: int | None = None
+    pairing: Pairing | None = None
+    paired_on: str = ""
+    """The leg on which the dialplan waits to hear of the last pairing code."""
     gave_up: str | None = None
     """How its last wait in a queue ended without an agent: ``abandoned`` or ``timeout``."""
     held: bool = False
@@ -127,6 +130,7 @@ class Call:
             since=self.since,
             aliases=tuple(self.aliases),
             requests=self.requests,
+            pairing=self.pairing,
             trace=trace,
         )
 
@@ -155,6 +159,7 @@ def restored(report: CallReport) -> Call:
         type=report.type,
         initiator=report.initiator,
         requests=report.requests,
+        pairing=report.pairing,
         agent=agent,
         last_agent=agent,
         served=report.state in (CallState.ACTIVE, CallState.SUSPENDED),

@@ -17,6 +17,7 @@ from connectors import model
 from connectors.cti import is_phone
 from connectors.marks import MarkError, check_type, check_user_uri, shown
 from connectors.model import Command, Effect, Result
+from connectors.pairing import answer_of
 
 if TYPE_CHECKING:
     from connectors.application import CoreSettings
@@ -52,6 +53,7 @@ class Commands:
             "dial": self._dial,
             "voice": self._voice,
             "pause": self._pause,
+            "answer": self._answer,
         }
 
     def decide(self, command: Command, now: float) -> Effect | Result:
@@ -80,6 +82,9 @@ class Commands:
         if leg is None or not is_phone(leg) or not leg.endpoint:
             raise CommandRefusedError("the user's terminal is not known to this PBX")
         return model.SendMessage(leg.id, leg.exact or leg.endpoint, text, content_type)
+
+    def _answer(self, command: Command, now: float) -> Effect | Result:
+        return answer_of(self._standing(command), command, self._book.cti.legs)
 
     def _queue(self, command: Command, now: float) -> Effect | Result:
         leg = _own_id(command)

@@ -245,6 +245,15 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeAsked:
+    """The dialplan has had a pairing code keyed in on a leg, or wants one to say there."""
+
+    leg: LegId
+    code: str | None
+    """As it was keyed in, hostile like a mark's strings; None: one is to be said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something worth a line in the call's trace that changes no conclusion (a transfer's name)."""
 
@@ -306,6 +315,7 @@ PbxEvent = (
     | Served
     | Refused
     | Marked
+    | CodeAsked
     | Noted
     | Snapshot
     | LinkDown
@@ -342,6 +352,15 @@ class TraceItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairing:
+    """What has been asked of a call's pairing with a browser: the last of it, and how many."""
+
+    n: int
+    code: str | None
+    """Digits that were keyed in ('' for what cannot be a code); None: a code is to be said."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallReport:
     """The latest state of one call; the body of one item of ``calls`` in a report."""
 
@@ -367,6 +386,7 @@ class CallReport:
     requests: int = 0
     """How often a collaboration was asked for: the mark that made it one, codes since, and marks
     of another type since an agent has served it."""
+    pairing: Pairing | None = None
     trace: tuple[TraceItem, ...] = ()
     """New lines since the last report of this call."""
 
@@ -469,7 +489,16 @@ class PauseMember:
     reason: str
 
 
-Effect = SendMessage | PlaceCall | DialBoth | Onward | HangUp | PauseMember
+@dataclass(frozen=True, slots=True)
+class SetAnswer:
+    """Answer the dialplan that runs on a leg and waits to hear of a pairing code."""
+
+    leg: LegId
+    value: str
+    """Letters and digits, at most 16; of the core's own making or checked by it."""
+
+
+Effect = SendMessage | PlaceCall | DialBoth | Onward | HangUp | PauseMember | SetAnswer
 """What a driver carries out."""
 
 NAME_LIMIT = 60

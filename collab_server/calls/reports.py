@@ -26,8 +26,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from collab_server import commands, uris
 from collab_server.calls import leases
 from collab_server.calls.leases import Claim
+from collab_server.calls.lookup import UNMARKED
 from collab_server.calls.schemas import CommandResult, Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.pairing import phone
 from collab_server.placed import reported as placed
 from collab_server.results import SETTLES
 from collab_server.sessions import service
@@ -235,6 +237,8 @@ def _update(
             placed.reported(services, work, call)
     elif state == "ended" and call.stopped_stage is None:
         stop(work, call, "mark", "the call carried no mark of a collaboration")
+    if reported.pairing is not None:
+        phone.take(services, work, call, reported.pairing)
 
 
 def _received(work: Work, reported: ReportedCall, state: str) -> str:
@@ -251,6 +255,8 @@ def _received(work: Work, reported: ReportedCall, state: str) -> str:
 def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
     """Keep the connector's lines; one that was kept before (same number, same time) is dropped."""
     room = MAX_LINES - call.lines
+    # A connector does not know that somebody typed a code for a call that nobody marked.
+    paired = call.session_id is not None and call.type is None
     rows = [
         {
             "call": call.id,
@@ -261,6 +267,7 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
             "stopped": line.stopped,
         }
         for line in reported.trace[: max(0, room)]
+        if not (paired and line.stopped and line.text.startswith(UNMARKED))
     ]
     if rows:
         insert = sqlite.insert if work.sqlite else postgresql.insert

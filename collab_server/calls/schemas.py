@@ -54,6 +54,14 @@ class TraceEntry(_Report):
     stopped: bool = False
 
 
+class ReportedPairing(_Report):
+    """The last pairing code that was keyed in on a call, or asked for, and how many there were."""
+
+    n: Counter
+    code: Clean | None = None
+    """As it was keyed in; None: a code is asked for, to be said to the caller."""
+
+
 class ReportedCall(_Report):
     """The latest state of one call."""
 
@@ -73,6 +81,7 @@ class ReportedCall(_Report):
     cause: Clean | None = None
     since: Time | None = None
     aliases: Annotated[tuple[CallId, ...], Field(max_length=64)] = ()
+    pairing: ReportedPairing | None = None
     trace: Annotated[tuple[TraceEntry, ...], Field(max_length=1_000)] = ()
 
 

@@ -105,6 +105,8 @@ class Call(Base):
     ended: Mapped[float | None]
     requests: Mapped[int] = mapped_column(BigInteger, default=0)
     """How often a collaboration was asked for in it, as last reported; 0: not counted."""
+    pairings: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """How often a pairing code was keyed in, or asked for, in it, as last reported."""
     session_id: Mapped[str | None] = mapped_column(String(ID), index=True)
     """The session it has, or had last."""
     placed: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -171,6 +173,8 @@ class CollabSession(Base):
     """Types asked for so far, in order."""
     initiator: Mapped[str] = mapped_column(String(8))
     user_uri: Mapped[str] = mapped_column(String(URI))
+    label: Mapped[str | None] = mapped_column(String(URI))
+    """What the call said of its user before a browser was paired with it: a name, no proof."""
     agent_uri: Mapped[str | None] = mapped_column(String(URI))
     """Who serves it, or served it last."""
     call: Mapped[int | None] = mapped_column(
@@ -328,3 +332,39 @@ class DocumentWriter(Base):
     participant: Mapped[int] = mapped_column(
         ForeignKey("participants.id", ondelete="CASCADE"), index=True
     )
+
+
+class Pairing(Base):
+    """A code that pairs a telephone call with a browser (`collab_server.pairing`)."""
+
+    __tablename__ = "pairings"
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    """``page``: a page shows it; ``call``: somebody in the call is told it."""
+    code: Mapped[str | None] = mapped_column(String(64), unique=True)
+    """Signed with the server's secret; None: it is not live any more."""
+    type: Mapped[str] = mapped_column(String(16))
+    """The collaboration that an ordinary call becomes."""
+    browser: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of a page: SHA-256 of its browser's cookie."""
+    call: Mapped[int | None] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[str | None] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    created: Mapped[float]
+    expires: Mapped[float] = mapped_column(index=True)
+    participant: Mapped[int | None] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )
+    """The user's place that it came to."""
+
+
+class PairingLimit(Base):
+    """How much of a limit on pairing is used up (`collab_server.pairing.limits`)."""
+
+    __tablename__ = "pairing_limits"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    free_at: Mapped[float] = mapped_column(index=True)
+    """When all of it is free again."""

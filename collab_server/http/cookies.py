@@ -4,7 +4,8 @@ All are HttpOnly and SameSite=Strict, and Secure where browsers reach the server
 participant's cookie goes only to its own session's addresses, so that they do not pile up. The
 browser's cookie is no authority: it ties the CSRF token that a write must carry to the browser. A
 device cookie is none either: it marks a browser in which an agent has logged in, one for each agent
-who did, and goes to the log-in alone, so that a desk many share sends them nowhere else.
+who did, and goes to the log-in alone, so that a desk many share sends them nowhere else. The cookie
+of a pairing says which browser shows a code, and is good for nothing until the code is used.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ BROWSER_SECONDS = 30 * 24 * 3600
 DEVICE_SECONDS = 180 * 24 * 3600
 """How long a browser is remembered as one in which an agent has logged in."""
 
+PAIRING_SECONDS = 3600
+_PAIRING_LENGTH = 32
+
 
 def desk_name(settings: Settings) -> str:
     """Name of the desk's cookie."""
@@ -51,6 +55,11 @@ def device_name(settings: Settings, agent_name: str) -> str:
     return f"{prefix}tandem_device_{digest(agent_name)}"
 
 
+def pairing_name(settings: Settings) -> str:
+    """Name of the cookie of a browser that shows pairing codes."""
+    return "__Secure-tandem_pairing" if settings.secure else "tandem_pairing"
+
+
 def device(agent: Agent | None) -> str | None:
     """Which browser of this agent's asks; None: one in which nobody has logged in as they."""
     if agent is None:
@@ -71,6 +80,18 @@ def set_device(response: Response, agent: Agent) -> None:
 def _device_of(agent: Agent) -> str:
     """What the cookie names: this agent with this password; with another one it is worthless."""
     return digest(agent.password)
+
+
+def pairing() -> str:
+    """The browser that shows pairing codes; '': it has shown none."""
+    value = request.cookies.get(pairing_name(services().settings), "")
+    return value if len(value) == _PAIRING_LENGTH else ""
+
+
+def set_pairing(response: Response, value: str) -> None:
+    """Remember the browser that shows a pairing code."""
+    name = pairing_name(services().settings)
+    _set(response, name, value, "/v1/pairings", PAIRING_SECONDS)
 
 
 def set_desk(response: Response, value: str) -> None:

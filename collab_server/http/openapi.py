@@ -171,6 +171,9 @@ _SOCKETS = {
         "The session's document: the y-websocket protocol, with a sync token", "session_id", ()
     ),
     "/v1/pbx/{name}/link": _socket("Commands for the connectors of a PBX", "name", ("pbx",)),
+    "/v1/pairings/{pairing_id}/live": _socket(
+        "What becomes of the code that this browser shows", "pairing_id", ()
+    ),
     "/v1/desk/live": _socket("The agent's desk as it changes", None, ("desk",)),
 }
 """Web sockets, which are served beside Flask (`collab_server.realtime`)."""

@@ -144,6 +144,14 @@ class Backend(Protocol):
         """
         ...
 
+    def authorize_code(self, pairing_id: str, cookie: str, origin: str | None) -> Refusal | None:
+        """Check that a page of ours, in the browser that shows this pairing code, asks."""
+        ...
+
+    def code_state(self, pairing_id: str) -> dict[str, Any]:
+        """Give `{"state": "open" | "bound" | "over"}` of a pairing code."""
+        ...
+
     def authorize_link(self, pbx: str, authorization: str) -> LinkGrant | Refusal:
         """Check the `Authorization` header of a connector (empty: there was none)."""
         ...

@@ -47,6 +47,10 @@ class Hub(Protocol):
         """Send `{"kind": "signed_out"}` to the desk sockets of one log-in, then close with 4401."""
         ...
 
+    def code_used(self, pairing_id: str) -> None:
+        """Tell the page that shows a pairing code: `{"state": "bound"}`."""
+        ...
+
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         """Send commands to the connectors of a PBX; those not linked ask at their next connect."""
         ...

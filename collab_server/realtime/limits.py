@@ -76,6 +76,8 @@ class Limits:
     sync_sockets: int = 8192
     desk_sockets: int = 2048
     desk_sockets_of_agent: int = 16
+    code_sockets: int = 1024
+    code_sockets_of_code: int = 4
     link_sockets: int = 256
     links_of_pbx: int = 4
     admissions: int = 512

@@ -68,6 +68,7 @@ class LiveHub:
         self._present: dict[str, tuple[Present, ...]] = {}
         self._desks: dict[str, list[tuple[str, PushSocket]]] = {}
         self._links: dict[str, list[LinkSocket]] = {}
+        self._codes: dict[str, list[PushSocket]] = {}
         self._admissions: dict[str, set[_Admission]] = {}
         self._fetching: set[asyncio.Task[None]] = set()
         self._asking = 0
@@ -116,6 +117,9 @@ class LiveHub:
     def desk_close(self, login_id: str) -> None:
         self._post(self._desk_close, login_id)
 
+    def code_used(self, pairing_id: str) -> None:
+        self._post(self._code_used, pairing_id)
+
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self._post(self._link_push, pbx, tuple(commands))
 
@@ -161,6 +165,8 @@ class LiveHub:
             answer = await self._admit_sync(upgrade)
         elif upgrade.kind == "desk":
             answer = await self._admit_desk(upgrade)
+        elif upgrade.kind == "code":
+            answer = await self._admit_code(upgrade)
         else:
             answer = await self._admit_link(upgrade)
         if isinstance(answer, Refusal):
@@ -226,6 +232,30 @@ class LiveHub:
         desk = PushSocket(self.limits, self.loop, snapshot, gone)
         desks.append((grant.login_id, desk))
         return desk
+
+    async def _admit_code(self, upgrade: Upgrade) -> PushSocket | Refusal:
+        code = upgrade.name
+        refused = await self._ask(
+            lambda: self._backend.authorize_code(code, upgrade.cookie, upgrade.origin)
+        )
+        if refused is not None:
+            return refused
+        sockets = self._codes.setdefault(code, [])
+        if len(sockets) >= self.limits.code_sockets_of_code or (
+            sum(map(len, self._codes.values())) >= self.limits.code_sockets
+        ):
+            return Refusal(429, "This code is shown in too many windows.")
+
+        async def state() -> list[dict[str, Any]] | None:
+            shown = await self._ask(lambda: self._backend.code_state(code))
+            return None if isinstance(shown, Refusal) else [shown]
+
+        def gone(socket: PushSocket) -> None:
+            _drop(self._codes, code, socket)
+
+        page = PushSocket(self.limits, self.loop, state, gone, is_link=False)
+        sockets.append(page)
+        return page
 
     async def _admit_link(self, upgrade: Upgrade) -> LinkSocket | Refusal:
         grant = await self._ask(
@@ -360,7 +390,9 @@ class LiveHub:
 
     def _push_sockets(self) -> list[PushSocket]:
         desks = [socket for desk in self._desks.values() for _, socket in desk]
-        return [*desks, *(socket for links in self._links.values() for socket in links)]
+        links = [socket for sockets in self._links.values() for socket in sockets]
+        codes = [socket for sockets in self._codes.values() for socket in sockets]
+        return [*desks, *links, *codes]
 
     def _session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         room = self._rooms.get(session_id)
@@ -389,6 +421,10 @@ class LiveHub:
                 if login == login_id:
                     socket.push({"kind": "signed_out"})
                     socket.close(4401, "signed out")
+
+    def _code_used(self, pairing_id: str) -> None:
+        for socket in list(self._codes.get(pairing_id, ())):
+            socket.push({"state": "bound"})
 
     def _link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         for socket in list(self._links.get(pbx, ())):

@@ -20,6 +20,7 @@ _PATHS = (
     ("sync", re.compile(r"/v1/sync/([^/]+)")),
     ("desk", re.compile(r"/v1/desk/(live)")),
     ("link", re.compile(r"/v1/pbx/([^/]+)/link")),
+    ("code", re.compile(r"/v1/pairings/([^/]+)/live")),
 )
 _NAME = re.compile(r"[A-Za-z0-9_.~-]+")
 _CONNECTOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -29,9 +30,9 @@ _CONNECTOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Upgrade:
     """What an opening request asks for. Its fields hold secrets and are not shown by repr."""
 
-    kind: Literal["sync", "desk", "link"]
+    kind: Literal["sync", "desk", "link", "code"]
     name: str
-    """Session id or PBX name."""
+    """Session id, PBX name, or a pairing code's id."""
     subprotocol: str | None = None
     """What to answer, when the client offered it."""
     token: str = ""

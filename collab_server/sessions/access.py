@@ -36,6 +36,8 @@ def check_open(session: CollabSession, guest: Participant, now: float) -> None:
     An agent who lost it to another is out at once, the last agent when `grace` is over, whether or
     not the housekeeper has come by; the user may go on alone until the session is deleted.
     """
+    if guest.revoked is not None and guest.role == "user":
+        raise Gone("the session goes on in another browser of its user", why="revoked")
     if guest.revoked is not None:
         raise Gone("the session went to another agent", why="revoked")
     if session.state == State.ENDED and guest.role == "agent" and now >= (session.grace_until or 0):

@@ -215,6 +215,28 @@ def revoke(
     work.after_commit(lambda: services.hub.close_session(session_id, "agent", uri, 4409))
 
 
+def replace_user(
+    services: Services, work: Work, session: CollabSession, call: Call | None, uri: str
+) -> Participant:
+    """Make `uri` the session's user; whoever had the place is out of it: links, cookies, sockets.
+
+    No link is made: the new one comes in another way.
+    """
+    old, session.user_uri = session.user_uri, uri
+    former = place(work, session, "user", old)
+    if former is not None:
+        former.revoked = work.now
+        former.invitation, former.detail = "revoked", "another browser is the user's now"
+        _withdraw(work, [former], "replaced")
+        session_id = session.id
+        work.after_commit(lambda: services.hub.close_session(session_id, "user", old, 4409))
+    made = take(work, session, "user", uri)
+    made.invitation = "pending"
+    work.touch(session.id, everyone=True)
+    trace(work, call, "invitation", f"the user is {uri}; the call said {old}")
+    return made
+
+
 def withdraw_all(work: Work, session: CollabSession) -> None:
     """End every open link of a session that has ended."""
     guests = places(work, session)

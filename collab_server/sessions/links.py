@@ -149,6 +149,10 @@ class Signer:
         """What a write from the browser with this cookie must carry."""
         return hmac.new(self._key, b"tandem.csrf\0" + browser.encode(), "sha256").hexdigest()
 
+    def pairing(self, code: str) -> str:
+        """How a pairing code is stored: six digits alone would be guessed from a plain hash."""
+        return hmac.new(self._key, b"tandem.pairing\0" + code.encode(), "sha256").hexdigest()
+
     def word(self, session_id: str) -> str:
         """The short word both sides of a session see."""
         mac = hmac.new(self._key, b"tandem.word\0" + session_id.encode(), "sha256").digest()

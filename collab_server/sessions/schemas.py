@@ -228,9 +228,11 @@ class Uri(Answer):
 
 
 class UserShown(Uri):
-    """The user; ``name`` is what a site calls them, a label as the address is."""
+    """The user; ``name`` is what a site calls them, a label as the address is, and ``label`` what
+    the call said of them before a browser was paired with it."""
 
     name: str | None = None
+    label: str | None = None
 
 
 class CallBrief(Answer):
@@ -269,7 +271,8 @@ class WrapUp(Answer):
 
 
 class View(Answer):
-    """A session as the pages of its two sides show it; the last three only the agent's."""
+    """A session as the pages of its two sides show it; the last three, and the user's label, are
+    only the agent's."""
 
     id: str
     state: StateName

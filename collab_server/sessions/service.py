@@ -150,7 +150,8 @@ def serve(
         work, call, "server", f"agent {agent_uri}" if old is None else f"agent {old} -> {agent_uri}"
     )
     invitations.invite(services, work, session, call, "agent")
-    if old is None and (call is None or not call.placed):  # whose user has a link already
+    user = take(work, session, "user", session.user_uri)
+    if old is None and user.invitation == "none":
         invitations.invite(services, work, session, call, "user")
 
 

@@ -115,6 +115,8 @@ class Views:
         if (name := self._placed.name(session)) is not None:
             shown["user"]["name"] = name
         if role == "agent":
+            if session.label is not None:  # not for the user: the browser may be a stranger's
+                shown["user"]["label"] = session.label
             shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
             shown["invitation"] = {"user": _invitation(user), "agent": _invitation(agent)}
             shown["wrap_up"] = wrap_up(session)

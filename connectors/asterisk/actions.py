@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from connectors.asterisk.protocol import LINE_LIMIT
-from connectors.model import SendMessage
+from connectors.model import SendMessage, SetAnswer
 from connectors.runtime.driver import ActionError
 
 _BODY = "Base64Body: "
+_ID = re.compile(r"[A-Za-z0-9._-]{1,150}")
 TEXT_LIMIT = (LINE_LIMIT - len(_BODY)) // 4 * 3
 """Bytes of UTF-8 a message's text may have: its base64 must fit one line of an action."""
 
@@ -40,3 +42,18 @@ def message_send(effect: SendMessage, domain: str) -> dict[str, str]:
         "From": f"sip:collab@{domain}",
         "Base64Body": base64.b64encode(body).decode(),
     }
+
+
+ANSWER = "COLLAB_ANSWER"
+"""The variable that a dialplan which waits to hear of a pairing code reads (collab.conf)."""
+
+
+def answer(effect: SetAnswer) -> dict[str, str]:
+    """Tell the dialplan that runs on a leg of a pairing code.
+
+    Asterisk finds a channel by its id where none has that name (channel.c,
+    ast_channel_get_by_name). Raises `ActionError` for an id that is none.
+    """
+    if _ID.fullmatch(effect.leg) is None:
+        raise ActionError("nothing can be answered: the leg's id is not a plain one")
+    return {"Action": "Setvar", "Channel": effect.leg, "Variable": ANSWER, "Value": effect.value}

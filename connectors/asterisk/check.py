@@ -35,6 +35,9 @@ _NEEDED = {
 _TOO_MUCH = {"Command": "command", "UpdateConfig": "config"}
 """Actions a connector never sends; a user that may is more than it needs."""
 
+_OWN_EVENTS = ("CollabRequest", "CollabPair", "CollabFence")
+"""UserEvents that a filter must let through: the marks, pairing codes, the connector's fence."""
+
 
 async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Finding]:
     """Log in and look; changes nothing on the PBX. `listen`: seconds to watch for a call."""
@@ -168,7 +171,7 @@ async def _events(
     has no channel, so that no connector takes it for a mark.
     """
     nonce = secrets.token_hex(8)
-    for name in ("CollabRequest", "CollabFence"):
+    for name in _OWN_EVENTS:
         await ami.ask({"Action": "UserEvent", "UserEvent": name, "Nonce": nonce})
 
     def came(name: str) -> bool:
@@ -176,15 +179,15 @@ async def _events(
 
     try:
         async with asyncio.timeout(EVENT_WAIT):
-            while not (came("CollabRequest") and came("CollabFence")):
+            while not all(map(came, _OWN_EVENTS)):
                 arrived.clear()
                 await arrived.wait()
     except TimeoutError:
         pass
     line = "eventfilter(action(include),name(UserEvent),header(UserEvent),method(exact)) = {}"
     findings = []
-    lost = [name for name in ("CollabRequest", "CollabFence") if not came(name)]
-    if len(lost) == 2:
+    lost = [name for name in _OWN_EVENTS if not came(name)]
+    if len(lost) == len(_OWN_EVENTS):
         findings.append(
             Finding(
                 False,
@@ -193,15 +196,11 @@ async def _events(
                 " without UserEvent)",
             )
         )
-    elif lost:
-        findings.append(
-            Finding(
-                False,
-                f"events: a filter keeps back UserEvent {lost[0]}",
-                f"manager.conf [{user}]: {line.format(lost[0])}",
-            )
-        )
     else:
+        for name in lost:
+            text = f"events: a filter keeps back UserEvent {name}"
+            findings.append(Finding(False, text, f"manager.conf [{user}]: {line.format(name)}"))
+    if not lost:
         findings.append(Finding(True, "events: UserEvents come through"))
     if not any(frame.event == "FullyBooted" for frame in seen):
         findings.append(

@@ -292,7 +292,8 @@ class Decoder:
         return (noted, model.Transferred(frame.headers[by], frame.headers[leg]))
 
     def user_event(self, frame: Frame) -> Decoded:
-        if first(frame, "UserEvent") != "CollabRequest" and "UserEvent" not in frame.repeated:
+        name = first(frame, "UserEvent")
+        if name not in ("CollabRequest", "CollabPair") and "UserEvent" not in frame.repeated:
             return ()
         if "Channel" not in frame.headers:
             return ()  # an AMI client's own, such as the one of `tandem-connector check`
@@ -301,6 +302,9 @@ class Decoder:
         up = self._legs.get(leg)
         if up is not None and up.name != channel:
             raise ForgedError("Channel is not the name known for Uniqueid")
+        if name == "CollabPair":
+            code = None if given.get("Ask") == "1" else given.get("Code", "")
+            return (*self._numbered(frame, leg), model.CodeAsked(leg, code))
         return (
             *self._numbered(frame, leg),
             model.Marked(
@@ -374,7 +378,9 @@ EVENTS: dict[str, Wanted] = {
     "AgentRingNoAnswer": _wanted(
         _D.agent_ring_no_answer, "agent", f"{_ONE} Queue Interface", "a line in the call trace"
     ),
-    "UserEvent": _wanted(_D.user_event, "user", "UserEvent", "CollabRequest: the dialplan's mark"),
+    "UserEvent": _wanted(
+        _D.user_event, "user", "UserEvent", "the dialplan's mark, and pairing codes"
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors import model
-from connectors.asterisk.actions import message_send
+from connectors.asterisk.actions import answer, message_send
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.placing import dial_both, far_id, onward, place_call
 from connectors.asterisk.trust import ForgedError, check_complete, last, only
@@ -121,6 +121,9 @@ class Performer:
                     return Outcome("done", f"Asterisk dials {effect.number}")
                 case model.HangUp():
                     return await _hang_up(ami, effect)
+                case model.SetAnswer():
+                    await ami.ask(answer(effect))
+                    return Outcome("done", "the dialplan was told")
                 case model.PauseMember():
                     return await _pause(ami, effect)
         except ActionError as error:

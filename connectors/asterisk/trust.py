@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from connectors.asterisk.wire import Frame
 
-MARK_KEYS = ("Type", "UserURI", "HeaderType", "HeaderUserURI", "Feature")
+MARK_KEYS = ("Type", "UserURI", "HeaderType", "HeaderUserURI", "Feature", "Ask", "Code")
 _ONCE = ("UserEvent", "Channel", "Uniqueid", "Linkedid", *MARK_KEYS)
 
 

@@ -152,7 +152,7 @@ def pjsip_conf(port: int, contacts: Mapping[str, int]) -> str:
     for name, contact in contacts.items():
         trusts = "trust_id_inbound=yes\n" if name == "trunk" else ""
         codes = (
-            "set_var=__DYNAMIC_FEATURES=collab-form#collab-cobrowse#collab-chat\n"
+            "set_var=__DYNAMIC_FEATURES=collab-form#collab-cobrowse#collab-chat#collab-pair\n"
             if name.startswith("agent")
             else ""
         )
@@ -199,6 +199,8 @@ def extensions_conf(extra: str = "") -> str:
     ``raw-<queue>``         a careless administrator: the header itself is the argument
     ``<endpoint>``          rings it; feature codes are armed
     ``<type>-<endpoint>``   rings it, marked
+    ``pair-<queue>``        has a pairing code keyed in, then that queue
+    ``code-<queue>``        says a pairing code, then that queue
     ``login``/``logout``    the caller's phone joins or leaves queue ``dynamic``
     ``echo``                answers and waits
     ======================  ========================================================
@@ -219,6 +221,9 @@ def extensions_conf(extra: str = "") -> str:
             lines += _exten(
                 f"{prefix}-{queue}", [*_mark(mark), f"Queue({queue},c{_WAIT.get(queue, '')})"]
             )
+        for name, routine in (("pair", "pair"), ("code", "give-code")):
+            call = f"Queue({queue},c{_WAIT.get(queue, '')})"
+            lines += _exten(f"{name}-{queue}", [f"Gosub(collab,{routine},1)", call])
     for name in ENDPOINTS:
         lines += _exten(name, ["Gosub(collab,features,1)", f"Dial(PJSIP/{name},30)"])
         for prefix in ("form", "chat", "cobrowse"):

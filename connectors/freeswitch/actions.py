@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from connectors.freeswitch.channels import Headers
-from connectors.model import SendMessage
+from connectors.model import SendMessage, SetAnswer
 from connectors.runtime.driver import ActionError
 
 TEXT_LIMIT = 1200
@@ -59,6 +59,12 @@ def message(effect: SendMessage, domain: str, far_end: str = "") -> str:
     return f"chat sip|collab@{domain}|{to}|{text}|{effect.content_type}"
 
 
+def answer(effect: SetAnswer) -> str:
+    """Tell the dialplan of a channel of a pairing code (collab.xml waits for the variable)."""
+    _plain(effect.leg, "the leg's id", "nothing can be answered")
+    return f"uuid_setvar {effect.leg} collab_answer {effect.value}"
+
+
 def far_end_of(headers: Headers) -> str:
     """Where `message` reaches the telephone at a leg's far end: ``external/sip:+4930@192.0.2.7``.
 
@@ -97,6 +103,6 @@ def said_no(answer: str) -> bool:
     return answer.startswith(("Error", "Invalid"))
 
 
-def _plain(value: str, what: str) -> None:
+def _plain(value: str, what: str, so: str = "no message can be sent") -> None:
     if not value.isprintable() or any(character in value for character in "|/\\'\"?;, "):
-        raise ActionError(f"no message can be sent: {what} is not a plain one")
+        raise ActionError(f"{so}: {what} is not a plain one")

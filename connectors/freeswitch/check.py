@@ -42,6 +42,7 @@ _COMMANDS = {
     "uuid_exists 00000000-0000-0000-0000-000000000000": "a dead link is not noticed",
     "chat": "invitations cannot be sent to telephones",
     "uuid_send_message": "no invitation can be sent within a call, should you want it so",
+    "uuid_setvar": "who keys a pairing code in is not told whether it was right",
     "callcenter_config queue list": "queues and their agents cannot be read",
 }
 """API commands a connector sends, in a form that changes nothing, and what fails without."""

@@ -12,11 +12,11 @@ LIST_TIMEOUT = 15.0
 DENIED = "permission denied"
 """What a log-in is told that may not ask something."""
 
-COLLAB_XML = "7f780b77"
+COLLAB_XML = "ddedcc4e"
 """What this version's collab.xml sets the global variable `collab_xml` to. A test counts it from
 the file's elements, so that any change of them is another version."""
 
-_EXTENSIONS = ("collab_request", "collab_features", "collab_feature")
+_EXTENSIONS = ("collab_request", "collab_features", "collab_feature", "collab_pair")
 _OLD = "dialplan: the collab.xml that is loaded is not this version's"
 _MARK = '<action application="execute_extension" data="collab_request_form XML collab"/>'
 

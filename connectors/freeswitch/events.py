@@ -323,10 +323,20 @@ class Decoder:
         )
         return (*events, mark)
 
+    def code_asked(self, event: Event) -> Decoded:
+        leg = event.get("Unique-ID")
+        if not leg:
+            return ()
+        events = [*self._meet(event.headers), *self._numbered(event.headers)]
+        if leg not in self._legs:
+            return events
+        code = None if event.get("Collab-Ask") == "1" else event.get("Collab-Code")
+        return (*events, model.CodeAsked(leg, code))
+
     def _refusal(self, event: Event, error: ForgedError) -> Decoded:
         """A refused mark is worth a line in its call's trace, if the call is known."""
         leg = (event.repeated.get("Unique-ID") or (event.get("Unique-ID"),))[-1]
-        if event.subclass != "collab::request" or leg not in self._legs:
+        if event.subclass not in ("collab::request", "collab::pair") or leg not in self._legs:
             return ()
         return (model.Noted(leg, f"a mark was refused as forged: {error}"),)
 
@@ -365,6 +375,9 @@ EVENTS: dict[str, Wanted] = {
     ),
     "CUSTOM fifo::info": _wanted(_D.fifo, FIFO, "FIFO-Action FIFO-Name", "the same of mod_fifo"),
     "CUSTOM collab::request": _wanted(_D.marked, ANYWHERE, "", "the dialplan's mark"),
+    "CUSTOM collab::pair": _wanted(
+        _D.code_asked, ANYWHERE, "", "a pairing code keyed in, or to be said"
+    ),
 }
 
 

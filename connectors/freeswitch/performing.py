@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors import model
 from connectors.freeswitch import placing
-from connectors.freeswitch.actions import message, said_no
+from connectors.freeswitch.actions import answer, message, said_no
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.farend import far_end
 from connectors.freeswitch.pausing import Pausing
@@ -90,6 +90,9 @@ class Performer:
                 case model.PauseMember():
                     agents = self._agents(effect.interfaces)
                     return await self._pausing.pause(self._esl, effect, agents)
+                case model.SetAnswer():
+                    await self._esl.api(answer(effect))
+                    return Outcome("done")
         except ActionError as error:
             return Outcome("failed", str(error))
         except UnansweredError as error:
@@ -122,9 +125,9 @@ class Performer:
         if not effect.endpoint.startswith("user/"):
             to = await far_end(self._esl, effect.leg)
         # As a job, since FreeSWITCH waits for the telephone's answer.
-        answer = await self._esl.bgapi(message(effect, self._domain, to), MESSAGE_TIMEOUT)
-        if said_no(answer):
-            return Outcome("failed", f"FreeSWITCH: {' '.join(answer.split())[:200]}")
+        said = await self._esl.bgapi(message(effect, self._domain, to), MESSAGE_TIMEOUT)
+        if said_no(said):
+            return Outcome("failed", f"FreeSWITCH: {' '.join(said.split())[:200]}")
         return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
 
     async def _place(self, effect: model.PlaceCall) -> Outcome:

@@ -58,7 +58,7 @@ that has died is noticed by its silence long before."""
 _SESSIONS = re.compile(r"^(\d{1,9}) session\(s\) - ", re.MULTILINE)
 _UUID = re.compile(r"[^\s'\"\\;|]{1,256}")
 _END = "CHANNEL_HANGUP_COMPLETE"
-_ANNOUNCEMENTS = frozenset({"CUSTOM collab::request"})
+_ANNOUNCEMENTS = frozenset({"CUSTOM collab::request", "CUSTOM collab::pair"})
 """Events no dump repeats: they count, however old."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from connectors.model import CallReport, CallState, Command, Result, TraceItem
+from connectors.model import CallReport, CallState, Command, Pairing, Result, TraceItem
 
 
 class CommandError(ValueError):
@@ -51,6 +51,7 @@ def seconds_of(text: str) -> float:
 
 def call_body(report: CallReport) -> dict[str, Any]:
     """One item of ``calls`` without ``seq`` and ``trace``."""
+    pairing = report.pairing
     return {
         "id": report.id,
         "state": report.state.value,
@@ -66,6 +67,7 @@ def call_body(report: CallReport) -> dict[str, Any]:
         "cause": report.cause,
         "since": timestamp(report.since),
         "aliases": list(report.aliases),
+        "pairing": pairing and {"n": pairing.n, "code": pairing.code},
     }
 
 
@@ -91,6 +93,7 @@ def trace_body(item: TraceItem) -> dict[str, Any]:
 
 def call_of(body: Mapping[str, Any], trace: Iterable[Mapping[str, Any]] = ()) -> CallReport:
     """The report a stored body stands for. Raises KeyError or ValueError for anything else."""
+    pairing = body.get("pairing")
     return CallReport(
         id=body["id"],
         state=CallState(body["state"]),
@@ -106,6 +109,7 @@ def call_of(body: Mapping[str, Any], trace: Iterable[Mapping[str, Any]] = ()) ->
         since=seconds_of(body["since"]),
         aliases=tuple(body["aliases"]),
         requests=body.get("requests", 0),  # an outbox of an earlier version has none
+        pairing=Pairing(pairing["n"], pairing["code"]) if pairing else None,
         trace=tuple(
             TraceItem(
                 n=item["n"],

@@ -28,7 +28,8 @@ class Wait:
 class Until:
     """Wait until a telephone of the call is in a state."""
 
-    state: Literal["queued", "ringing", "talking", "gone"]
+    state: Literal["queued", "ringing", "up", "talking", "gone"]
+    """``up``: it has answered, or was answered, be it by a machine."""
     phone: str = CALLER
     within: float = 30.0
     """Seconds; then the script has failed."""

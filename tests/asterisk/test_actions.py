@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
-from connectors.asterisk.actions import TEXT_LIMIT, message_send
+from connectors.asterisk.actions import TEXT_LIMIT, answer, message_send
 from connectors.asterisk.protocol import LINE_LIMIT, check_line
-from connectors.model import SendMessage
+from connectors.model import SendMessage, SetAnswer
 from connectors.runtime.driver import ActionError
 
 
@@ -37,3 +37,18 @@ def test_the_longest_text_just_fits_one_line() -> None:
 def test_an_endpoint_no_message_reaches_is_refused(endpoint: str) -> None:
     with pytest.raises(ActionError, match="no message can be sent"):
         action(endpoint)
+
+
+def test_a_dialplan_is_answered_by_a_variable_of_its_channel() -> None:
+    assert answer(SetAnswer("1795415246.0", "right")) == {
+        "Action": "Setvar",
+        "Channel": "1795415246.0",
+        "Variable": "COLLAB_ANSWER",
+        "Value": "right",
+    }
+
+
+@pytest.mark.parametrize("leg", ["", "1.1\r\nAction: Hangup", "PJSIP/x,1", "*", "x" * 151])
+def test_no_other_channel_is_answered_than_one_with_a_plain_id(leg: str) -> None:
+    with pytest.raises(ActionError, match="not a plain one"):
+        answer(SetAnswer(leg, "right"))

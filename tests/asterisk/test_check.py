@@ -135,11 +135,16 @@ async def test_a_filter_that_keeps_the_mark_back(
     ((text, mend),) = await wrong(both)
     assert "a filter keeps back UserEvent CollabRequest" in text
     assert mend.endswith("header(UserEvent),method(exact)) = CollabRequest")
+    both[0].keeps_back = {"CollabPair", "CollabFence"}
+    assert [mend.rpartition(" ")[2] for _, mend in await wrong(both)] == [
+        "CollabPair",
+        "CollabFence",
+    ]
 
 
 async def test_no_read_of_user_and_system(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.asterisk.check.EVENT_WAIT", 0.1)
-    both[0].keeps_back = {"CollabRequest", "CollabFence"}
+    both[0].keeps_back = {"CollabRequest", "CollabPair", "CollabFence"}
     both[0].fully_booted = False
     assert [mend.partition(" (")[0] for _, mend in await wrong(both)] == [
         "manager.conf [tandem]: read = system,call,agent,user"

@@ -6,6 +6,7 @@ from connectors.asterisk.events import EVENTS, Decoder
 from connectors.model import (
     BridgeEntered,
     BridgeKind,
+    CodeAsked,
     LegDialled,
     LegDown,
     LegHeld,
@@ -201,6 +202,30 @@ def test_a_number_the_dialplan_changed_counts_from_the_mark_on(set_to: str, read
     assert kinds(
         decode(user_event("1.1", "UserEvent: CollabRequest", "Type: form", number=set_to), decoder)
     ) == ["Marked"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [(("Ask: 0", "Code: 123456"), "123456"), (("Ask: 1", "Code: "), None), (("Ask: 0",), "")],
+)
+def test_a_pairing_code_is_keyed_in_or_asked_for(keys: tuple[str, ...], code: str | None) -> None:
+    assert decode(user_event("1.1", "UserEvent: CollabPair", *keys)) == [CodeAsked("1.1", code)]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("UserEvent: CollabPair", "Ask: 0", "Code: 111111", "Code: 222222"),
+        ("UserEvent: CollabPair", "Ask: 0", "Ask: 1", "Code: 111111"),
+        ("UserEvent: CollabPair", "Uniqueid: 9.9", "Ask: 0", "Code: 111111"),
+        ("UserEvent: Other", "Code: 1", "UserEvent: CollabPair", "Ask: 0", "Code: 111111"),
+    ],
+)
+def test_a_pairing_code_that_is_not_certain_is_none(keys: tuple[str, ...]) -> None:
+    decoder = Decoder()
+    decode(event("Newchannel", "call", *channel("PJSIP/caller-1", "1.1")), decoder)
+    assert "CodeAsked" not in kinds(decode(user_event("1.1", *keys), decoder))
+    assert decoder.refused["UserEvent"] == 1
 
 
 def test_other_user_events_are_nothing_to_us() -> None:

@@ -34,6 +34,8 @@ class Leg:
         self.refusal = 0
         """The status it was refused with."""
         self.local = self.remote = self.target = ""
+        self.media = 0
+        """The port where the other side takes media; 0: not known."""
         self.progress: list[bytes] = []
         """Bodies of the NOTIFYs about a transfer."""
         self._address = address
@@ -95,6 +97,7 @@ class Leg:
 
     async def press(self, digits: str) -> None:
         """Keys, each an INFO (application/dtmf-relay) once the one before was taken."""
+        self.phone.speak(self.media, 0.3 * len(digits) + 0.5)
         for digit in digits:
             body = f"Signal={digit}\r\nDuration=160\r\n"
             answer = await self.request("INFO", [("Content-Type", "application/dtmf-relay")], body)
@@ -168,6 +171,7 @@ class Leg:
             self._answered = True
             self.remote = message.header("To")
             self.target = sip.uri_of(message.header("Contact"))
+            self.media = sip.media_of(message.body)
             self.set("up")
         else:
             self.refusal = status
@@ -181,6 +185,7 @@ class Leg:
         self.local = f"{message.header('To')};tag={sip.token()}"
         self.remote = message.header("From")
         self.target = sip.uri_of(message.header("Contact"))
+        self.media = sip.media_of(message.body)
 
     async def request(
         self, method: str, headers: list[tuple[str, str]] | None = None, body: str = ""

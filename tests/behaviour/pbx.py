@@ -7,6 +7,8 @@
 ``for-<where>``        marked ``form`` for ``sip:alice@example.org``
 ``header-<where>``     marked by nothing but X-Collab-* headers
 ``twice-<where>``      marked ``form``, and ``form`` again
+``pair-<where>``       not marked; a pairing code is keyed in first
+``code-<where>``       not marked; a pairing code is said first
 ``<telephone>``        rings it; codes armed, not marked
 =====================  ==================================================================
 
@@ -86,6 +88,9 @@ class Pbx(contextlib.AbstractAsyncContextManager["Pbx"], Protocol):
 
     async def leg(self, call: Any, phone: str) -> str:
         """What the PBX calls a telephone's newest channel in a call."""
+
+    async def answer(self, call: Any) -> str:
+        """What the dialplan on the caller's channel has been told of a pairing code."""
 
     def texts(self, phone: str) -> list[str]:
         """The text messages that reached a telephone, oldest first."""

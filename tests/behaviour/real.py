@@ -105,6 +105,8 @@ class Board:
                 await asyncio.sleep(seconds)  # the script's own time
             case Until("ringing", phone, within):
                 await (await self._joined(call, phone, within)).until("rings", within)
+            case Until("up", phone, within):
+                await (await self._joined(call, phone, within)).until("up", within)
             case Until("talking", phone, within):
                 await (await self._joined(call, phone, within)).until("up", within)
                 await self._switch.bridged(_who(call, phone), within)

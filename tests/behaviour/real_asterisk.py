@@ -67,7 +67,7 @@ class RealAsterisk:
 
     kind: str = "asterisk"
     host = "127.0.0.1"
-    username = "tandem"
+    username = "placing"
     agent_endpoints = r"PJSIP/agent\d+"
     trusted = "PJSIP/caller3"
     dial_context = "from-sip"
@@ -82,8 +82,8 @@ class RealAsterisk:
         try:
             await self._stack.enter_async_context(self._asterisk)
             self.port = self._asterisk.ami_port
-            self.secret = self._asterisk.secrets["tandem"]
-            self.placer = ("placing", self._asterisk.secrets["placing"])
+            self.secret = self._asterisk.secrets[self.username]
+            self.placer = (self.username, self.secret)
             self._ami: Ami = await self._stack.enter_async_context(self._asterisk.ami())
             await self._ami.event("FullyBooted")
             for name in TELEPHONES:
@@ -120,6 +120,10 @@ class RealAsterisk:
 
         await self._ami.wait(of_phone, start=call.since)
         return [m["Uniqueid"] for m in self._ami.messages[call.since :] if of_phone(m)][-1]
+
+    async def answer(self, call: RealCall) -> str:
+        got = await self._ami.action("Getvar", Channel=call.id, Variable="COLLAB_ANSWER")
+        return got.get("Value", "")
 
     def texts(self, phone: str) -> list[str]:
         return list(self.phones[phone].texts)

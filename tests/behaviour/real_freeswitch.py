@@ -128,6 +128,10 @@ class RealFreeSwitch:
         )
         return str(self._channels.newest(phone))
 
+    async def answer(self, call: RealCall) -> str:
+        said = await self.api(f"uuid_getvar {call.id} collab_answer")
+        return "" if said.startswith(("-ERR", "_undef_")) else said.strip()
+
     def texts(self, phone: str) -> list[str]:
         return list(self.phones[phone].texts)
 

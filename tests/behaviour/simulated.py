@@ -135,6 +135,9 @@ class SimulatedAsterisk(Simulated):
         pbx = self._simulator.pbx
         bridging.far_end_gone(pbx, pbx.phone_channels(pbx.phones[phone])[-1])
 
+    async def answer(self, call: Any) -> str:
+        return str(call.caller.value("COLLAB_ANSWER"))
+
 
 class SimulatedFreeSwitch(Simulated):
     """The simulator that speaks ESL."""
@@ -172,6 +175,9 @@ class SimulatedFreeSwitch(Simulated):
     async def hang_up(self, phone: str) -> None:
         pbx = self._simulator.pbx
         pbx.far_end_gone(pbx.phone_channels(phone)[-1])
+
+    async def answer(self, call: Any) -> str:
+        return str(call.caller.get("collab_answer"))
 
 
 def _interface(queue: str, agent: str) -> str:
@@ -211,6 +217,8 @@ def _asterisk_dialplan() -> AsteriskDialplan:
     lines = [asterisk_lab.COLLAB, "[from-sip]"]
     for name, step in then.items():
         numbers = {f"{prefix}-{name}": [_mark(each) for each in m] for prefix, m in marks.items()}
+        numbers[f"pair-{name}"] = ["Gosub(collab,pair,1)"]
+        numbers[f"code-{name}"] = ["Gosub(collab,give-code,1)"]
         if name in TELEPHONES:
             numbers[name] = ["Gosub(collab,features,1)"]
         for number, before in numbers.items():

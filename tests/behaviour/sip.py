@@ -6,12 +6,13 @@ import hashlib
 import random
 import re
 import socket
+import struct
 from typing import TYPE_CHECKING
 
 from connectors.demo.siptrace import Sip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 HOST = "127.0.0.1"
 
@@ -74,6 +75,24 @@ def sdp(port: int, direction: str = "sendrecv") -> str:
         "a=rtpmap:101 telephone-event/8000", f"a={direction}",
     )  # fmt: skip
     return "".join(f"{line}\r\n" for line in lines)
+
+
+PACE = 0.02
+"""Seconds between packets of media."""
+
+
+def silence(seconds: float) -> Iterator[bytes]:
+    """So many seconds of PCMU silence, packet by packet."""
+    first, source = random.getrandbits(15), random.getrandbits(32)
+    for number in range(int(seconds / PACE)):
+        head = struct.pack("!BBHII", 0x80, 0, (first + number) & 0xFFFF, number * 160, source)
+        yield head + b"\xff" * 160
+
+
+def media_of(description: bytes) -> int:
+    """The port of a description's audio; 0 where it has none."""
+    found = re.search(rb"(?m)^m=audio (\d+)", description)
+    return int(found[1]) if found else 0
 
 
 def direction_answered(offer: bytes) -> str:

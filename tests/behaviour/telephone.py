@@ -45,6 +45,7 @@ class Telephone(asyncio.DatagramProtocol):
         """Bodies of the MESSAGEs that came, in a call or outside one."""
         self.came: Callable[[], None] = lambda: None
         """Called when it is rung, or refused."""
+        self._speaking: set[asyncio.Task[None]] = set()
         self._by_id: dict[str, Leg] = {}
         self._asked: dict[str, asyncio.Future[Sip]] = {}
         self._said: dict[tuple[str, str], bytes] = {}
@@ -75,6 +76,20 @@ class Telephone(asyncio.DatagramProtocol):
             del self._by_id[self.legs[0].call_id]
         self.legs.append(leg)
         self._by_id[leg.call_id] = leg
+
+    def speak(self, port: int, seconds: float) -> None:
+        """Send silence for a while, as telephones do: Asterisk takes the next of several keys when
+        a packet comes."""
+        if port:
+            task = asyncio.get_running_loop().create_task(self._speak(port, seconds))
+            self._speaking.add(task)
+            task.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, port: int, seconds: float) -> None:
+        for packet in sip.silence(seconds):
+            with contextlib.suppress(OSError):  # the call, or the telephone, is no more
+                self._sink.sendto(packet, (sip.HOST, port))
+            await asyncio.sleep(sip.PACE)  # the pace of RTP, not a wait for something
 
     # --- messages
 

@@ -115,14 +115,17 @@ def test_an_agents_link_opens_the_workspace_without_a_log_in(
     expect(page.get_by_label("Note")).to_have_value("came by a link")
 
 
-def test_the_entry_page_says_what_helps_and_asks_for_nothing(people: People) -> None:
+def test_the_entry_page_asks_for_the_code_and_nothing_else(people: People) -> None:
     phone = people.phone("/")
-    expect(phone.get_by_role("main")).to_contain_text("Open the link that came to your phone.")
+    expect(phone.get_by_role("main")).to_contain_text("open the link that came to your phone.")
+    field = phone.get_by_label("Your code")
+    assert field.get_attribute("inputmode") == "numeric"
+    assert field.get_attribute("autocomplete") == "one-time-code"
     expect(phone.locator("header")).to_contain_text("Tandem")
     expect(phone.get_by_label("Language")).to_be_visible()
-    expect(phone.locator("input, button")).to_have_count(0)
+    expect(phone.locator("input, button")).to_have_count(3)
     phone.get_by_label("Language").select_option("zh-CN")
-    expect(phone.get_by_role("main")).to_contain_text("请打开手机收到的链接。")
+    expect(phone.get_by_role("main")).to_contain_text("也可以打开手机收到的链接。")
 
 
 @pytest.mark.parametrize("kind", ["form", "cobrowse", "screen"])

@@ -49,6 +49,7 @@ async def both() -> AsyncIterator[Both]:
             "uuid_dump": "-ERR No such channel!\n",
             "chat": "Invalid",
             "uuid_send_message": "-USAGE: <uuid> <message>\n",
+            "uuid_setvar": "-USAGE: <uuid> <var> [value]\n",
             "eval": "nothing",
             "hash": "-ERR -USAGE: insert|delete|select/realm/key/value\n",
             **dict.fromkeys(COMMANDS, "-USAGE: …\n"),
@@ -269,7 +270,7 @@ async def test_an_old_or_cut_copy_of_our_context(both: Both) -> None:
     cut = '<context name="collab"><extension name="collab_request"/></context>'
     both[0].answers["xml_locate dialplan"] = dialplan(cut)
     ((text, mend),) = await wrong(both)
-    assert text == "dialplan: context collab has no collab_features, collab_feature"
+    assert text == "dialplan: context collab has no collab_features, collab_feature, collab_pair"
     assert mend.startswith("cp dialplan/freeswitch/collab.xml")
 
 

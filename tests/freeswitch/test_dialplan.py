@@ -141,10 +141,16 @@ def test_what_url_encode_leaves_dangerous_does_not_pass(uri: str) -> None:
 
 MENU = {"collab_menu", "collab_onward"}
 """Extensions whose business is to lead a call elsewhere."""
+PAIRING = {
+    "collab_pair", "collab_feature_pair", "collab_pair_try", "collab_pair_code",
+    "collab_pair_said", "collab_give_code", "collab_say_code", "collab_wait",
+}  # fmt: skip
+"""Extensions that ask the caller something, or say it."""
 
 
 def test_marking_runs_nothing_that_answers_delays_or_ends_a_call() -> None:
-    marking = [extension for extension in context() if extension.get("name") not in MENU]
+    others = MENU | PAIRING
+    marking = [extension for extension in context() if extension.get("name") not in others]
     applications = {
         action.get("application")
         for extension in marking
@@ -260,6 +266,30 @@ def test_a_menu_that_the_guard_ended_is_passed_by_once() -> None:
     assert over.get("break") == "on-true"
 
 
+# --- pairing codes
+
+
+def test_only_six_digits_reach_the_event_and_the_voice() -> None:
+    for extension, field in (("collab_pair_code", "${collab_code}"),
+                             ("collab_say_code", "${collab_answer}")):  # fmt: skip
+        _, only = conditions(extension)
+        assert (only.get("field"), only.get("expression")) == (field, "^([0-9]{6})$")
+        used = [data for _, data in actions(extension) if "$1" in data]
+        assert used, "and it is what matched that is used"
+        assert not [data for _, data in actions(extension) if field in data]
+
+
+def test_the_wait_for_an_answer_is_bounded_and_ends_with_it() -> None:
+    _, unanswered = conditions("collab_wait")
+    assert (unanswered.get("field"), unanswered.get("expression")) == ("${collab_answer}", "^$")
+    waits = [each for each in context().iter("action")
+             if each.get("data") == "collab_wait XML collab"]  # fmt: skip
+    assert len(waits) == 2
+    for each in waits:
+        assert int(each.get("loop", "1")) * 0.25 == 4.0
+    assert actions("collab_wait") == [("sleep", "250")]
+
+
 # --- codes, invitations, samples
 
 
@@ -267,15 +297,16 @@ def test_each_code_is_heard_from_either_side_and_announces_who_pressed_it() -> N
     bound = [action.get("data", "").split(",") for condition in conditions("collab_features")
              for action in condition
              if action.get("application") == "bind_digit_action"]  # fmt: skip
-    kinds = {"*22": "form", "*23": "cobrowse", "*24": "chat"}
+    kinds = {"*22": "form", "*23": "cobrowse", "*24": "chat", "*29": "pair"}
     assert sorted(bound) == sorted(
         ["collab", digits, "exec[H]:execute_extension", f"collab_feature_{kind} XML collab", s, s]
         for digits, kind in kinds.items()
         for s in ("self", "peer")
     )
-    (feature,) = conditions("collab_feature")
+    (feature,), (pair,) = conditions("collab_feature"), conditions("collab_feature_pair")
     for kind in kinds.values():
-        assert re.search(feature.get("expression", ""), f"collab_feature_{kind}")
+        there = pair if kind == "pair" else feature
+        assert re.search(there.get("expression", ""), f"collab_feature_{kind}")
 
 
 def test_every_marked_call_is_armed() -> None:

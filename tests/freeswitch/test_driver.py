@@ -21,6 +21,7 @@ from connectors.model import (
     Marked,
     PbxEvent,
     SendMessage,
+    SetAnswer,
     Snapshot,
 )
 from connectors.runtime.connector import core_settings, driver_for
@@ -367,6 +368,19 @@ async def test_a_message_nobody_answered_for_is_unknown_and_without_a_session_fa
 def test_a_message_that_cannot_be_sent_as_it_is_is_refused(effect: SendMessage) -> None:
     with pytest.raises(ActionError):
         message(effect, "pbx.example.org")
+
+
+async def test_a_dialplan_is_answered_by_a_variable_of_its_channel(pbx: EslDouble) -> None:
+    pbx.answers["uuid_setvar"] = "+OK\n"
+    async with session(pbx) as (one, _):
+        assert (await one.perform(SetAnswer(CALLER, "123456"))).status == "done"
+        assert f"uuid_setvar {CALLER} collab_answer 123456" in pbx.asked("api ")[-1]
+        pbx.answers["uuid_setvar"] = "-ERR No such channel!\n"
+        gone = await one.perform(SetAnswer(CALLER, "right"))
+        assert (gone.status, "No such channel" in gone.detail) == ("failed", True)
+        asked = len(pbx.asked("api "))
+        odd = await one.perform(SetAnswer("x y", "right"))
+        assert (odd.status, len(pbx.asked("api "))) == ("failed", asked)
 
 
 def test_the_core_is_told_the_line_that_marks_a_call() -> None:

@@ -15,6 +15,7 @@ from connectors.model import (
     BridgeEntered,
     BridgeLeft,
     CallState,
+    CodeAsked,
     LegDialled,
     LegDown,
     LegHeld,
@@ -26,6 +27,7 @@ from connectors.model import (
     MemberKnown,
     Noted,
     Offered,
+    Pairing,
     PbxEvent,
     Queued,
     Refused,
@@ -148,7 +150,8 @@ def test_the_subscription_names_what_is_wanted_and_custom_comes_last() -> None:
     line = subscription("BACKGROUND_JOB")
     plain, custom = line.split(" CUSTOM ")
     assert plain.startswith("event json BACKGROUND_JOB CHANNEL_CREATE ")
-    assert custom.split() == ["callcenter::info", "fifo::info", "collab::request"]
+    ours = ["collab::request", "collab::pair"]
+    assert custom.split() == ["callcenter::info", "fifo::info", *ours]
     assert all(name.removeprefix("CUSTOM ") in line for name in EVENTS)
     assert "\n" not in line
 
@@ -711,6 +714,31 @@ def test_a_code_marks_the_call_whichever_leg_ran_it(switch: Switch, leg: str, fe
     call = switch.world.latest["c"]
     assert (call.type, call.agent_uri) == ("chat", ONE)
     assert call.initiator == ("user" if leg == "c" else "agent")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [({"Collab_Ask": "0", "Collab_Code": "123456"}, "123456"), ({"Collab_Ask": "1"}, None),
+     ({"Collab_Ask": "0"}, "")],
+)  # fmt: skip
+def test_a_pairing_code_is_keyed_in_or_asked_for(
+    switch: Switch, said: dict[str, str], code: str | None
+) -> None:
+    switch.talk()
+    assert switch.says("CUSTOM collab::pair", "a", DPTOOLS, **said) == [CodeAsked("a", code)]
+    assert switch.world.latest["c"].pairing == Pairing(1, code)
+
+
+def test_a_pairing_code_with_a_header_too_many_is_refused(switch: Switch) -> None:
+    switch.talk()
+    said = switch.take(
+        forged(
+            ("Event-Name", "CUSTOM"), ("Event-Subclass", "collab::pair"), ("Collab-Ask", "0"),
+            ("Collab-Code", "111111"), ("Collab-Code", "222222"),
+        )
+    )  # fmt: skip
+    assert said == [Noted("c", "a mark was refused as forged: Collab-Code occurs twice")]
+    assert switch.world.latest["c"].pairing is None
 
 
 def test_an_esl_clients_own_event_marks_nothing(switch: Switch) -> None:

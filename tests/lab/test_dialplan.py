@@ -189,3 +189,63 @@ async def variable(ami: Ami, channel: str, name: str) -> str:
     )
     value = status["Variable"].partition("=")[2]
     return "" if value == "(null)" else value
+
+
+async def test_a_pairing_code_is_keyed_in_before_the_queue(
+    phones: Phones, tandem: Ami, lab: Ami, pbx: Asterisk
+) -> None:
+    call = await phones.call("caller", "pair-nobody")
+    await call.answered()
+    await lab.event("Newexten", Application="Read")
+    await call.press("123456")
+    asked = await tandem.event("UserEvent", UserEvent="CollabPair")
+    assert (asked["Code"], asked["Ask"]) == ("123456", "0")
+    assert asked["Channel"].startswith("PJSIP/caller-")
+
+    async with pbx.ami("placing") as connector:
+        told = await connector.action(
+            "Setvar", Channel=asked["Uniqueid"], Variable="COLLAB_ANSWER", Value="right"
+        )
+    assert told["Response"] == "Success"
+    thanks = await lab.event("Newexten", Application="Playback")
+    assert thanks["AppData"] == "privacy-thankyou"
+    joined = await tandem.event("QueueCallerJoin", Queue="nobody")
+    assert joined["Uniqueid"] == asked["Uniqueid"]
+
+
+async def test_a_pairing_code_is_keyed_in_in_a_call_which_stands(
+    phones: Phones, tandem: Ami, lab: Ami
+) -> None:
+    agent = await phones.listen("agent1", answer=0.01)
+    call = await phones.call("caller", "agent1")
+    await call.answered()
+    leg = await agent.incoming()
+    await leg.answered()
+    await tandem.event("BridgeEnter")
+
+    await leg.press("*29")
+    await lab.event("Newexten", Application="Read")
+    await leg.press("654321")
+    asked = await tandem.event("UserEvent", UserEvent="CollabPair")
+    assert asked["Code"] == "654321"
+    assert asked["Channel"].startswith("PJSIP/agent1-")
+    # Nobody answers: four seconds later they hear each other again.
+    await lab.event("Newexten", Context="collab", Extension="pair-said")
+    assert call.is_up
+    assert leg.is_up
+
+
+async def test_a_pairing_code_is_said_twice_and_the_call_goes_on(
+    phones: Phones, tandem: Ami, lab: Ami, pbx: Asterisk
+) -> None:
+    call = await phones.call("caller", "code-nobody")
+    await call.answered()
+    asked = await tandem.event("UserEvent", UserEvent="CollabPair")
+    assert (asked["Code"], asked["Ask"]) == ("", "1")
+    async with pbx.ami("placing") as connector:
+        await connector.action(
+            "Setvar", Channel=asked["Uniqueid"], Variable="COLLAB_ANSWER", Value="907214"
+        )
+    said = await lab.event("Newexten", Application="SayDigits")
+    assert said["AppData"] == "907214"
+    assert call.is_up

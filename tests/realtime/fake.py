@@ -102,6 +102,12 @@ class FakeBackend:
         self._maybe_fail()
         return {"agent": {"uri": agent_uri}, "current": [], "waiting": [], "recent": []}
 
+    def authorize_code(self, pairing_id: str, cookie: str, origin: str | None) -> Refusal | None:
+        return self.refuse.get(cookie)
+
+    def code_state(self, pairing_id: str) -> dict[str, Any]:
+        return self.views.get(pairing_id, {"state": "open"})
+
     def authorize_link(self, pbx: str, authorization: str) -> LinkGrant | Refusal:
         self._maybe_fail()
         if not authorization:

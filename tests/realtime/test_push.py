@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
+from collab_server.realtime.backend import Refusal
 from collab_server.realtime.limits import Limits, Rate
 
 from .raw import frame, open_raw
@@ -45,6 +47,15 @@ async def link(
     headers |= {"Tandem-Connector": connector} if connector else {}
     return await connect(
         f"ws://{port.host}/v1/pbx/{pbx}/link", additional_headers=headers, ping_interval=None
+    )
+
+
+async def code(port: RunningPort, name: str = "c1", cookie: str = "mine") -> ClientConnection:
+    return await connect(
+        f"ws://{port.host}/v1/pairings/{name}/live",
+        additional_headers={"Cookie": cookie},
+        origin=ORIGIN,  # type: ignore[arg-type]
+        ping_interval=None,
     )
 
 
@@ -129,6 +140,40 @@ async def test_a_desk_that_sends_much_at_once_is_closed(port: RunningPort) -> No
 
 
 # -- the link -------------------------------------------------------------------------------------
+
+
+# -- the page that shows a pairing code -----------------------------------------------------------
+
+
+async def test_a_page_hears_at_once_that_its_code_was_used(port: RunningPort) -> None:
+    async with await code(port) as page, await code(port, "c2") as other:
+        assert await next_of(page) == {"state": "open"}
+        assert await next_of(other) == {"state": "open"}
+        port.hub.code_used("c1")
+        assert await next_of(page) == {"state": "bound"}
+        port.hub.code_used("c2")
+        assert await next_of(other) == {"state": "bound"}, "and of no other code"
+
+
+async def test_a_page_that_comes_late_learns_what_became_of_its_code(port: RunningPort) -> None:
+    port.backend.views["c1"] = {"state": "bound"}
+    async with await code(port) as page:
+        assert await next_of(page) == {"state": "bound"}
+
+
+async def test_a_code_of_another_browser_is_not_watched(port: RunningPort) -> None:
+    port.backend.refuse["theirs"] = Refusal(404, "this browser shows no such code")
+    async with await code(port, cookie="theirs") as socket:
+        assert await end_of(socket) == 4410
+
+
+async def test_a_code_is_watched_in_so_many_windows_and_no_more(port: RunningPort) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(port.hub.limits.code_sockets_of_code):
+            page = await stack.enter_async_context(await code(port))
+            assert await next_of(page) == {"state": "open"}
+        async with await code(port) as socket:
+            assert await end_of(socket) == 4429
 
 
 def command(name: str) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class RecordingHub:
         self.closed: list[tuple[str, str | None, str | None, int]] = []
         self.desks: list[tuple[str, dict[str, Any]]] = []
         self.signed_out: list[str] = []
+        self.used: list[str] = []
         self.links: list[tuple[str, Sequence[dict[str, Any]]]] = []
         self.leases: list[tuple[str, str, int]] = []
         self.present: list[Present] = []
@@ -76,6 +77,9 @@ class RecordingHub:
 
     def desk_close(self, login_id: str) -> None:
         self.signed_out.append(login_id)
+
+    def code_used(self, pairing_id: str) -> None:
+        self.used.append(pairing_id)
 
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self.links.append((pbx, commands))

@@ -29,7 +29,7 @@ NAMES = (
     "type", "user_uri", "agent_uri", "initiator", "call", "pbx", "id", "attributes", "epoch",
     "snapshot", "calls", "results", "seq", "state", "trace", "n", "at", "stage", "text", "token",
     "username", "password", "role", "send", "note", "outcome", "reason", "since", "aliases",
-    "queue", "name", "uri",
+    "queue", "name", "uri", "pairing", "code", "session",
 )  # fmt: skip
 ODD = ("\0", "\ud800", "\u202e", "form", "ended", ALICE, WANG, "2026-11-23T12:00:00Z", "0001-01-01")
 scalars = (
@@ -88,7 +88,9 @@ def test_no_body_of_any_route_is_a_fault(shared: Server, body: Any) -> None:
     for path, method, _ in operations(shared.app):
         if method == "get":
             continue
-        address = path.format(session_id=session, name="hq", call_id="x")
+        address = path.format(
+            session_id=session, name="hq", call_id="x", code="123456", pairing_id="0" * 16
+        )
         for headers in (API, HQ, SITE, {"Origin": URL}):
             fields_of(client.post(address, json=body, headers=headers))
 
@@ -122,6 +124,7 @@ def test_no_address_parameter_or_header_is_a_fault(shared: Server, value: str, h
             fields_of(client.get(path, query_string={name: value}, headers=API))
     for path in (f"/v1/sessions/{value}", f"/v1/calls/hq/{value}/trace", f"/assets/{value}"):
         fields_of(client.get(path, headers=API))
+    fields_of(client.post(f"/v1/pairings/{value}/claim", json={"session": "0"}, headers=API))
     odd = {"Authorization": header, "Origin": header, "X-CSRF-Token": header, "Cookie": header}
     fields_of(client.post("/v1/logout", json={}, headers=odd))
     fields_of(client.post("/v1/sessions", json={}, headers=API | {"Idempotency-Key": header}))

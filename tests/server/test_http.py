@@ -205,7 +205,8 @@ def test_every_route_is_described(server: Server) -> None:
     assert missing == []
     for path, method, _ in operations(server.app):
         assert method in described["paths"][path], path
-    for path in ("/v1/sync/{session_id}", "/v1/pbx/{name}/link", "/v1/desk/live"):
+    for path in ("/v1/sync/{session_id}", "/v1/pbx/{name}/link", "/v1/desk/live",
+                 "/v1/pairings/{pairing_id}/live"):  # fmt: skip
         assert "101" in described["paths"][path]["get"]["responses"]
 
 
@@ -259,6 +260,8 @@ def test_answers_are_as_described(server: Server) -> None:
     posted = json_of(server.site.post("/v1/calls", new))
     waiting = server.browser()
     waiting.open(posted["user"]["join_url"])
+    told = json_of(server.api.post("/v1/pairings", {"session": session["id"]}))["code"]
+    shown = json_of(desk.post("/v1/pairings", {}))
     for who, method, address, sent in (
         (server.api, "POST", "/v1/sessions", body),
         (server.api, "POST", "/v1/sessions", same),
@@ -296,6 +299,14 @@ def test_answers_are_as_described(server: Server) -> None:
         (desk, "POST", "/v1/join", {"token": token}),
         (desk, "POST", "/v1/join", {"token": "x"}),
         (desk, "POST", f"{path}/invitations", {"role": "user"}),
+        (desk, "GET", f"/v1/pairings/{shown['id']}", None),
+        (desk, "GET", "/v1/pairings/none", None),
+        (desk, "POST", f"/v1/pairings/{shown['id']}/enter", {}),
+        (server.api, "POST", f"/v1/pairings/{shown['code']}/claim", {"session": session["id"]}),
+        (desk, "POST", f"/v1/pairings/{shown['id']}/enter", {}),
+        (desk, "POST", "/v1/pairings", {"call": {"pbx": "hq", "id": "1.1"}}),
+        (desk, "POST", f"/v1/pairings/{told}/claim", {}),
+        (server.api, "POST", "/v1/pairings", {}),
         (desk, "POST", f"{path}/end", {}),
         (desk, "POST", f"{path}/invitations", {"role": "user"}),
         (desk, "POST", "/v1/login", {"username": "wang", "password": "wrong"}),

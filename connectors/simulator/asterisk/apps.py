@@ -209,6 +209,19 @@ def _branch(data: str) -> str:
     return (yes if test.strip() not in ("", "0") else no).strip()
 
 
+AT_ONCE = frozenset({"Set", "UserEvent", "GotoIf", "Goto", "NoOp", "Return"})
+
+
+def takes_time(pbx: Pbx, feature: Feature) -> bool:
+    """Whether a feature's routine has steps that do not run at once."""
+    priority = feature.priority
+    while (step := pbx.dialplan.find(feature.context, feature.exten, priority)) is not None:
+        if step.app not in AT_ONCE:
+            return True
+        priority += 1
+    return False
+
+
 def run_at_once(pbx: Pbx, channel: Channel, feature: Feature) -> None:
     """Run a Gosub routine on a channel that is in a bridge, as in-call features do.
 

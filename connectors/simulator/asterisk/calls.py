@@ -30,5 +30,7 @@ class PlacedCall(ScriptedCall[Channel]):
             return any(e.channel is leg for q in self.pbx.queues.values() for e in q.entries)
         if state == "ringing":
             return leg.state == RINGING
+        if state == "up":
+            return leg.state == UP
         bridge = leg.bridge
         return leg.state == UP and bridge is not None and len(bridge.channels) > 1

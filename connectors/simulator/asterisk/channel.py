@@ -48,6 +48,7 @@ class Channel:
         "priority",
         "queue_outgoing",
         "rings_since",
+        "routine",
         "seen_at",
         "service",
         "state",
@@ -98,6 +99,8 @@ class Channel:
         self.phone: Phone | None = None
         self.thread: CallThread | None = None
         """Runs its dialplan; None: it was dialled, and lives as long as its bridge."""
+        self.routine: CallThread | None = None
+        """A feature's routine that runs on it, in its bridge."""
         self.dialer: CallThread | None = None
         """Rings it, until it is answered."""
         self.origination: Origination | None = None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"^(exten|same)\s*=>?\s*(.*)$")
 _STEP = re.compile(r"^\s*(n|\d+|hint)\s*(?:\((\w+)\))?\s*,\s*(.*)$", re.DOTALL)
 _APP = re.compile(r"^(\w+)\s*(?:\((.*)\))?\s*$", re.DOTALL)
+_SUM = re.compile(r"\s*(-?\d{1,9}) ([+-]) (\d{1,9})\s*")
 MAX_DEPTH = 20
 
 
@@ -235,7 +236,10 @@ def function(pbx: Pbx, channel: Channel, call: str) -> str:
 
 
 def _expression(text: str) -> str:
-    """``$[…]``: comparisons joined by & and |, and plain values."""
+    """``$[…]``: comparisons joined by & and |, plain values, and one sum or difference."""
+    sum_of = _SUM.fullmatch(text)
+    if sum_of is not None:
+        return str(int(sum_of[1]) + int(sum_of[2] + sum_of[3]))
     return "1" if _any(text) else "0"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .apps import run_at_once
+from .apps import run_at_once, takes_time
+from .keys import Routine
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -26,6 +27,11 @@ def press(pbx: Pbx, channel: Channel, digits: str, *, rtp: bool = False) -> None
             channel,
             f"Digit: {digit}\r\nDurationMs: {duration}\r\nDirection: Received\r\n",
         )
+    reads = channel.routine or (channel.thread if channel.bridge is None else None)
+    if reads is not None:
+        reads.keys.extend(digits)
+        reads.post("keys")
+        return
     bridge = channel.bridge
     if bridge is None:
         return
@@ -43,7 +49,10 @@ def _run(pbx: Pbx, feature: Feature, presser: Channel, party: Channel | None) ->
     on = party if feature.on_peer and party is not None else presser
     pbx.set_variable(on, "DYNAMIC_FEATURENAME", feature.name)
     pbx.set_variable(on, "DYNAMIC_WHO_ACTIVATED", presser.name)
-    run_at_once(pbx, on, feature)
+    if takes_time(pbx, feature):
+        Routine(pbx, on, feature)
+    else:
+        run_at_once(pbx, on, feature)
 
 
 def hold(pbx: Pbx, channel: Channel, *, on: bool) -> None:

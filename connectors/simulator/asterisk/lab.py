@@ -8,6 +8,8 @@
 ``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
 ``<phone>``             rings it, feature codes armed
 ``<type>-<phone>``      rings it, marked
+``pair-<queue>``        has a pairing code keyed in, then that queue
+``code-<queue>``        says a pairing code, then that queue
 ``login``, ``logout``   the caller's telephone joins or leaves queue ``dynamic``
 ======================  ===================================================================
 
@@ -37,11 +39,55 @@ exten => request,1,Set(LOCAL(type)=${FILTER(A-Za-z0-9_\x2d,${ARG1:0:32})})
  same => n,UserEvent(CollabRequest,HeaderType: ${header_type},HeaderUserURI: ${header_user},Feature: 0,Type: ${type},UserURI: ${user})
  same => n,Gosub(features,1)
  same => n,Return()
+exten => pair,1,Answer()
+ same => n,Set(LOCAL(tries)=3)
+ same => n,Set(LOCAL(sounds)=${IF($[${LEN(${COLLAB_PAIR_PROMPT})}]?${COLLAB_PAIR_PROMPT}:vm-password)})
+ same => n,Gosub(pair-once,1(${sounds},8))
+ same => n(answered),Set(LOCAL(tries)=$[${tries} - 1])
+ same => n,GotoIf($["${GOSUB_RETVAL}" != "wrong" | ${tries} = 0]?over)
+ same => n,Gosub(pair-once,1(${IF($[${LEN(${COLLAB_PAIR_WRONG})}]?${COLLAB_PAIR_WRONG}:privacy-incorrect)}&${sounds},8))
+ same => n,Goto(answered)
+ same => n(over),Gosub(pair-said,1(${GOSUB_RETVAL}))
+ same => n,Return()
+exten => pair-once,1,Read(COLLAB_CODE,${ARG1},6,,1,${ARG2})
+ same => n,Set(LOCAL(code)=${FILTER(0-9,${COLLAB_CODE:0:16})})
+ same => n,Set(COLLAB_CODE=)
+ same => n,Set(COLLAB_ANSWER=)
+ same => n,GotoIf($[${LEN(${code})} = 0]?over)
+ same => n,UserEvent(CollabPair,Ask: 0,Code: ${code})
+ same => n,Gosub(heard,1)
+ same => n(over),Return(${COLLAB_ANSWER})
+exten => pair-said,1,GotoIf($["${ARG1}" = "right"]?right)
+ same => n,GotoIf($["${ARG1}" != "wrong"]?over)
+ same => n,Playback(${IF($[${LEN(${COLLAB_PAIR_WRONG})}]?${COLLAB_PAIR_WRONG}:privacy-incorrect)})
+ same => n(over),Return()
+ same => n(right),Playback(${IF($[${LEN(${COLLAB_PAIR_RIGHT})}]?${COLLAB_PAIR_RIGHT}:privacy-thankyou)})
+ same => n,Return()
+exten => give-code,1,Answer()
+ same => n,Set(COLLAB_ANSWER=)
+ same => n,UserEvent(CollabPair,Ask: 1,Code: )
+ same => n,Gosub(heard,1)
+ same => n,Set(LOCAL(code)=${FILTER(0-9,${COLLAB_ANSWER:0:16})})
+ same => n,GotoIf($[${LEN(${code})} != 6]?over)
+ same => n,Playback(${IF($[${LEN(${COLLAB_CODE_PROMPT})}]?${COLLAB_CODE_PROMPT}:your&number&is)})
+ same => n,SayDigits(${code})
+ same => n,Wait(1)
+ same => n,SayDigits(${code})
+ same => n(over),Return()
+exten => heard,1,Set(LOCAL(left)=16)
+ same => n(look),GotoIf($[${LEN(${COLLAB_ANSWER})} | ${left} = 0]?over)
+ same => n,Wait(0.25)
+ same => n,Set(LOCAL(left)=$[${left} - 1])
+ same => n,Goto(look)
+ same => n(over),Return()
 exten => features,1,GotoIf($[${REGEX("collab-form" ${DYNAMIC_FEATURES})}]?armed)
  same => n,Set(LOCAL(others)=${DYNAMIC_FEATURES})
- same => n,Set(__DYNAMIC_FEATURES=${others}${IF($[${LEN(${others})}]?#:)}collab-form#collab-cobrowse#collab-chat)
+ same => n,Set(__DYNAMIC_FEATURES=${others}${IF($[${LEN(${others})}]?#:)}collab-form#collab-cobrowse#collab-chat#collab-pair)
  same => n(armed),Return()
 [collab-feature]
+exten => pair,1,Gosub(collab,pair-once,1(beep,5))
+ same => n,Gosub(collab,pair-said,1(${GOSUB_RETVAL}))
+ same => n,Return()
 exten => form,1,Set(COLLAB_TYPE=form)
  same => n,UserEvent(CollabRequest,Feature: 1,Type: form,UserURI: )
  same => n,Return()
@@ -80,11 +126,12 @@ exten => _to_!,1,Set(COLLAB_TYPE=${FILTER(A-Za-z0-9_\x2d,${COLLAB_TYPE:0:32})})
  same => n,Gosub(collab,features,1)
  same => n,Goto(${FILTER(0-9A-Za-z_.\x2d,${COLLAB_DIAL:0:80})},${FILTER(0-9A-Za-z_.+*#\x2d,${EXTEN:3:64})},1)
 """  # noqa: E501  # the lines of dialplan/asterisk/collab.conf as they are; a test compares them
-FEATURE_NAMES = "collab-form#collab-cobrowse#collab-chat"
+FEATURE_NAMES = "collab-form#collab-cobrowse#collab-chat#collab-pair"
 FEATURES = (
     Feature("collab-form", "*22", "collab-feature", "form"),
     Feature("collab-cobrowse", "*23", "collab-feature", "cobrowse"),
     Feature("collab-chat", "*24", "collab-feature", "chat"),
+    Feature("collab-pair", "*29", "collab-feature", "pair"),
 )
 """dialplan/asterisk/features.conf."""
 
@@ -131,6 +178,8 @@ def dialplan(spec: WorldSpec) -> Dialplan:
     for queue in spec.queues:
         call = f"Queue({queue.name},c{waits.get(queue.name, '')})"
         lines += _exten(f"q-{queue.name}", call)
+        lines += _exten(f"pair-{queue.name}", "Gosub(collab,pair,1)", call)
+        lines += _exten(f"code-{queue.name}", "Gosub(collab,give-code,1)", call)
         for mark in TYPES:
             lines += _exten(f"{mark}-{queue.name}", _mark(mark), call)
     for number, mark, queue_name in (

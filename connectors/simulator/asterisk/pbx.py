@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from ..clock import Clock
 from ..world import Phone, WorldSpec
 from . import bridging
-from .apps import APPLICATIONS
 from .bus import EventBus
 from .channel import DOWN, RING, UP, Bridge, Channel
 from .devices import Devices
 from .dialplan import Dialplan, Feature
+from .keys import APPLICATIONS
 from .queue import Queue
 
 if TYPE_CHECKING:
@@ -305,6 +305,9 @@ class Pbx:
             f"Cause-txt: {CAUSES.get(channel.cause, 'Unknown')}\r\n{tech}",
         )
         self.channels.pop(channel.name, None)
+        if channel.routine is not None:
+            channel.routine.hungup = True
+            channel.routine.post("over")
         if channel.phone is not None:
             self._by_phone[channel.phone.name].remove(channel)
             self.devices.refresh(channel.phone)

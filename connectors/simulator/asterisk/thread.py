@@ -30,6 +30,8 @@ class CallThread:
         self.goto: tuple[str, str, int] | None = None
         """Somebody sent the channel elsewhere in the dialplan."""
         self.frames: list[GosubFrame] = []
+        self.keys: deque[str] = deque(maxlen=100)
+        """Pressed, and not read yet."""
         self.jumped = False
         """The application just run set the place itself."""
         self._mail: deque[Message] = deque(maxlen=1000)

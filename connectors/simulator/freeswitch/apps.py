@@ -164,6 +164,10 @@ async def _playback(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.set("current_application_response", "FILE PLAYED")
 
 
+async def _say(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
+    await wait(pbx, channel, 2.0)
+
+
 async def _park(pbx: FreeSwitch, channel: Channel, _data: str) -> None:
     if channel.controller is not None:
         return  # "Cannot park channels that are under control already."
@@ -241,6 +245,7 @@ APPLICATIONS: dict[str, Application] = {
     "playback": _playback,
     "pre_answer": _nothing,
     "ring_ready": _nothing,
+    "say": _say,
     "sched_hangup": _sched_hangup,
     "set": _set,
     "sleep": _sleep,

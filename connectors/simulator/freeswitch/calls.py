@@ -30,6 +30,8 @@ class PlacedCall(ScriptedCall[Channel]):
             return self.pbx.callcenter.waits(leg) or self.pbx.fifos.waits(leg)
         if state == "ringing":
             return leg.direction == "outbound" and CALLSTATES[leg.callstate] == "RINGING"
+        if state == "up":
+            return leg.up
         # Who is consulted by the event socket has answered, and is parked until the transfer.
         consulted = leg.direction == "outbound" and leg.shown[0] == "park"
         return leg.up and (leg.partner is not None or consulted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -115,17 +115,21 @@ def _extension(element: ElementTree.Element) -> Extension:
             Condition(
                 condition.get("field", ""),
                 expression,
-                tuple(_action(each) for each in condition.findall("action")),
-                tuple(_action(each) for each in condition.findall("anti-action")),
+                _actions(condition.findall("action")),
+                _actions(condition.findall("anti-action")),
                 breaks,
             )
         )
     return Extension(name, tuple(conditions), element.get("continue") == "true")
 
 
-def _action(element: ElementTree.Element) -> Action:
-    inline = element.get("inline") == "true"
-    return Action(element.get("application", ""), element.get("data", ""), inline)
+def _actions(elements: Iterable[ElementTree.Element]) -> tuple[Action, ...]:
+    """In their order, one with ``loop="3"`` three times."""
+    return tuple(
+        Action(each.get("application", ""), each.get("data", ""), each.get("inline") == "true")
+        for each in elements
+        for _ in range(int(each.get("loop", "1")))
+    )
 
 
 def _field(channel: Channel, name: str) -> str:

@@ -10,6 +10,8 @@ The numbers are those of `connectors.simulator.asterisk.lab`, so that one script
 ``650``                 the keypad menu ``support`` of an outbound socket, then that queue
 ``<type>-<queue>``      marked with that type, then that queue (``q-<queue>``: not marked)
 ``<type>-line``         the same, then ``line`` of mod_fifo; ``next-line`` takes its next caller
+``pair-<queue>``        has a pairing code keyed in, then that queue
+``code-<queue>``        says a pairing code, then that queue
 ``<phone>``             rings it, feature codes armed
 ``<type>-<phone>``      rings it, marked
 ======================  ===================================================================
@@ -64,12 +66,96 @@ COLLAB = r"""
         <action application="bind_digit_action" data="collab,*23,exec[H]:execute_extension,collab_feature_cobrowse XML collab,peer,peer"/>
         <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,self,self"/>
         <action application="bind_digit_action" data="collab,*24,exec[H]:execute_extension,collab_feature_chat XML collab,peer,peer"/>
+        <action application="bind_digit_action" data="collab,*29,exec[H]:execute_extension,collab_feature_pair XML collab,self,self"/>
+        <action application="bind_digit_action" data="collab,*29,exec[H]:execute_extension,collab_feature_pair XML collab,peer,peer"/>
       </condition>
     </extension>
     <extension name="collab_feature">
       <condition field="destination_number" expression="^collab_feature_(form|cobrowse|chat)$">
         <action application="set" data="collab_type=$1"/>
         <action application="event" data="Event-Name=CUSTOM,Event-Subclass=collab::request,Collab-Feature=1,Collab-Type=$1,Collab-User-URI="/>
+      </condition>
+    </extension>
+    <extension name="collab_pair">
+      <condition field="destination_number" expression="^collab_pair$"/>
+      <condition field="${collab_pair_prompt}|${file_exists(${sound_prefix}/ivr/8000/ivr-please_enter_pin_followed_by_pound.wav)}" expression="^\|true" break="never">
+        <action application="set" data="collab_pair_prompt=ivr/ivr-please_enter_pin_followed_by_pound.wav" inline="true"/>
+      </condition>
+      <condition field="${collab_pair_prompt}" expression="^$" break="never">
+        <action application="set" data="collab_pair_prompt=tone_stream://%(200,100,700);%(400,0,900)" inline="true"/>
+      </condition>
+      <condition>
+        <action application="answer"/>
+        <action application="set" data="collab_answer=wrong"/>
+        <action application="set" data="collab_pair_sound=${collab_pair_prompt}"/>
+        <action application="execute_extension" data="collab_pair_try XML collab" loop="3"/>
+      </condition>
+    </extension>
+    <extension name="collab_feature_pair">
+      <condition field="destination_number" expression="^collab_feature_pair$">
+        <action application="set" data="collab_answer=wrong"/>
+        <action application="set" data="collab_pair_sound=tone_stream://%(200,0,900)"/>
+        <action application="execute_extension" data="collab_pair_try XML collab"/>
+      </condition>
+    </extension>
+    <extension name="collab_pair_try">
+      <condition field="destination_number" expression="^collab_pair_try$"/>
+      <condition field="${collab_answer}" expression="^wrong$">
+        <action application="unset" data="collab_answer"/>
+        <action application="play_and_get_digits" data="6 6 1 8000 # ${collab_pair_sound} silence_stream://20 collab_code [0-9]{6} 4000"/>
+        <action application="execute_extension" data="collab_pair_code XML collab"/>
+      </condition>
+    </extension>
+    <extension name="collab_pair_code">
+      <condition field="destination_number" expression="^collab_pair_code$"/>
+      <condition field="${collab_code}" expression="^([0-9]{6})$">
+        <action application="unset" data="collab_code"/>
+        <action application="event" data="Event-Name=CUSTOM,Event-Subclass=collab::pair,Collab-Ask=0,Collab-Code=$1"/>
+        <action application="execute_extension" data="collab_wait XML collab" loop="16"/>
+        <action application="execute_extension" data="collab_pair_said XML collab"/>
+      </condition>
+    </extension>
+    <extension name="collab_pair_said">
+      <condition field="destination_number" expression="^collab_pair_said$"/>
+      <condition field="${collab_answer}|${collab_pair_right}" expression="^right\|$" break="never">
+        <action application="playback" data="tone_stream://%(150,50,700);%(300,0,1050)"/>
+      </condition>
+      <condition field="${collab_answer}|${collab_pair_right}" expression="^right\|." break="never">
+        <action application="playback" data="${collab_pair_right}"/>
+      </condition>
+      <condition field="${collab_answer}|${collab_pair_wrong}" expression="^wrong\|$" break="never">
+        <action application="playback" data="tone_stream://%(500,0,300)"/>
+      </condition>
+      <condition field="${collab_answer}|${collab_pair_wrong}" expression="^wrong\|.">
+        <action application="playback" data="${collab_pair_wrong}"/>
+      </condition>
+    </extension>
+    <extension name="collab_give_code">
+      <condition field="destination_number" expression="^collab_give_code$"/>
+      <condition field="${collab_say}" expression="^$" break="never">
+        <action application="set" data="collab_say=en number iterated" inline="true"/>
+      </condition>
+      <condition>
+        <action application="answer"/>
+        <action application="unset" data="collab_answer"/>
+        <action application="event" data="Event-Name=CUSTOM,Event-Subclass=collab::pair,Collab-Ask=1"/>
+        <action application="execute_extension" data="collab_wait XML collab" loop="16"/>
+        <action application="execute_extension" data="collab_say_code XML collab"/>
+        <action application="unset" data="collab_answer"/>
+      </condition>
+    </extension>
+    <extension name="collab_say_code">
+      <condition field="destination_number" expression="^collab_say_code$"/>
+      <condition field="${collab_answer}" expression="^([0-9]{6})$">
+        <action application="say" data="${collab_say} $1"/>
+        <action application="sleep" data="1000"/>
+        <action application="say" data="${collab_say} $1"/>
+      </condition>
+    </extension>
+    <extension name="collab_wait">
+      <condition field="destination_number" expression="^collab_wait$"/>
+      <condition field="${collab_answer}" expression="^$">
+        <action application="sleep" data="250"/>
       </condition>
     </extension>
     <extension name="collab_menu">
@@ -141,6 +227,9 @@ def dialplan(spec: WorldSpec, outbound: str = OUTBOUND) -> Dialplan:
         wait = ("callcenter", f"{queue.name}@default")
         extensions.append(_extension(f"q-{queue.name}", wait))
         extensions += [_extension(f"{mark}-{queue.name}", _mark(mark), wait) for mark in TYPES]
+        for name, routine in (("pair", "collab_pair"), ("code", "collab_give_code")):
+            code = ("execute_extension", f"{routine} XML collab")
+            extensions.append(_extension(f"{name}-{queue.name}", code, wait))
     for fifo in spec.fifos:
         wait = ("fifo", f"{fifo.name}@default in")
         extensions.append(_extension(f"q-{fifo.name}", wait))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .channel import EXECUTE, Channel
+from .channel import Channel
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -34,37 +34,51 @@ async def wait(
 
 
 async def play_and_get_digits(pbx: FreeSwitch, channel: Channel, data: str) -> None:
-    """``<min> <max> <tries> <timeout> <terminators> <file> <invalid file> <variable> <regexp>``.
+    """``<min> <max> <tries> <timeout> <terminators> <file> <invalid file> <variable> <regexp>
+    [<digit timeout>]``.
 
-    A digit breaks the prompt off. Only one digit is asked for here.
+    A digit breaks the prompt off.
     """
     words = [quoted or bare for quoted, bare in _ARGUMENT.findall(data)]
-    if len(words) < 9 or words[:2] != ["1", "1"]:
-        raise ValueError(f"play_and_get_digits: only one digit is simulated, not {data!r}")
-    tries, timeout, ends, sound, wrong, variable, wanted = (
-        int(words[2]), int(words[3]) / 1000, *words[4:9],
-    )  # fmt: skip
+    if len(words) < 9 or not words[1].isdigit():
+        raise ValueError(f"play_and_get_digits: cannot read {data!r}")
+    least, most, tries = map(int, words[:3])
+    timeout, ends, sound, wrong, variable, wanted = (int(words[3]) / 1000, *words[4:9])
+    later = int(words[9]) / 1000 if len(words) > 9 else timeout
+    state = channel.state
     channel.unset(f"{variable}_invalid")
     for _ in range(tries):
-        digit = await _ask(pbx, channel, sound, timeout)
-        if channel.state != EXECUTE:
+        await _play(pbx, channel, sound, until=lambda: channel.keys)
+        if channel.state != state:
             break
-        channel.set("read_result", "success" if digit else "timeout")
-        if digit and digit not in ends:
-            channel.set(variable, digit)
-            if re.search(wanted, digit):
+        digits = await _collect(pbx, channel, most, ends, timeout, later)
+        if channel.state != state:
+            break
+        channel.set("read_result", "success" if len(digits) >= least else "timeout")
+        if digits and not (most == 1 and digits in ends):
+            channel.set(variable, digits)
+            if len(digits) >= least and re.search(wanted, digits):
                 return
             channel.unset(variable)
-            channel.set(f"{variable}_invalid", digit)
+            channel.set(f"{variable}_invalid", digits)
         await _play(pbx, channel, wrong)
     channel.unset(variable)
 
 
-async def _ask(pbx: FreeSwitch, channel: Channel, sound: str, seconds: float) -> str:
-    await _play(pbx, channel, sound, until=lambda: channel.keys)
-    if channel.state == EXECUTE:
-        await wait(pbx, channel, seconds, lambda: channel.keys)
-    return channel.keys.popleft() if channel.keys and channel.state == EXECUTE else ""
+async def _collect(
+    pbx: FreeSwitch, channel: Channel, most: int, ends: str, first: float, later: float
+) -> str:
+    """Digits, up to `most` or a terminator; `first`, `later`: seconds to wait for the next."""
+    digits, state = "", channel.state
+    while len(digits) < most and channel.state == state:
+        await wait(pbx, channel, later if digits else first, lambda: channel.keys)
+        if not channel.keys or channel.state != state:
+            break
+        key = channel.keys.popleft()
+        if key in ends and most > 1:
+            break
+        digits += key
+    return digits
 
 
 async def _play(
@@ -73,8 +87,8 @@ async def _play(
     kind, _, _rest = sound.partition("://")
     headers: Headers = [("Playback-File-Type", kind), ("Playback-File-Path", sound)]
     pbx.say("PLAYBACK_START", channel, after=headers)
-    before = pbx.clock()
+    before, state = pbx.clock(), channel.state
     await wait(pbx, channel, None if sound.endswith("loops=-1") else PLAYED, until)
-    whole = pbx.clock() - before >= PLAYED and channel.state == EXECUTE
+    whole = pbx.clock() - before >= PLAYED and channel.state == state
     status = "done" if whole else "break"
     pbx.say("PLAYBACK_STOP", channel, after=[*headers, ("Playback-Status", status)])

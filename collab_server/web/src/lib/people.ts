@@ -17,7 +17,7 @@ export function uriLabel(uri: string): string {
 
 export function personName(party: Party | null | undefined): string {
   if (!party) return "";
-  return party.name?.trim() || uriLabel(party.uri);
+  return party.name?.trim() || uriLabel(party.label || party.uri);
 }
 
 /** Who wrote something, as the others know them. */

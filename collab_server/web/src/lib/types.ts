@@ -7,6 +7,8 @@ export type SessionState = "requested" | "queued" | "inviting" | "active" | "sus
 export interface Party {
   uri: string;
   name?: string;
+  /** What the call said of the user before a browser was paired with it; the agent's view only. */
+  label?: string;
 }
 
 export interface Presence {

@@ -7,6 +7,7 @@ import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EndSession } from "./end-session";
 import { InvitationBox } from "./invitation";
+import { PairBox } from "./pair-box";
 import { VoiceBox } from "./voice";
 import { WrapUpForm, WrapUpRead } from "./wrap-up";
 
@@ -33,7 +34,8 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
         <h2>{t("side.caller")}</h2>
         <dl>
           <Fact name={t("side.address")}>
-            <span class="break">{view.user.uri}</span>
+            <span class="break">{view.user.label || view.user.uri}</span>
+            {view.user.label && <p class="muted">{t("side.paired")}</p>}
           </Fact>
           <Fact name={t("side.presence")}>{whereabouts(view)}</Fact>
           <Fact name={t("side.type")}>{tOr(`type.${view.type}`, view.type)}</Fact>
@@ -52,6 +54,9 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
       </section>
       {!over && mine && view.invitation && <InvitationBox key={view.id} view={view} />}
       {!over && mine && <VoiceBox key={`voice ${view.id}`} view={view} />}
+      {!over && mine && (
+        <PairBox key={view.id} target={{ session: view.id }} user={view.user.uri} />
+      )}
       {!over && mine && <WrapUpForm key={view.id} view={view} />}
       {history && <History items={history} />}
       {!over && mine && <EndSession view={view} />}

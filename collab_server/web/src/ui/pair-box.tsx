@@ -1,0 +1,73 @@
+/** At the desk: pair the caller's browser with this session or call, by a code in either direction. */
+import { useEffect, useState } from "preact/hooks";
+import { asProblem, type Problem } from "../lib/http";
+import { claimCode, makeCode, type PairingMade, type Target } from "../lib/pairing";
+import { t } from "../lib/words";
+import { CodeField, PairingProblem, ShownCode } from "./pairing-code";
+import { Notice } from "./parts";
+
+interface Props {
+  /** The session, or the standing call, that a browser is to be paired with. */
+  target: Target;
+  /** The user's address: when it changes, a code that was given has been used. */
+  user: string;
+  /** Told of the session that a call has by it. */
+  paired?: (session: string) => void;
+}
+
+export function PairBox({ target, user, paired }: Props) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [made, setMade] = useState<PairingMade | null>(null);
+  const [word, setWord] = useState("");
+  const [turn, setTurn] = useState(0);
+  useEffect(() => setMade(null), [user]);
+
+  const attempt = async (doing: () => Promise<void>) => {
+    setBusy(true);
+    setProblem(null);
+    setWord("");
+    try {
+      await doing();
+    } catch (error) {
+      setProblem(asProblem(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const type = (code: string) =>
+    attempt(async () => {
+      const answer = await claimCode(code, target);
+      setMade(null);
+      setWord(answer.word);
+      setTurn(turn + 1); // an empty field again
+      paired?.(answer.session);
+    });
+  const give = () => attempt(async () => setMade(await makeCode(target)));
+
+  return (
+    <section class="pair">
+      <h2>{t("pair.title")}</h2>
+      <CodeField
+        key={turn}
+        label={t("pair.field")}
+        button={t("pair.do")}
+        busy={busy}
+        enter={(code) => void type(code)}
+      />
+      {made && (
+        <>
+          <ShownCode made={made} over={false} />
+          <p class="small">{t("pair.giveHint", { address: location.host })}</p>
+        </>
+      )}
+      <p>
+        <button type="button" disabled={busy} onClick={() => void give()}>
+          {t(made ? "pair.renew" : "pair.give")}
+        </button>
+      </p>
+      {problem && <PairingProblem problem={problem} />}
+      {word && <Notice tone="live">{t("pair.done", { word })}</Notice>}
+    </section>
+  );
+}
