@@ -22,6 +22,7 @@ from collab_server.http.throttle import Throttle
 from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
 from collab_server.people import blueprint as people
+from collab_server.people import desk_blueprint as desk
 from collab_server.people.logins import LoginThrottles
 from collab_server.problems import BY_STATUS, Problem, ServerFault, TooMany, Unavailable
 from collab_server.services import Services
@@ -64,12 +65,13 @@ def create_app(
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[people.THROTTLES] = LoginThrottles()
+    app.extensions[desk.THROTTLE] = Throttle("pause", desk.PAUSES)
     app.extensions[STANDINGS] = Standings()
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
-    for part in (sessions, joining, calls, pbx, people, health, pages):
+    for part in (sessions, joining, calls, pbx, people, desk, health, pages):
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)
     app.before_request(bodies.refuse_nul)

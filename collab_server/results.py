@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collab_server.people import pauses
 from collab_server.sessions import invitations
 
 if TYPE_CHECKING:
@@ -13,5 +14,6 @@ if TYPE_CHECKING:
 
 SETTLES: Mapping[str, Settle] = {
     "message": invitations.settle,
+    "pause": pauses.settle,
 }
 """Every kind of command there is."""

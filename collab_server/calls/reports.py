@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from collab_server import commands, uris
 from collab_server.calls.schemas import Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.people import standing
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
@@ -167,6 +168,7 @@ def _update(
     reported: ReportedCall,
     outcome: Outcome,
 ) -> None:
+    before = standing.noted(call)
     state = "active" if reported.state == "inviting" else reported.state
     kind = clip(reported.type, 16)
     news = state != call.state or kind != call.type
@@ -208,6 +210,7 @@ def _update(
         service.follow(services, work, session, call)
     elif state == "ended" and call.stopped_stage is None:
         stop(work, call, "mark", "the call carried no mark of a collaboration")
+    standing.changed(work, call, before)
 
 
 def _received(work: Work, reported: ReportedCall, state: str) -> str:
@@ -290,12 +293,13 @@ def _session(
 
 def _end_unlisted(services: Services, work: Work, pbx: str, epoch: int, listed: set[int]) -> None:
     """End what a snapshot does not list; a call no connector ever reported is not its business."""
-    standing = select(Call).where(
+    reported = select(Call).where(
         Call.pbx == pbx, Call.ended.is_(None), Call.epoch.is_not(None), Call.epoch <= epoch
     )
-    unlisted = [call for call in work.db.scalars(standing).all() if call.id not in listed]
+    unlisted = [call for call in work.db.scalars(reported).all() if call.id not in listed]
     _hold_sessions(work, unlisted)
     for call in unlisted:
+        before = standing.noted(call)
         call.state, call.cause, call.ended, call.since = "ended", "lost", work.now, work.now
         trace(work, call, "end", "not on the PBX any more when the connector looked again: lost")
         session = work.db.get(CollabSession, call.session_id) if call.session_id else None
@@ -303,3 +307,4 @@ def _end_unlisted(services: Services, work: Work, pbx: str, epoch: int, listed: 
             service.follow(services, work, session, call)
         elif call.stopped_stage is None:
             stop(work, call, "mark", "the call carried no mark of a collaboration")
+        standing.changed(work, call, before)

@@ -47,6 +47,10 @@ class Hub(Protocol):
         """Send `{"kind": "signed_out"}` to the desk sockets of one log-in, then close with 4401."""
         ...
 
+    def desk_logins(self, agent_uri: str) -> set[str]:
+        """The log-ins with which an agent has a desk open now."""
+        ...
+
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         """Send commands to the connectors of a PBX; those not linked ask at their next connect."""
         ...

@@ -116,6 +116,9 @@ class LiveHub:
     def desk_close(self, login_id: str) -> None:
         self._post(self._desk_close, login_id)
 
+    def desk_logins(self, agent_uri: str) -> set[str]:
+        return {login for login, _ in tuple(self._desks.get(agent_uri, ()))}
+
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self._post(self._link_push, pbx, tuple(commands))
 

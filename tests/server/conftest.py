@@ -61,6 +61,7 @@ class RecordingHub:
         self.links: list[tuple[str, Sequence[dict[str, Any]]]] = []
         self.present: list[Present] = []
         self.linked_pbxs: set[str] = set()
+        self.at_desk: dict[str, set[str]] = {}
 
     def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         self.views.append((session_id, views))
@@ -73,6 +74,9 @@ class RecordingHub:
 
     def desk_close(self, login_id: str) -> None:
         self.signed_out.append(login_id)
+
+    def desk_logins(self, agent_uri: str) -> set[str]:
+        return self.at_desk.get(agent_uri, set())
 
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self.links.append((pbx, commands))

@@ -86,7 +86,7 @@ def test_no_body_of_any_route_is_a_fault(shared: Server, body: Any) -> None:
     for path, method, _ in operations(shared.app):
         if method == "get":
             continue
-        address = path.format(session_id=session, name="hq")
+        address = path.format(session_id=session, name="hq", pbx="hq", call_id="1.1")
         for headers in (API, HQ, {"Origin": URL}):
             fields_of(client.post(address, json=body, headers=headers))
 
