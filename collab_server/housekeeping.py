@@ -25,6 +25,7 @@ from collab_server.db.models import (
     Login,
     Participant,
 )
+from collab_server.people.links import Links
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import record
@@ -56,6 +57,7 @@ class Housekeeper:
         self._services = services
         self._thread = threading.Thread(target=self._run, name="tandem-housekeeping", daemon=True)
         self._swept = 0.0
+        self._links = Links(services)
 
     def start(self) -> None:
         """Begin."""
@@ -92,6 +94,7 @@ class Housekeeper:
                     if due is not None:
                         services.alarm.set(due)
         self._sign_out_removed()
+        self._links.look()
         if now - self._swept >= SWEEP:
             self._swept = now
             self._expire_unopened()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, or_, select
 
 from collab_server.db.models import Agent, CollabSession, Participant
-from collab_server.people import pauses, standing, states
+from collab_server.people import links, pauses, standing, states
 from collab_server.sessions.states import SERVED, WAITING, State
 from collab_server.sessions.views import Views
 
@@ -26,7 +26,7 @@ WRAP_UP_SECONDS = 12 * 3600
 
 def snapshot(services: Services, db: Session, uri: str) -> dict[str, Any]:
     """The desk of the agent with this URI: lists of sessions (``current``, ``wrap_up``,
-    ``waiting``, ``recent``), ``calls``, ``state`` and ``pause``.
+    ``waiting``, ``recent``), ``calls``, ``pbxs``, ``state`` and ``pause``.
 
     Current is what the agent serves, and what ended within its grace. Wrap-up is what ended and the
     agent has not said to be done with. Recent is what the agent had: ended, or gone to another
@@ -85,6 +85,7 @@ def snapshot(services: Services, db: Session, uri: str) -> dict[str, Any]:
     }
     return shown | {
         "calls": standing.of_agent(db, uri),
+        "pbxs": links.show(services),
         "state": states.show(services, db, uri),
         "pause": pauses.show(services, db, uri),
     }

@@ -108,6 +108,8 @@ class DeskShown(Answer):
     waiting: list[View]
     recent: list[View]
     calls: list[StandingCall]
+    pbxs: dict[str, bool]
+    """PBX -> whether a connector of it is linked; calls of one that is not are as last known."""
     state: StateShown
     pause: PauseShown
 

@@ -20,6 +20,7 @@ window.Notification = class {
   static permission = "%s";
   static requestPermission = () => Promise.resolve("%s");
   constructor(title, options) { window.shown.push([title, options.body]); }
+  close() {}
 };
 """
 
@@ -42,6 +43,7 @@ def test_logging_out_in_one_window_ends_the_other_window_too(people: People, age
     second = page.context.new_page()
     second.goto("/desk")
     second.get_by_role("navigation", name="Sessions").wait_for()
+    page.get_by_role("button", name=f"Menu of {agent.name}").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     expect(second.get_by_text("You have been logged out.")).to_be_visible()
@@ -177,7 +179,7 @@ def test_a_code_pressed_after_the_agent_ended_the_session_opens_a_new_one(
     call.report(held=True)
     call.report(held=False, requests=2)
     expect(desk.locator("[data-list=current] .call")).to_have_count(1)
-    expect(desk.locator("[data-list=recent] .call")).to_have_count(1)
+    expect(desk.locator("[data-list=wrap-up] .call")).to_have_count(1)
     new = server.request("GET", f"/v1/sessions?call_id={call.id}")["items"][0]
     assert new["id"] != ended
     caller.goto(new["user"]["join_url"])

@@ -233,3 +233,17 @@ def test_a_call_that_only_a_client_named_is_no_telephone_call(server: Server) ->
     browser = server.desk("wang", WANG)
     server.establish(call={"pbx": "hq", "id": "7.7"})
     assert calls_of(browser) == []
+
+
+def test_desks_are_told_which_pbx_is_not_reached(server: Server) -> None:
+    server.hub.linked_pbxs = {"hq", "branch"}
+    browser = server.desk("wang", WANG)
+    server.housekeeper.round()
+    server.hub.desks.clear()
+    server.housekeeper.round()
+    assert server.hub.desks == [], "nothing has changed"
+    server.hub.linked_pbxs = {"branch"}
+    assert json_of(browser.get("/v1/desk"))["pbxs"] == {"hq": False, "branch": True}
+    server.housekeeper.round()
+    told = {"kind": "pbxs", "pbxs": {"hq": False, "branch": True}}
+    assert server.hub.desks == [(WANG, told)]
