@@ -44,15 +44,22 @@ async function unlockSound(): Promise<void> {
   }
 }
 
-/** After a reload the agent is still ready, and the first click or key brings the sound back. */
-export function unlockAtFirstTouch(): void {
-  const touched = () => {
-    removeEventListener("pointerdown", touched);
+/**
+ * After a reload the agent is still ready, and the first click or key brings the sound back. Not
+ * before the click is done: what the page says of the sound goes, and what stands beside it moves.
+ */
+export function unlockAtFirstTouch(): () => void {
+  const stop = () => {
+    removeEventListener("click", touched);
     removeEventListener("keydown", touched);
+  };
+  const touched = () => {
+    stop();
     void unlockSound();
   };
-  addEventListener("pointerdown", touched);
+  addEventListener("click", touched);
   addEventListener("keydown", touched);
+  return stop;
 }
 
 export interface Alert {

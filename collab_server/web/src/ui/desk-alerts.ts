@@ -1,5 +1,8 @@
-/** What calls for an agent's attention at the desk, and when it no longer does. */
-import { useEffect, useRef, useState } from "preact/hooks";
+/**
+ * What calls for an agent's attention at the desk, and when it no longer does. Layout effects: they
+ * run at once, where others wait for a frame that a page in the background is not given.
+ */
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { alertAgent, dismiss } from "../lib/alerts";
 import type { DeskFeed } from "../lib/desk-feed";
 import { personName } from "../lib/people";
@@ -58,11 +61,11 @@ export function useFresh(feed: DeskFeed | null, opened: string | null): Fresh {
     dismiss(id);
   };
   const current = feed?.current.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const stands = new Set(current?.map((view) => view.id));
     ids.forEach((id) => !stands.has(id) && drop(id));
   }, [current]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const seen = () => {
       if (!document.hidden && opened && ids.has(opened)) drop(opened);
     };
@@ -76,7 +79,7 @@ export function useFresh(feed: DeskFeed | null, opened: string | null): Fresh {
 /** How many came to wait while nobody looked at the page. */
 export function useWaiting(feed: DeskFeed | null): { count: number; add: (id: string) => void } {
   const [ids, setIds] = useState<Ids>(new Set());
-  useEffect(() => {
+  useLayoutEffect(() => {
     const seen = () => {
       if (document.hidden) return;
       setIds(new Set());
@@ -87,7 +90,7 @@ export function useWaiting(feed: DeskFeed | null): { count: number; add: (id: st
   }, []);
   const waiting = feed?.waiting.value ?? [];
   const count = waiting.filter((view) => ids.has(view.id)).length;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (waiting.length === 0) dismiss(WAITING);
   }, [waiting.length]);
   const add = (id: string) => {

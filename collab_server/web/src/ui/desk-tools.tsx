@@ -11,7 +11,7 @@ export function DeskTools({ dock }: { dock: boolean }) {
   return (
     <div class="desk-tools" role="group" aria-label={t("desk.tools")}>
       {!dock && (
-        <button class="quiet" type="button" onClick={openDock}>
+        <button class="quiet desk-wider" type="button" onClick={openDock}>
           <Icon name="side" />
           {t("desk.dock")}
         </button>

@@ -1,5 +1,5 @@
 /** The agent's desk: lists at the left, the workspace in the middle, the caller at the right. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { unlockAtFirstTouch } from "../lib/alerts";
 import { showCount } from "../lib/badge";
 import { DeskFeed } from "../lib/desk-feed";
@@ -94,7 +94,8 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const room = useDeskRoom(view, agent);
   const unread = useUnread(room);
   const count = fresh.ids.size + unread + waiting.count;
-  useEffect(() => {
+  // Layout effects, here and for the room: a page in the background is given no frame for others.
+  useLayoutEffect(() => {
     showCount(count, `${t("desk.title")} · ${brand || t("app.name")}`);
   }, [count]);
 
@@ -102,7 +103,9 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   // What is over wants to be wrapped up, which stands among the details.
   const over = view !== null && feed.listOf(view) === feed.wrapUp;
   useEffect(() => {
-    if (over) setDetails(true);
+    if (!over) return;
+    setDetails(true);
+    return () => setDetails(details);
   }, [over, view?.id]);
   const layout = [view ? "desk-open" : "", view && details ? "desk-wide" : ""];
 
@@ -161,7 +164,7 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
   const had = room !== null && room.session === view?.id;
   // A room that was open stays when the session is passed on: its socket's end says so.
   const wanted = view && (mine || had) ? view.id : null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!wanted) {
       setRoom(null);
       return;

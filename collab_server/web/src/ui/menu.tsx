@@ -1,6 +1,6 @@
 /** A button that opens a small panel under itself; Escape or a click elsewhere closes it. */
 import type { ComponentChildren } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** Between the panel and the window's edge. */
 const MARGIN = 8;
@@ -22,13 +22,21 @@ export function Menu({ label, name, look = "", disabled = false, children }: Pro
   const panel = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
 
-  const place = () => {
-    const [at, box] = [button.current?.getBoundingClientRect(), panel.current];
-    if (!at || !box) return;
-    const room = document.documentElement.clientWidth - box.offsetWidth - MARGIN;
-    box.style.insetInlineStart = `${Math.max(MARGIN, Math.min(at.left, room))}px`;
-    box.style.insetBlockStart = `${at.bottom + 4}px`;
-  };
+  useLayoutEffect(() => {
+    if (!open) return;
+    const place = () => {
+      const [at, box] = [button.current?.getBoundingClientRect(), panel.current];
+      if (!at || !box) return;
+      const across = document.documentElement.clientWidth - box.offsetWidth - MARGIN;
+      const down = document.documentElement.clientHeight - box.offsetHeight - MARGIN;
+      box.style.left = `${Math.max(MARGIN, Math.min(at.left, across))}px`;
+      box.style.top = `${Math.max(MARGIN, Math.min(at.bottom + 4, down))}px`;
+    };
+    place();
+    panel.current?.querySelector<HTMLElement>("button, input, select, a")?.focus();
+    addEventListener("resize", place);
+    return () => removeEventListener("resize", place);
+  }, [open]);
   return (
     <>
       <button
@@ -54,14 +62,7 @@ export function Menu({ label, name, look = "", disabled = false, children }: Pro
         popover="auto"
         role="dialog"
         aria-label={name ?? (typeof label === "string" ? label : undefined)}
-        onToggle={(event) => {
-          const shown = event.newState === "open";
-          setOpen(shown);
-          if (shown) {
-            place();
-            panel.current?.querySelector<HTMLElement>("button, input, select, a")?.focus();
-          }
-        }}
+        onToggle={(event) => setOpen(event.newState === "open")}
       >
         {open && children(() => panel.current?.hidePopover())}
       </div>

@@ -84,11 +84,15 @@ export function QueueAnswers({ feed }: { feed: DeskFeed }) {
   const bad = told.some((one) => !one.already);
   return (
     <Notice tone={bad ? "danger" : "hold"}>
-      {told.map((one) => (
-        <p key={one.pbx}>{answer(one)}</p>
-      ))}
-      <button type="button" onClick={() => setAway(pause.since)}>
-        {t("app.close")}
+      <div>
+        {told.map((one) => (
+          <p key={one.pbx}>{answer(one)}</p>
+        ))}
+      </div>
+      <span class="grow" />
+      <button class="quiet" type="button" onClick={() => setAway(pause.since)}>
+        <Icon name="cross" />
+        <span class="hidden">{t("app.close")}</span>
       </button>
     </Notice>
   );
