@@ -90,12 +90,12 @@ class Chrome:
 
 
 @contextmanager
-def background_chromium(folder: Path, *flags: str) -> Iterator[Chrome]:
+def background_chromium(folder: Path) -> Iterator[Chrome]:
     """A browser with a profile of its own."""
     command = [
         chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--remote-debugging-port=0", f"--user-data-dir={folder}", *flags, "about:blank",
+        "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank",
     ]  # fmt: skip
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -2,7 +2,6 @@
 import { signal } from "@preact/signals";
 import { serverNow } from "./clock";
 import { stayAwake } from "./once";
-import { later } from "./timer";
 import type { AgentAccount, DeskLists, DeskState, QueuePause, StandingCall, View } from "./types";
 
 /** Sessions shown as recent, at most. */
@@ -52,8 +51,8 @@ export class DeskFeed {
 
   #socket: WebSocket | null = null;
   #failures = 0;
-  #again: (() => void) | null = null;
-  #patience: (() => void) | null = null;
+  #timer = 0;
+  #patience = 0;
   #sleep = stayAwake();
   #closed = false;
 
@@ -72,8 +71,8 @@ export class DeskFeed {
     removeEventListener("pageshow", this.wake);
     removeEventListener("online", this.wake);
     document.removeEventListener("visibilitychange", this.#seen);
-    this.#again?.();
-    this.#patience?.();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#patience);
     this.#sleep();
     this.#socket?.close();
   }
@@ -96,7 +95,7 @@ export class DeskFeed {
 
   #open(): void {
     if (this.#closed || this.#socket) return;
-    this.#again?.();
+    clearTimeout(this.#timer);
     const address = new URL("/v1/desk/live", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
@@ -114,16 +113,16 @@ export class DeskFeed {
   #retry(): void {
     const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
     this.#failures = Math.min(this.#failures + 1, 10);
-    this.#again = later(wait * (0.5 + Math.random() / 2), () => this.#open());
+    this.#timer = window.setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
     this.#judge();
   }
 
   /** Say in a moment whether the desk is connected; what is over by then was no outage. */
   #judge(): void {
-    this.#patience ??= later(PATIENCE_MS, () => {
-      this.#patience = null;
+    this.#patience ||= window.setTimeout(() => {
+      this.#patience = 0;
       this.online.value = this.#socket?.readyState === WebSocket.OPEN;
-    });
+    }, PATIENCE_MS);
   }
 
   #take(text: string): void {
