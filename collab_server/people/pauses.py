@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 SECONDS = 20
 """How long a pause is worth asking for: a connector that starts anew is back within that."""
-ALREADY = "already"
-NO_MEMBER = "no member"
+ALREADY = ("already",)
+NO_MEMBER = ("no member", "no queue has")
+"""How a connector's word begins, of who is as wanted by somebody else's doing, or in no queue."""
 
 
 def ask(services: Services, work: Work, agent_uri: str, *, paused: bool, reason: str) -> None:
@@ -111,7 +112,7 @@ def _is_paused(row: QueuePause) -> bool:
     )
 
 
-def _says(row: QueuePause, begin: str) -> bool:
+def _says(row: QueuePause, begin: tuple[str, ...]) -> bool:
     return row.status == "failed" and row.detail.startswith(begin)
 
 
