@@ -66,6 +66,7 @@ def create_app(
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[people.THROTTLES] = LoginThrottles()
     app.extensions[desk.THROTTLE] = Throttle("pause", desk.PAUSES)
+    app.extensions[desk.STARTS_THROTTLE] = Throttle("start", desk.STARTS)
     app.extensions[STANDINGS] = Standings()
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive

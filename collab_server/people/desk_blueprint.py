@@ -35,6 +35,10 @@ PAUSES = "30 per minute"
 """Pauses in queues one agent may ask for: each is a command to every PBX."""
 THROTTLE = "tandem.pause-throttle"
 
+STARTS = "20 per 5 minutes"
+"""Sessions one call may be made into: each sends its caller a message."""
+STARTS_THROTTLE = "tandem.start-throttle"
+
 Why = Annotated[str, Field(max_length=REASON), AfterValidator(printable)]
 
 
@@ -206,7 +210,7 @@ def pause() -> tuple[Response, int]:
     body=StartBody,
     answers={201: View, 200: View},
     auth=("desk",),
-    problems=(401, 403, 404, 409, 422),
+    problems=(401, 403, 404, 409, 422, 429),
 )
 def start(pbx: str, call_id: str) -> tuple[Response, int]:
     tandem = services()
@@ -214,6 +218,9 @@ def start(pbx: str, call_id: str) -> tuple[Response, int]:
         who = auth.require_desk(work.db)
         asked = bodies.read(StartBody)
         session, status = starting.start(tandem, work, who.uri, pbx, call_id, asked.type)
+        if status == 201:
+            throttle: Throttle = current_app.extensions[STARTS_THROTTLE]
+            throttle.hit(str(session.call))
         work.flush()
         return jsonify(Views(tandem, work.db, [session]).view(session, "agent")), status
 

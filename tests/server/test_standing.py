@@ -247,3 +247,27 @@ def test_desks_are_told_which_pbx_is_not_reached(server: Server) -> None:
     server.housekeeper.round()
     told = {"kind": "pbxs", "pbxs": {"hq": False, "branch": True}}
     assert server.hub.desks == [(WANG, told)]
+
+
+def test_a_call_whose_session_a_client_gave_to_another_agent_stays_theirs(server: Server) -> None:
+    browser = server.desk("wang", WANG)
+    plain(server)
+    other = server.establish(call={"pbx": "hq", "id": "1.1"}, agent_uri=LI)["id"]
+    answer = browser.post("/v1/desk/calls/hq/1.1/session", {"type": "chat"})
+    assert answer.status_code == 409
+    assert LI in json_of(answer)["detail"]
+    assert server.session(other)["agent"]["uri"] == LI
+
+
+def test_a_caller_is_not_sent_one_message_after_the_other(server: Server) -> None:
+    browser = server.desk("wang", WANG)
+    plain(server)
+    statuses = []
+    for _ in range(21):
+        answer = browser.post("/v1/desk/calls/hq/1.1/session", {"type": "chat"})
+        statuses.append(answer.status_code)
+        if answer.status_code == 201:
+            browser.post(f"/v1/sessions/{json_of(answer)['id']}/end", {})
+    assert statuses == [201] * 20 + [429]
+    assert len(server.hub.commands) == 20
+    assert calls_of(browser)[0]["session"] is None

@@ -64,7 +64,8 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
     opened,
     fresh: (view) => {
       const shown = feed.find(opened ?? "");
-      const busy = shown && shown.id !== view.id && feed.listOf(shown) === feed.current;
+      const other = shown && shown.id !== view.id;
+      const busy = other && (feed.listOf(shown) === feed.current || isTyping());
       // The newest session opens by itself only where it takes no other one's place.
       if (!busy) {
         setOpened(view.id);
@@ -154,6 +155,11 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
       </div>
     </div>
   );
+}
+
+/** Whoever writes something, a wrap-up say, is not to lose the field they are in. */
+function isTyping(): boolean {
+  return document.activeElement?.matches("input, textarea, select") ?? false;
 }
 
 /** The open session's room: made when the session has this agent, closed when another is opened. */

@@ -16,8 +16,9 @@ interface Props {
   done?: () => void;
 }
 
-/** Where words that are not saved yet wait for a reload. */
+/** Where what is not saved yet waits for a reload. */
 const draftOf = (view: View) => `tandem.note.${view.id}`;
+const choiceOf = (view: View) => `tandem.outcome.${view.id}`;
 
 /** What an agent reads whose session has gone to another: the note is theirs to write. */
 export function WrapUpRead({ view }: { view: View }) {
@@ -42,7 +43,8 @@ export function WrapUpRead({ view }: { view: View }) {
 export function WrapUpForm({ view, done }: Props) {
   const draft = draftOf(view);
   const [note, setNote] = useState(recall(draft, "session") ?? view.wrap_up?.note ?? "");
-  const [outcome, setOutcome] = useState(view.wrap_up?.outcome ?? "");
+  const choice = choiceOf(view);
+  const [outcome, setOutcome] = useState(recall(choice, "session") ?? view.wrap_up?.outcome ?? "");
   const [busy, setBusy] = useState(false);
   const [saved, setSaved] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -53,6 +55,7 @@ export function WrapUpForm({ view, done }: Props) {
       const path = `/v1/sessions/${encodeURIComponent(view.id)}/note`;
       await request("POST", path, { note, outcome, done: Boolean(done) });
       remember(draft, null, "session");
+      remember(choice, null, "session");
       setSaved(true);
       done?.();
     } catch (error) {
@@ -92,6 +95,7 @@ export function WrapUpForm({ view, done }: Props) {
             change={(next) => {
               setOutcome(next);
               setSaved(false);
+              remember(choice, next, "session");
             }}
           />
         </label>
