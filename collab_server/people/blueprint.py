@@ -80,6 +80,7 @@ def login() -> Response:
         raise
     with tandem.write() as work:
         opened = agents.log_in(work, agent)
+        states.unready(tandem, work, agent.uri, opened.login_id)
     answer = jsonify(_me(agent, cookies.csrf(anew=True)))
     cookies.set_desk(answer, opened.cookie)
     cookies.set_device(answer, agent)
@@ -93,7 +94,7 @@ def logout() -> Response:
     with tandem.write() as work:
         who = auth.require_desk(work.db)
         agents.log_out(work, who.login_id)
-        states.leave(tandem, work, who.uri, who.login_id)
+        states.unready(tandem, work, who.uri, who.login_id)
         open_here = agents.sessions_of(work.db, who.uri)
 
         def close() -> None:

@@ -1,10 +1,11 @@
 """Whether an agent is ready at their desk. Nothing here touches a queue of the PBX.
 
-    nobody said yet, or logged out --Ready--> ready --Pause (why)--> paused --Ready--> ready
+    nobody said yet --Ready--> ready --Pause (why), log-in, log-out--> paused --Ready--> ready
     whichever it is, while no desk of the agent is open: offline, and as before when one is again
 
 The state is the agent's, not a window's or a browser's, so a reload, a second window and a restart
-of the server change nothing. A log-out pauses, unless the agent has a desk open elsewhere.
+of the server change nothing. Who logs out, or in again the next morning, is not ready before they
+say so; where they have a desk open elsewhere, that goes on.
 
     state     waiting calls call for attention    the agent's own calls
     ready     yes                                 show, with sound where no telephone rang
@@ -47,9 +48,11 @@ def enter(services: Services, work: Work, agent_uri: str, *, ready: bool, reason
     work.after_commit(lambda: services.hub.desk_push(agent_uri, message))
 
 
-def leave(services: Services, work: Work, agent_uri: str, login_id: str) -> None:
-    """Pause an agent who logs out, unless another log-in of theirs has a desk open."""
-    if not services.hub.desk_logins(agent_uri) - {login_id}:
+def unready(services: Services, work: Work, agent_uri: str, login_id: str) -> None:
+    """An agent logs in or out: they are not ready, unless another log-in has a desk open."""
+    kept = work.db.get(DeskState, agent_uri)
+    alone = not services.hub.desk_logins(agent_uri) - {login_id}
+    if alone and kept is not None and kept.ready:
         enter(services, work, agent_uri, ready=False, reason="")
 
 

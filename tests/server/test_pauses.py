@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from collab_server.db.models import DeskState, QueuePause
 from collab_server.people import agents, pauses
-from tests.server.conftest import LI, WANG, Browser, Server, json_of
+from tests.server.conftest import HOST, LI, WANG, Browser, Server, json_of
 
 Start = Callable[..., Server]
 
@@ -63,10 +63,13 @@ def test_an_agent_is_paused_until_they_say_ready_and_every_desk_of_theirs_hears_
 
 def test_ready_outlives_a_restart_and_is_offline_while_no_desk_is_open(start: Start) -> None:
     first = start()
-    opened(first).post("/v1/desk/state", {"state": "ready"})
+    before = opened(first)
+    before.post("/v1/desk/state", {"state": "ready"})
+    cookie = before.client.get_cookie("tandem_desk", HOST)
+    assert cookie is not None
     second = start()
     browser = second.browser()
-    browser.post("/v1/login", {"username": "wang", "password": "correct horse"})
+    browser.client.set_cookie(cookie.key, cookie.value, domain=HOST)
     assert state(browser) == {"state": "offline", "reason": "", "since": None}
     second.hub.at_desk[WANG] = {"another"}
     assert state(browser)["state"] == "ready"
@@ -83,10 +86,26 @@ def test_a_log_out_pauses_unless_another_desk_is_open(server: Server) -> None:
     assert state(second)["state"] == "ready"
     server.hub.at_desk[WANG] = set()
     second.post("/v1/logout", {})
-    server.hub.at_desk[WANG] = {"new"}
     third = server.browser()
     third.post("/v1/login", {"username": "wang", "password": "correct horse"})
+    server.hub.at_desk[WANG] = {"new"}
     assert state(third)["state"] == "paused"
+
+
+def test_who_logs_in_the_next_morning_is_not_ready_yet_but_paused_as_before(
+    server: Server,
+) -> None:
+    evening = opened(server)
+    for said, shown in (
+        ({"state": "ready"}, ("paused", "")),
+        ({"state": "paused", "reason": "lunch"}, ("paused", "lunch")),
+    ):
+        evening.post("/v1/desk/state", said)
+        server.hub.at_desk[WANG] = set()
+        morning = server.browser()
+        morning.post("/v1/login", {"username": "wang", "password": "correct horse"})
+        server.hub.at_desk[WANG] = {"new"}
+        assert (state(morning)["state"], state(morning)["reason"]) == shown
 
 
 def test_a_pause_in_the_queues_is_asked_of_every_pbx_and_leaves_the_desk_ready(

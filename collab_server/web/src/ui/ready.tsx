@@ -27,7 +27,9 @@ export function Ready({ feed }: { feed: DeskFeed }) {
     setBusy(true);
     setProblem(null);
     try {
-      feed.state.value = await what();
+      const said = await what();
+      // While the desk is not connected, what counts comes with its next connection.
+      if (said.state !== "offline") feed.state.value = said;
     } catch (error) {
       setProblem(asProblem(error));
     } finally {
