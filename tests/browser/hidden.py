@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 START_SECONDS = 20
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 20
 
 
 class Tab:

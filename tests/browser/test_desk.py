@@ -63,6 +63,23 @@ def test_ready_says_whether_alerts_reach_the_agent(people: People, agent: Agent)
     assert page.evaluate("window.shown") == [["This is how a new session shows", "Tandem"]]
 
 
+def test_ready_in_another_browser_lets_this_one_be_asked_for_alerts(
+    people: People, agent: Agent
+) -> None:
+    first = people.desk(agent)
+    first.get_by_role("button", name="Ready", exact=True).click()
+    expect(first.locator(".alerts")).to_contain_text("Ready")
+    second = people.page()
+    second.add_init_script(RECORD % ("default", "granted"))
+    second.goto("/desk")
+    second.get_by_label("Name").fill(agent.name)
+    second.get_by_label("Password").fill(PASSWORD)
+    second.get_by_label("Password").press("Enter")
+    expect(second.locator(".alerts")).to_contain_text("Ready, alerts on this page only")
+    second.get_by_role("button", name="Switch alerts on").click()
+    expect(second.locator(".alerts")).to_have_text("Ready, alerts on")
+
+
 def test_blocked_alerts_are_in_sight(people: People, agent: Agent) -> None:
     page = people.page()
     page.add_init_script(RECORD % ("denied", "denied"))

@@ -15,6 +15,9 @@ export const alerting = computed<Reach>(() => {
   return permission.value === "denied" ? "blocked" : "page";
 });
 
+/** The browser has not been asked yet whether notifications may show. */
+export const askable = computed(() => permission.value === "default");
+
 /** The browser plays no sound here before somebody clicks, or presses a key. */
 export const silent = signal(true);
 

@@ -179,6 +179,7 @@ export const en = {
   "desk.alertsOn": "Ready, alerts on",
   "desk.alertsBlocked": "Ready, alerts blocked by the browser",
   "desk.alertsPage": "Ready, alerts on this page only",
+  "desk.allow": "Switch alerts on",
   "desk.alertsSilent": "(sound after a click)",
   "desk.alertsOff": "Press Ready to switch alerts on",
   "desk.test": "Try the alert",

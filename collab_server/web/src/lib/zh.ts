@@ -178,6 +178,7 @@ export const zh: Record<Key, string> = {
   "desk.alertsOn": "已就绪，提醒已开启",
   "desk.alertsBlocked": "已就绪，提醒被浏览器阻止",
   "desk.alertsPage": "已就绪，仅在此页面提醒",
+  "desk.allow": "开启提醒",
   "desk.alertsSilent": "（点击后有声音）",
   "desk.alertsOff": "点击“就绪”以开启提醒",
   "desk.test": "试听提醒",

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { since } from "../lib/clock";
 import { pauseInQueues } from "../lib/desk-actions";
 import type { DeskFeed } from "../lib/desk-feed";
+import { recall, remember } from "../lib/device";
 import { asProblem, type Problem } from "../lib/http";
 import type { PbxPause, QueuePause } from "../lib/types";
 import { t } from "../lib/words";
@@ -10,6 +11,9 @@ import { Icon } from "./icons";
 import { Menu } from "./menu";
 import { Notice, problemText } from "./parts";
 import { reasonName, Reasons } from "./reasons";
+
+/** Of which wish the answers have been put away, in this browser. */
+const AWAY = "tandem.pause.away";
 
 export function QueueSwitch({ feed }: { feed: DeskFeed }) {
   const [busy, setBusy] = useState(false);
@@ -77,10 +81,14 @@ function paused(pause: QueuePause): string {
 
 /** What did not go as asked, PBX by PBX; the agent puts it away. */
 export function QueueAnswers({ feed }: { feed: DeskFeed }) {
-  const [away, setAway] = useState<string | null>(null);
+  const [away, setAway] = useState(() => recall(AWAY));
   const pause = feed.pause.value;
   const told = pause?.pbxs.filter((one) => one.status !== "open" && one.status !== "done") ?? [];
   if (!pause || told.length === 0 || away === pause.since) return null;
+  const putAway = () => {
+    setAway(pause.since);
+    remember(AWAY, pause.since);
+  };
   const bad = told.some((one) => !one.already);
   return (
     <Notice tone={bad ? "danger" : "hold"}>
@@ -90,7 +98,7 @@ export function QueueAnswers({ feed }: { feed: DeskFeed }) {
         ))}
       </div>
       <span class="grow" />
-      <button class="quiet" type="button" onClick={() => setAway(pause.since)}>
+      <button class="quiet" type="button" onClick={putAway}>
         <Icon name="cross" />
         <span class="hidden">{t("app.close")}</span>
       </button>

@@ -1,6 +1,6 @@
 /** Ready or paused at the desk, and whether alerts can reach the agent. */
 import { useState } from "preact/hooks";
-import { alerting, silent, unlockAlerts } from "../lib/alerts";
+import { alerting, askable, silent, unlockAlerts } from "../lib/alerts";
 import { since } from "../lib/clock";
 import { sayPaused, sayReady } from "../lib/desk-actions";
 import type { DeskFeed } from "../lib/desk-feed";
@@ -80,13 +80,21 @@ function Standing({ feed }: { feed: DeskFeed }) {
   if (state?.state === "ready") {
     const tone = alerting.value === "blocked" ? "hold" : "live";
     return (
-      <p class={`alerts ink-${tone}`} role="status">
-        <Icon name={alerting.value === "blocked" ? "bellOff" : "bell"} />
-        <span>
-          {t(ALERTS[alerting.value] ?? "desk.alertsPage")}
-          {silent.value && <span class="alerts-sound"> {t("desk.alertsSilent")}</span>}
-        </span>
-      </p>
+      <>
+        <p class={`alerts ink-${tone}`} role="status">
+          <Icon name={alerting.value === "blocked" ? "bellOff" : "bell"} />
+          <span>
+            {t(ALERTS[alerting.value] ?? "desk.alertsPage")}
+            {silent.value && <span class="alerts-sound"> {t("desk.alertsSilent")}</span>}
+          </span>
+        </p>
+        {askable.value && (
+          // Ready was said in another browser, or the question was put off there.
+          <button type="button" onClick={() => void unlockAlerts()}>
+            {t("desk.allow")}
+          </button>
+        )}
+      </>
     );
   }
   const why = state?.reason ? reasonName(state.reason) : "";
