@@ -23,6 +23,7 @@ from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
 from collab_server.pairing import blueprint as pairing
 from collab_server.people import blueprint as people
+from collab_server.people import desk_blueprint as desk
 from collab_server.people.logins import LoginThrottles
 from collab_server.placed import blueprint as placed
 from collab_server.placed import cors
@@ -71,13 +72,15 @@ def create_app(
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[people.THROTTLES] = LoginThrottles()
+    app.extensions[desk.THROTTLE] = Throttle("pause", desk.PAUSES)
+    app.extensions[desk.STARTS_THROTTLE] = Throttle("start", desk.STARTS)
     app.extensions[STANDINGS] = Standings()
     app.extensions[METRICS] = metrics
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
     for part in (
-        sessions, joining, pairing, calls, placed, placed_pages, pbx, people, health, pages,
+        sessions, joining, pairing, calls, placed, placed_pages, pbx, people, desk, health, pages,
     ):  # fmt: skip
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)

@@ -27,6 +27,7 @@ from collab_server.db.models import (
     PairingLimit,
     Participant,
 )
+from collab_server.people.links import Links
 from collab_server.placed import leaving, line, voice
 from collab_server.results import SETTLES
 from collab_server.sessions import service
@@ -61,6 +62,7 @@ class Housekeeper:
         self._services = services
         self._thread = threading.Thread(target=self._run, name="tandem-housekeeping", daemon=True)
         self._swept = 0.0
+        self._links = Links(services)
 
     def start(self) -> None:
         """Begin."""
@@ -102,6 +104,7 @@ class Housekeeper:
                         services.alarm.set(due)
         line.move_on(services)
         self._sign_out_removed()
+        self._links.look()
         if now - self._swept >= SWEEP:
             self._swept = now
             self._expire_unopened()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collab_server.pairing import phone
+from collab_server.people import pauses
 from collab_server.placed import busy, settle, voice
 from collab_server.sessions import invitations
 
@@ -12,12 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from collab_server.commands import Settle
+    from collab_server.db.engine import Work
+    from collab_server.db.models import Command
+    from collab_server.services import Services
+
+
+def _settle_pause(services: Services, work: Work, command: Command, withdrawn: str) -> None:
+    """A pause is the agent's own, or that of a call without a telephone."""
+    settled = pauses.settle if pauses.is_own(command) else busy.settle
+    settled(services, work, command, withdrawn)
+
 
 SETTLES: Mapping[str, Settle] = {
     "answer": phone.settle,
     "hangup": settle.settle_hangup,
     "message": invitations.settle,
-    "pause": busy.settle,
+    "pause": _settle_pause,
     "queue": settle.settle_queue,
     "voice": voice.settle,
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from collab_server.db.engine import Database, Work
 from collab_server.pairing.limits import Refusals
+from collab_server.people import standing
 from collab_server.placed.lines import Lines
 from collab_server.sessions.links import Signer
 from collab_server.sessions.pushes import prepare
@@ -54,6 +55,7 @@ class Services:
             yield work
             work.flush()
             prepare(self, work)
+            standing.prepare(self, work)
 
     def watch_login(self, login_id: str, agent_uri: str) -> None:
         """Note that a desk's web socket opened, which must close when its log-in is over."""

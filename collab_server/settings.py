@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from collab_server import screen_pop
 from collab_server.settings_sources import SettingsError, from_environment, from_toml
 
 __all__ = ["PbxSettings", "ServerSettings", "Settings", "SettingsError", "SiteSettings"]
@@ -36,6 +37,10 @@ MIN_SECRET = 16
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 """Name of a table: a PBX, a site, an API client."""
+
+
+Outcome = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+MAX_OUTCOMES = 50
 
 
 def _key(value: SecretStr) -> SecretStr:
@@ -102,6 +107,10 @@ class ServerSettings(BaseModel):
     """Seconds the agent keeps a session after the hang-up."""
     retention: int = Field(default=30, ge=1, le=3_650)
     """Days."""
+    outcomes: tuple[Outcome, ...] = ("solved", "follow_up", "no_contact", "other")
+    """What may come of a session; empty: agents write it in their own words."""
+    screen_pop: str = ""
+    """Address of a caller's record in a CRM (`collab_server.screen_pop`); empty: none."""
     api_keys: dict[Name, SecretStr] = Field(default_factory=dict)
     sites: dict[Name, SiteSettings] = Field(default_factory=dict)
 
@@ -160,6 +169,20 @@ class ServerSettings(BaseModel):
             if not key.get_secret_value().strip():
                 raise ValueError(f"the key of {name!r} must not be empty")
         return value
+
+    @field_validator("outcomes")
+    @classmethod
+    def _check_outcomes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) > MAX_OUTCOMES or len(set(value)) != len(value):
+            raise ValueError(f"at most {MAX_OUTCOMES}, each of them once")
+        if not all(outcome.isprintable() for outcome in value):
+            raise ValueError("must hold no control characters")
+        return value
+
+    @field_validator("screen_pop")
+    @classmethod
+    def _check_screen_pop(cls, value: str) -> str:
+        return screen_pop.check(value) if value else value
 
     @field_validator("redis")
     @classmethod
@@ -251,7 +274,12 @@ def _origin(address: str) -> str:
 SECRETS = ("server.secret", "server.api_keys.*", "server.sites.*.key", "pbx.*.key")
 """Settings that may also come from a file named by ``…_FILE``."""
 
-LISTS = ("server.trusted_proxies", "server.sites.*.origins", "server.sites.*.queues")
+LISTS = (
+    "server.trusted_proxies",
+    "server.outcomes",
+    "server.sites.*.origins",
+    "server.sites.*.queues",
+)
 """Settings that the environment gives as a list: JSON, or separated by commas."""
 
 

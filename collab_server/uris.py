@@ -48,3 +48,27 @@ def short(uri: str) -> str:
     if scheme == "web":
         return rest[:6]
     return (rest or uri).partition("@")[0] or rest
+
+
+_SUBSCRIBER = re.compile(r"\+?[0-9]{7,15}")
+_DIALLED = re.compile(r"\+?[0-9]{1,20}")
+
+
+def number(uri: str | None) -> str | None:
+    """The telephone number by which a person may be known again: ``+`` and 7 to 15 digits (E.164).
+
+    None for an extension, which is somebody else's on another PBX, and for what is no number.
+    """
+    found = dialled(uri)
+    return found if _SUBSCRIBER.fullmatch(found) else None
+
+
+def dialled(uri: str | None) -> str:
+    """The digits of a ``tel:`` or ``sip:`` URI as one would dial them; "": it has none."""
+    scheme, _, rest = (uri or "").partition(":")
+    if scheme not in ("tel", "sip", "sips"):
+        return ""
+    user = rest.partition("@")[0].partition(";")[0]
+    if scheme == "tel":
+        user = re.sub(r"[-.()]", "", user)  # RFC 3966: visual separators
+    return user if _DIALLED.fullmatch(user) else ""

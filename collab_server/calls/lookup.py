@@ -76,16 +76,15 @@ def stopped(call: Call) -> dict[str, str] | None:
 def ordinary(call: Call) -> bool:
     """Whether nobody asked for a collaboration, not even wrongly."""
     reason = call.stopped_reason or ""
-    if call.session_id is not None:  # paired by code, or a client's
-        return False
-    return call.type is None and (call.stopped_stage is None or reason.startswith(UNMARKED))
+    unasked = call.type is None and call.session_id is None
+    return unasked and (call.stopped_stage is None or reason.startswith(UNMARKED))
 
 
 def is_collaboration() -> ColumnElement[bool]:
     """The opposite of `ordinary`, for a query."""
     unmarked = or_(*(Call.stopped_reason.startswith(begin) for begin in UNMARKED))
-    wanted = or_(Call.type.is_not(None), Call.session_id.is_not(None))
-    return or_(wanted, and_(Call.stopped_stage.is_not(None), ~unmarked))
+    asked = or_(Call.type.is_not(None), Call.session_id.is_not(None))
+    return or_(asked, and_(Call.stopped_stage.is_not(None), ~unmarked))
 
 
 def trace_of(db: Session, call: Call) -> dict[str, Any]:

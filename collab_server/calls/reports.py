@@ -30,6 +30,7 @@ from collab_server.calls.lookup import UNMARKED
 from collab_server.calls.schemas import CommandResult, Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
 from collab_server.pairing import phone
+from collab_server.people import standing
 from collab_server.placed import reported as placed
 from collab_server.results import SETTLES
 from collab_server.sessions import service
@@ -194,6 +195,7 @@ def _update(
     reported: ReportedCall,
     outcome: Outcome,
 ) -> None:
+    before = standing.noted(call)
     state = "active" if reported.state == "inviting" else reported.state
     kind = clip(reported.type, 16)
     news = state != call.state or kind != call.type
@@ -239,6 +241,7 @@ def _update(
         stop(work, call, "mark", "the call carried no mark of a collaboration")
     if reported.pairing is not None:
         phone.take(services, work, call, reported.pairing)
+    standing.changed(work, call, before)
 
 
 def _received(work: Work, reported: ReportedCall, state: str) -> str:
@@ -327,16 +330,17 @@ def _end_unlisted(
 ) -> None:
     """End what a snapshot does not list; a call no connector ever reported is not its business."""
     fence, epoch = by
-    before = func.coalesce(Call.fence, 0)
-    standing = select(Call).where(
+    fenced = func.coalesce(Call.fence, 0)
+    reported = select(Call).where(
         Call.pbx == pbx,
         Call.ended.is_(None),
-        or_(before < fence, and_(before == fence, Call.epoch <= epoch)),
+        or_(fenced < fence, and_(fenced == fence, Call.epoch <= epoch)),
         Call.epoch.is_not(None),
     )
-    unlisted = [call for call in work.db.scalars(standing).all() if call.id not in listed]
+    unlisted = [call for call in work.db.scalars(reported).all() if call.id not in listed]
     _hold_sessions(work, unlisted)
     for call in unlisted:
+        before = standing.noted(call)
         call.state, call.cause, call.ended, call.since = "ended", "lost", work.now, work.now
         trace(work, call, "end", "not on the PBX any more when the connector looked again: lost")
         session = work.db.get(CollabSession, call.session_id) if call.session_id else None
@@ -346,3 +350,4 @@ def _end_unlisted(
                 placed.reported(services, work, call)
         elif call.stopped_stage is None:
             stop(work, call, "mark", "the call carried no mark of a collaboration")
+        standing.changed(work, call, before)

@@ -54,6 +54,8 @@ class Work:
     sqlite: bool
     touched: dict[str, bool] = field(default_factory=dict)
     """Sessions that changed; True: every desk must hear of it, not only those of its agents."""
+    callers: set[str] = field(default_factory=set)
+    """Agents whose standing calls changed: their desks are told after the commit."""
     places: dict[str, Any] = field(default_factory=dict)
     """Participants read so far, by session (`collab_server.sessions.places`)."""
     _rows: dict[type[Any], list[dict[str, Any]]] = field(default_factory=dict)

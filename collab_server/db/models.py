@@ -17,12 +17,16 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ID = 40
 URI = 512
 CALL = 200
+NUMBER = 20
+REASON = 60
+"""Characters of why somebody pauses."""
 
 BigKey = BigInteger().with_variant(Integer, "sqlite")
 """SQLite counts up by itself only where the type is spelled INTEGER."""
@@ -73,6 +77,34 @@ class Login(Base):
     expires: Mapped[float] = mapped_column(index=True)
 
 
+class DeskState(Base):
+    """Whether an agent wants calls to show at their desk; no row: they never said."""
+
+    __tablename__ = "desk_states"
+
+    agent_uri: Mapped[str] = mapped_column(String(URI), primary_key=True)
+    ready: Mapped[bool]
+    reason: Mapped[str] = mapped_column(String(REASON), default="")
+    since: Mapped[float]
+
+
+class QueuePause(Base):
+    """What an agent asked one PBX for: to be paused in its queues, or no longer."""
+
+    __tablename__ = "queue_pauses"
+
+    agent_uri: Mapped[str] = mapped_column(String(URI), primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(63), primary_key=True)
+    paused: Mapped[bool]
+    reason: Mapped[str] = mapped_column(String(REASON), default="")
+    asked: Mapped[float]
+    command: Mapped[str] = mapped_column(String(80), unique=True)
+    """Id of the command that asks."""
+    status: Mapped[str] = mapped_column(String(16))
+    """Of the command: ``open``, ``done``, ``failed``, ``unknown`` or ``expired``."""
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+
 class Call(Base):
     """A call on a PBX, as its connector last reported it, or as a client named it."""
 
@@ -80,6 +112,12 @@ class Call(Base):
     __table_args__ = (
         UniqueConstraint("pbx", "call_id"),
         Index("ix_calls_standing", "pbx", "ended"),
+        Index(
+            "ix_calls_standing_agent",
+            "agent_uri",
+            sqlite_where=text("ended IS NULL"),
+            postgresql_where=text("ended IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -163,6 +201,7 @@ class CollabSession(Base):
         Index("ix_sessions_state_created", "state", "created"),
         Index("ix_sessions_agent_uri_created", "agent_uri", "created"),
         Index("ix_sessions_user_uri_created", "user_uri", "created"),
+        Index("ix_sessions_number_created", "number", "created"),
     )
 
     id: Mapped[str] = mapped_column(String(ID), primary_key=True)
@@ -175,6 +214,9 @@ class CollabSession(Base):
     user_uri: Mapped[str] = mapped_column(String(URI))
     label: Mapped[str | None] = mapped_column(String(URI))
     """What the call said of its user before a browser was paired with it: a name, no proof."""
+    number: Mapped[str | None] = mapped_column(String(NUMBER))
+    """The user's telephone number (`collab_server.uris.number`), by which earlier sessions are
+    found; None: no number is known."""
     agent_uri: Mapped[str | None] = mapped_column(String(URI))
     """Who serves it, or served it last."""
     call: Mapped[int | None] = mapped_column(
@@ -194,6 +236,8 @@ class CollabSession(Base):
     """Ended, and the agent's access ends then; None once it has."""
     note: Mapped[str | None] = mapped_column(Text)
     outcome: Mapped[str | None] = mapped_column(String(80))
+    done: Mapped[float | None]
+    """When its agent said that the wrap-up is done."""
     events: Mapped[int] = mapped_column(default=0)
     """Numbers given to events so far."""
 

@@ -14,7 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, or_, select
 
 from collab_server import uris
-from collab_server.db.models import Agent, CollabSession, Login
+from collab_server.db.models import Agent, CollabSession, DeskState, Login, QueuePause
 from collab_server.http.cookies import DESK_SECONDS
 from collab_server.problems import Unavailable, WrongPassword
 from collab_server.sessions.links import hashed
@@ -87,6 +87,10 @@ def remove(work: Work, name: str) -> None:
         raise AgentError(f"there is no agent {name}")
     work.db.execute(delete(Login).where(Login.agent_id == agent.id))
     work.db.delete(agent)
+    work.db.flush()
+    if work.db.scalar(select(Agent.id).where(Agent.uri == agent.uri).limit(1)) is None:
+        for kept in (DeskState, QueuePause):
+            work.db.execute(delete(kept).where(kept.agent_uri == agent.uri))
 
 
 def everybody(db: Session) -> Sequence[Agent]:

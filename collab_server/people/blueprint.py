@@ -1,4 +1,4 @@
-"""``/v1/login``, ``/v1/logout``, ``/v1/me`` and ``/v1/desk``."""
+"""``/v1/login``, ``/v1/logout`` and ``/v1/me``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import address_key
-from collab_server.people import agents, desk
+from collab_server.people import agents, states
 from collab_server.people.logins import LoginThrottles
 from collab_server.problems import WrongPassword
 from collab_server.sessions import schemas
 from collab_server.sessions.joining import PROXIES
-from collab_server.sessions.schemas import Answer, Body, Brand, View
+from collab_server.sessions.schemas import Answer, Body, Brand
 
 if TYPE_CHECKING:
     from collab_server.db.models import Agent
@@ -51,15 +51,8 @@ class Me(Answer):
     agent: AgentShown | None
     csrf: str
     brand: Brand
-
-
-class DeskShown(Answer):
-    """An agent's desk."""
-
-    agent: AgentShown
-    current: list[View]
-    waiting: list[View]
-    recent: list[View]
+    outcomes: list[str]
+    """What may come of a session, for an agent to choose from; none: free text."""
 
 
 @bp.post("/login")
@@ -87,6 +80,7 @@ def login() -> Response:
         raise
     with tandem.write() as work:
         opened = agents.log_in(work, agent)
+        states.unready(tandem, work, agent.uri, opened.login_id)
     answer = jsonify(_me(agent, cookies.csrf(anew=True)))
     cookies.set_desk(answer, opened.cookie)
     cookies.set_device(answer, agent)
@@ -100,6 +94,7 @@ def logout() -> Response:
     with tandem.write() as work:
         who = auth.require_desk(work.db)
         agents.log_out(work, who.login_id)
+        states.unready(tandem, work, who.uri, who.login_id)
         open_here = agents.sessions_of(work.db, who.uri)
 
         def close() -> None:
@@ -122,21 +117,13 @@ def me() -> Response:
     return jsonify(_me(who, cookies.csrf()))
 
 
-@bp.get("/desk")
-@operation(
-    "What stands on the agent's desk", answers={200: DeskShown}, auth=("desk",), problems=(401, 403)
-)
-def show_desk() -> Response:
-    tandem = services()
-    with tandem.database.read() as db:
-        who = auth.require_desk(db)
-        return jsonify({"agent": _agent(who)} | desk.snapshot(tandem, db, who.uri))
-
-
 def _me(who: Desk | Agent | None, csrf: str) -> dict[str, object]:
     brand = {"name": services().brand}
-    return {"agent": _agent(who) if who else None, "csrf": csrf, "brand": brand}
+    outcomes = list(services().settings.server.outcomes) if who else []
+    shown = agent_shown(who) if who else None
+    return {"agent": shown, "csrf": csrf, "brand": brand, "outcomes": outcomes}
 
 
-def _agent(who: Desk | Agent) -> dict[str, object]:
+def agent_shown(who: Desk | Agent) -> dict[str, object]:
+    """`AgentShown`."""
     return {"name": who.name, "uri": who.uri, "admin": who.admin}

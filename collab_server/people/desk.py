@@ -1,4 +1,4 @@
-"""What stands on an agent's desk: current sessions, those that wait, recent ones."""
+"""What stands on an agent's desk: sessions, calls, and whether the agent is ready."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, or_, select
 
 from collab_server.db.models import Agent, CollabSession, Participant
-from collab_server.sessions.states import SERVED, WAITING
+from collab_server.people import links, pauses, standing, states
+from collab_server.sessions.states import SERVED, WAITING, State
 from collab_server.sessions.views import Views
 
 if TYPE_CHECKING:
@@ -17,14 +18,19 @@ if TYPE_CHECKING:
 
 MAX_CURRENT = 50
 MAX_WAITING = 50
+MAX_WRAP_UP = 20
 MAX_RECENT = 20
+WRAP_UP_SECONDS = 12 * 3600
+"""How long after its end a session is held out to its agent to be wrapped up: a working day."""
 
 
 def snapshot(services: Services, db: Session, uri: str) -> dict[str, Any]:
-    """The desk of the agent with this URI: ``{"current": […], "waiting": […], "recent": […]}``.
+    """The desk of the agent with this URI: lists of sessions (``current``, ``wrap_up``,
+    ``waiting``, ``recent``), ``calls``, ``pbxs``, ``state`` and ``pause``.
 
-    Current is what the agent serves, and what ended within its grace. Recent is what the agent
-    had: ended, or gone to another agent. Waiting is everybody who has no agent yet.
+    Current is what the agent serves, and what ended within its grace. Wrap-up is what ended and the
+    agent has not said to be done with. Recent is what the agent had: ended, or gone to another
+    agent. Waiting is everybody who has no agent yet.
     """
     mine = CollabSession.agent_uri == uri
     stands = or_(
@@ -45,20 +51,43 @@ def snapshot(services: Services, db: Session, uri: str) -> dict[str, Any]:
             .limit(MAX_WAITING)
         )
     )
+    wrap_up = list(
+        db.scalars(
+            select(CollabSession)
+            .where(
+                mine,
+                CollabSession.state == State.ENDED.value,
+                CollabSession.done.is_(None),
+                CollabSession.ended > services.clock() - WRAP_UP_SECONDS,
+                CollabSession.id.not_in([s.id for s in current]),
+            )
+            .order_by(newest)
+            .limit(MAX_WRAP_UP)
+        )
+    )
     had = select(Participant.session_id).where(Participant.role == "agent", Participant.uri == uri)
     recent = list(
         db.scalars(
             select(CollabSession)
-            .where(CollabSession.id.in_(had), CollabSession.id.not_in([s.id for s in current]))
+            .where(
+                CollabSession.id.in_(had),
+                CollabSession.id.not_in([s.id for s in (*current, *wrap_up)]),
+            )
             .order_by(newest)
             .limit(MAX_RECENT)
         )
     )
-    views = Views(services, db, [*current, *waiting, *recent])
-    return {
-        "current": [views.view(session, "agent") for session in current],
-        "waiting": [views.view(session, "agent") for session in waiting],
-        "recent": [views.view(session, "agent") for session in recent],
+    lists = {"current": current, "wrap_up": wrap_up, "waiting": waiting, "recent": recent}
+    views = Views(services, db, [session for sessions in lists.values() for session in sessions])
+    shown: dict[str, Any] = {
+        name: [views.view(session, "agent") for session in sessions]
+        for name, sessions in lists.items()
+    }
+    return shown | {
+        "calls": standing.of_agent(db, uri),
+        "pbxs": links.show(services),
+        "state": states.show(services, db, uri),
+        "pause": pauses.show(services, db, uri),
     }
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from collab_server import commands
 from collab_server.db.models import Call, CollabSession, Command
 from collab_server.db.placed import PlacedCall
+from collab_server.people import pauses
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
 def _ask(
     services: Services, work: Work, name: str, pbx: str, agent_uri: str, *, paused: bool
 ) -> None:
+    if not paused and pauses.wanted(work.db, agent_uri):
+        return  # they have paused themselves meanwhile, at the desk
     args = {"agent_uri": agent_uri, "paused": paused, "reason": REASON}
     commands.ask(services, work, id=name, kind="pause", pbx=pbx, args=args, seconds=SECONDS)
 

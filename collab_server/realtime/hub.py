@@ -51,6 +51,10 @@ class Hub(Protocol):
         """Tell the page that shows a pairing code: `{"state": "bound"}`."""
         ...
 
+    def desk_logins(self, agent_uri: str) -> set[str]:
+        """The log-ins with which an agent has a desk open now."""
+        ...
+
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         """Send commands to the connectors of a PBX; those not linked ask at their next connect."""
         ...

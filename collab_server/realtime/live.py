@@ -120,6 +120,9 @@ class LiveHub:
     def code_used(self, pairing_id: str) -> None:
         self._post(self._code_used, pairing_id)
 
+    def desk_logins(self, agent_uri: str) -> set[str]:
+        return {login for login, _ in tuple(self._desks.get(agent_uri, ()))}
+
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self._post(self._link_push, pbx, tuple(commands))
 

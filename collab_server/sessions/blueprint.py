@@ -15,7 +15,7 @@ from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
 from collab_server.placed import leaving
-from collab_server.problems import Conflict, Forbidden
+from collab_server.problems import Conflict, Forbidden, Invalid
 from collab_server.sessions import access, invitations, schemas, service
 from collab_server.sessions.establish import establish
 from collab_server.sessions.history import record, trace
@@ -228,7 +228,7 @@ def invite(session_id: str) -> tuple[Response, int]:
     body=schemas.NoteBody,
     answers={200: schemas.WrapUp},
     auth=_ANYBODY,
-    problems=(401, 403, 404, 410, 422),
+    problems=(401, 403, 404, 409, 410, 422),
 )
 def note(session_id: str) -> Response:
     auth.require_somebody()
@@ -238,10 +238,20 @@ def note(session_id: str) -> Response:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
         by = access.note_writer(work.db, session, callers)
+        choice = tandem.settings.server.outcomes
+        program = isinstance(callers[0], Client)  # a CRM may have words of its own
+        if choice and not program and asked.outcome not in ("", session.outcome, *choice):
+            known = ", ".join(choice)
+            raise Invalid(f"outcome: {asked.outcome!r} is none of {known}", "outcome")
         session.note, session.outcome = asked.note, asked.outcome
+        if asked.done and session.state != State.ENDED:
+            raise Conflict("the session stands; its wrap-up is done after its end")
+        if asked.done:
+            session.done = session.done or work.now
         record(work, session, "note", by, new=asked.outcome or None)
         work.touch(session.id)
-    return jsonify({"note": asked.note, "outcome": asked.outcome})
+    done = session.done is not None
+    return jsonify({"note": asked.note, "outcome": asked.outcome, "done": done})
 
 
 @bp.post("/<session_id>/token")

@@ -90,6 +90,7 @@ def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:
             "expires": iso(tandem.clock() + SYNC_SECONDS),
         },
         "csrf": cookies.csrf(),
+        "outcomes": list(tandem.settings.server.outcomes) if role == "agent" else [],
     }
 
 

@@ -188,6 +188,8 @@ class NoteBody(Body):
 
     note: Annotated[str, Field(max_length=10_000), AfterValidator(_text)] = ""
     outcome: Annotated[str, Field(max_length=80), AfterValidator(printable)] = ""
+    done: bool = False
+    """The wrap-up is done: the session leaves the desk's list of those that want one."""
 
 
 class JoinBody(Body):
@@ -219,6 +221,8 @@ class Joined(Answer):
     type: CollabType
     sync: Sync
     csrf: str
+    outcomes: list[str]
+    """What may come of a session, for its agent to choose from; none: free text."""
 
 
 class Uri(Answer):
@@ -268,10 +272,12 @@ class WrapUp(Answer):
 
     note: str
     outcome: str
+    done: bool
+    """The agent wants to write no more."""
 
 
 class View(Answer):
-    """A session as the pages of its two sides show it; the last three, and the user's label, are
+    """A session as the pages of its two sides show it; the last four, and the user's label, are
     only the agent's."""
 
     id: str
@@ -296,6 +302,8 @@ class View(Answer):
     call: CallBrief | None = None
     invitation: dict[RoleName, InvitationShown] | None = None
     wrap_up: WrapUp | None = None
+    screen_pop: str | None = None
+    """Address of the caller's record elsewhere (`[server] screen_pop`)."""
 
 
 class Look(Answer):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from collab_server import uris
 from collab_server.db.models import Call, CollabSession
 from collab_server.placed import ends
 from collab_server.sessions import invitations
@@ -52,6 +53,7 @@ def create(
         panels=[type],
         initiator=initiator,
         user_uri=user_uri,
+        number=uris.number(user_uri) or uris.number(call.user_uri if call else None),
         call=call.id if call else None,
         held=call.held if call else False,
         both_in=False,
@@ -64,6 +66,7 @@ def create(
     work.hold(session)
     if call is not None:
         call.session_id = session.id
+        _show_call(work, call)
         if call.stopped_stage != "agent":  # what came before the mark is of no account now
             call.stopped_stage = call.stopped_reason = None
     record(work, session, "state", cause, new=State.REQUESTED.value)
@@ -209,6 +212,8 @@ def end(
     session.position = None
     session.held = False
     trace(work, call, "end", f"session ended: {reason}")
+    if call is not None:
+        _show_call(work, call)
     if call is not None and call.epoch is None:  # no connector will ever say that it is over
         call.state, call.ended, call.since = "ended", work.now, work.now
     if session.agent_uri is not None:
@@ -248,6 +253,12 @@ def close_grace(services: Services, work: Work) -> float | None:
 
 def _closing(services: Services, session_id: str) -> Any:
     return lambda: services.hub.close_session(session_id, "agent", None, 4410)
+
+
+def _show_call(work: Work, call: Call) -> None:
+    """Have the agent's desk told what session their call has now."""
+    if call.agent_uri is not None:
+        work.callers.add(call.agent_uri)
 
 
 def _call(work: Work, session: CollabSession) -> Call | None:

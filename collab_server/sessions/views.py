@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from collab_server import screen_pop
 from collab_server.db.models import Call, CallAlias, CollabSession, Invitation, Participant
 from collab_server.placed.shown import PlacedViews
 from collab_server.times import iso, iso_or_none
@@ -120,6 +121,8 @@ class Views:
             shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
             shown["invitation"] = {"user": _invitation(user), "agent": _invitation(agent)}
             shown["wrap_up"] = wrap_up(session)
+            template = self._services.settings.server.screen_pop
+            shown["screen_pop"] = screen_pop.fill(template, session) if template else None
         return shown
 
     def document(
@@ -179,9 +182,13 @@ def join_url(services: Services, link: Invitation) -> str:
 
 def wrap_up(session: CollabSession) -> dict[str, Any] | None:
     """What the agent wrote down about the session; None: nothing yet."""
-    if session.note is None and session.outcome is None:
+    if session.note is None and session.outcome is None and session.done is None:
         return None
-    return {"note": session.note or "", "outcome": session.outcome or ""}
+    return {
+        "note": session.note or "",
+        "outcome": session.outcome or "",
+        "done": session.done is not None,
+    }
 
 
 def _presence(person: Participant | None, present: Iterable[Present]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ window.Notification = class {
   static permission = "%s";
   static requestPermission = () => Promise.resolve("%s");
   constructor(title, options) { window.shown.push([title, options.body]); }
+  close() {}
 };
 """
 
@@ -42,6 +43,7 @@ def test_logging_out_in_one_window_ends_the_other_window_too(people: People, age
     second = page.context.new_page()
     second.goto("/desk")
     second.get_by_role("navigation", name="Sessions").wait_for()
+    page.get_by_role("button", name=f"Menu of {agent.name}").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     expect(second.get_by_text("You have been logged out.")).to_be_visible()
@@ -59,6 +61,23 @@ def test_ready_says_whether_alerts_reach_the_agent(people: People, agent: Agent)
     expect(page.locator(".alerts")).to_have_text("Ready, alerts on")
     page.get_by_role("button", name="Try the alert").click()
     assert page.evaluate("window.shown") == [["This is how a new session shows", "Tandem"]]
+
+
+def test_ready_in_another_browser_lets_this_one_be_asked_for_alerts(
+    people: People, agent: Agent
+) -> None:
+    first = people.desk(agent)
+    first.get_by_role("button", name="Ready", exact=True).click()
+    expect(first.locator(".alerts")).to_contain_text("Ready")
+    second = people.page()
+    second.add_init_script(RECORD % ("default", "granted"))
+    second.goto("/desk")
+    second.get_by_label("Name").fill(agent.name)
+    second.get_by_label("Password").fill(PASSWORD)
+    second.get_by_label("Password").press("Enter")
+    expect(second.locator(".alerts")).to_contain_text("Ready, alerts on this page only")
+    second.get_by_role("button", name="Switch alerts on").click()
+    expect(second.locator(".alerts")).to_have_text("Ready, alerts on")
 
 
 def test_blocked_alerts_are_in_sight(people: People, agent: Agent) -> None:
@@ -177,7 +196,7 @@ def test_a_code_pressed_after_the_agent_ended_the_session_opens_a_new_one(
     call.report(held=True)
     call.report(held=False, requests=2)
     expect(desk.locator("[data-list=current] .call")).to_have_count(1)
-    expect(desk.locator("[data-list=recent] .call")).to_have_count(1)
+    expect(desk.locator("[data-list=wrap-up] .call")).to_have_count(1)
     new = server.request("GET", f"/v1/sessions?call_id={call.id}")["items"][0]
     assert new["id"] != ended
     caller.goto(new["user"]["join_url"])

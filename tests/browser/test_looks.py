@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 FOCUSED = "document.activeElement === document.body ? '' : document.activeElement.innerText"
 
-PAGES = ["start", "join", "session", "ended", "login", "desk", "agent", "setup", "trace", "floor"]
+PAGES = [
+    *("start", "join", "session", "ended", "login"),
+    *("desk", "dock", "agent", "setup", "trace", "floor"),
+]
 
 
 @pytest.fixture(params=PAGES)
@@ -51,6 +54,12 @@ def opened(
         elif name == "desk":
             page = people.desk(agent, **options)
             fill_chat(page)
+        elif name == "dock":
+            dock = {"viewport": {"width": 360, "height": 740}} | options
+            page = people.desk(agent, "/desk?dock", **dock)
+            page.get_by_role("button", name="All sessions").click()
+            page.locator(".standing").wait_for()
+            page.get_by_role("button", name="Add to the session").click()
         elif name == "agent":
             page = people.page(call.join_url("agent"), **options)
             page.locator("button.primary").click()

@@ -71,8 +71,10 @@ class Server:
         """As browsers reach it."""
         return f"http://127.0.0.1:{self.port}"
 
-    def write_settings(self, grace: int = 30) -> None:
-        """Write tandem.toml for one PBX, hq."""
+    def write_settings(self, grace: int = 30, **server: Any) -> None:
+        """Write tandem.toml for one PBX, hq; `server` are further settings of ``[server]``."""
+        # JSON's strings and lists of strings are TOML's too.
+        more = "".join(f"{name} = {json.dumps(value)}\n" for name, value in server.items())
         (self.folder / "tandem.toml").write_text(
             f"""[server]
 listen = "127.0.0.1:{self.port}"
@@ -80,7 +82,7 @@ url = "{self.url}"
 database = "{self.database_url}"
 secret = "secret-of-the-browser-tests-0123456789"
 grace = {grace}
-[server.api_keys]
+{more}[server.api_keys]
 tests = "{API_KEY}"
 [pbx.hq]
 key = "{PBX_KEY}"
@@ -244,10 +246,10 @@ def new_call(server: Server, kind: str | None = "chat") -> PhoneCall:
 
 
 @contextmanager
-def running(folder: Path, grace: int = 30) -> Iterator[Server]:
+def running(folder: Path, grace: int = 30, **settings: Any) -> Iterator[Server]:
     """A server that runs for as long as it is needed."""
     server = Server(folder)
-    server.write_settings(grace)
+    server.write_settings(grace, **settings)
     server.start()
     try:
         yield server

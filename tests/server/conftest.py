@@ -65,6 +65,7 @@ class RecordingHub:
         self.leases: list[tuple[str, str, int]] = []
         self.present: list[Present] = []
         self.linked_pbxs: set[str] = set()
+        self.at_desk: dict[str, set[str]] = {}
 
     def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         self.views.append((session_id, views))
@@ -80,6 +81,9 @@ class RecordingHub:
 
     def code_used(self, pairing_id: str) -> None:
         self.used.append(pairing_id)
+
+    def desk_logins(self, agent_uri: str) -> set[str]:
+        return self.at_desk.get(agent_uri, set())
 
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self.links.append((pbx, commands))

@@ -309,7 +309,7 @@ def test_who_waits_is_seen_by_all_desks_as_it_comes_and_goes(server: Server) -> 
     assert {uri for uri, _ in server.hub.desks} == {WANG, LI}
     server.hub.desks.clear()
     server.connector.report("1.1", "active", agent_uri=WANG)
-    told = dict(server.hub.desks)
+    told = {uri: message for uri, message in server.hub.desks if message["kind"] != "calls"}
     assert told[WANG]["session"]["state"] == "inviting"
     assert told[LI] == {"kind": "gone", "id": server.session_of("1.1")["id"]}
     server.hub.desks.clear()
@@ -375,13 +375,14 @@ def test_the_note_is_of_the_agent_of_now_and_of_the_last_one_after_the_end(serve
     session = server.session_of("1.1")["id"]
     path = f"/v1/sessions/{session}/note"
 
-    def shown(browser: Browser) -> dict[str, str]:
+    def shown(browser: Browser) -> dict[str, object]:
         desk = json_of(browser.get("/v1/desk"))
-        views = {view["id"]: view for view in desk["current"] + desk["recent"]}
-        wrap_up: dict[str, str] = views[session]["wrap_up"]
+        lists = desk["current"] + desk["wrap_up"] + desk["recent"]
+        views = {view["id"]: view for view in lists}
+        wrap_up: dict[str, object] = views[session]["wrap_up"]
         return wrap_up
 
-    first = {"note": "wants Li", "outcome": ""}
+    first: dict[str, object] = {"note": "wants Li", "outcome": "", "done": False}
     assert json_of(wang.post(path, first)) == first
     server.connector.report("1.1", "active", agent_uri=LI)
     refused = wang.post(path, {"note": "mine again", "outcome": "other"})
@@ -392,7 +393,7 @@ def test_the_note_is_of_the_agent_of_now_and_of_the_last_one_after_the_end(serve
     )
     assert LI in json_of(refused)["detail"]
     assert shown(wang) == shown(li) == first, "the one before reads it"
-    second = {"note": "wants Li: policy sent", "outcome": "solved"}
+    second: dict[str, object] = first | {"note": "wants Li: policy sent", "outcome": "solved"}
     assert json_of(li.post(path, second)) == second
     server.connector.report("1.1", "ended", cause="hangup")
     server.clock.turn(3600)
@@ -413,7 +414,7 @@ def test_who_gets_the_session_back_gets_its_note_back(server: Server) -> None:
     assert li.post(path, {"note": "y"}).status_code == 403
 
 
-def test_the_agent_ends_the_session_and_it_moves_to_recent(server: Server) -> None:
+def test_an_ended_session_is_held_out_until_its_wrap_up_is_done(server: Server) -> None:
     browser = server.desk("wang", WANG)
     session = server.establish()
     ended = json_of(browser.post(f"/v1/sessions/{session['id']}/end", {}))
@@ -422,7 +423,31 @@ def test_the_agent_ends_the_session_and_it_moves_to_recent(server: Server) -> No
     server.clock.turn(31)
     server.housekeeper.round()
     desk = json_of(browser.get("/v1/desk"))
-    assert (desk["current"], len(desk["recent"])) == ([], 1)
+    assert (desk["current"], len(desk["wrap_up"]), desk["recent"]) == ([], 1, [])
+    path = f"/v1/sessions/{session['id']}/note"
+    assert json_of(browser.post(path, {"note": "x"}))["done"] is False
+    assert len(json_of(browser.get("/v1/desk"))["wrap_up"]) == 1
+    assert json_of(browser.post(path, {"note": "x", "done": True}))["done"] is True
+    desk = json_of(browser.get("/v1/desk"))
+    assert (desk["wrap_up"], len(desk["recent"])) == ([], 1)
+    assert json_of(browser.post(path, {"note": "more"}))["done"] is True, "it stays done"
+
+
+def test_a_wrap_up_is_not_done_before_the_end_and_not_held_out_for_ever(server: Server) -> None:
+    browser = server.desk("wang", WANG)
+    session = server.establish()
+    path = f"/v1/sessions/{session['id']}"
+    assert browser.post(f"{path}/note", {"note": "x", "done": True}).status_code == 409
+    assert server.session(session["id"])["state"] == "inviting"
+    browser.post(f"{path}/end", {})
+    server.clock.turn(11 * 3600)
+    server.housekeeper.round()
+    assert len(json_of(browser.get("/v1/desk"))["wrap_up"]) == 1
+    server.clock.turn(3600)
+    again = server.browser()
+    again.post("/v1/login", {"username": "wang", "password": "correct horse"})
+    desk = json_of(again.get("/v1/desk"))
+    assert (desk["wrap_up"], len(desk["recent"])) == ([], 1)
 
 
 def test_an_agent_without_a_log_in_is_said_so_in_the_trace(server: Server) -> None:
@@ -456,7 +481,12 @@ def test_presence_says_since_when(server: Server) -> None:
 def test_the_users_view_holds_nothing_of_the_agents(server: Server) -> None:
     server.connector.report("1.1", "active", agent_uri=WANG)
     views = server.hub.views[-1][1]
-    assert views["agent"].keys() - views["user"].keys() == {"call", "invitation", "wrap_up"}
+    assert views["agent"].keys() - views["user"].keys() == {
+        "call",
+        "invitation",
+        "wrap_up",
+        "screen_pop",
+    }
 
 
 def test_an_agent_has_a_bounded_number_of_log_ins(server: Server) -> None:

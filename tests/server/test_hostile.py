@@ -89,7 +89,12 @@ def test_no_body_of_any_route_is_a_fault(shared: Server, body: Any) -> None:
         if method == "get":
             continue
         address = path.format(
-            session_id=session, name="hq", call_id="x", code="123456", pairing_id="0" * 16
+            session_id=session,
+            name="hq",
+            pbx="hq",
+            call_id="1.1",
+            code="123456",
+            pairing_id="0" * 16,
         )
         for headers in (API, HQ, SITE, {"Origin": URL}):
             fields_of(client.post(address, json=body, headers=headers))

@@ -220,7 +220,7 @@ def test_an_agent_who_came_by_a_link_wraps_up(server: Server) -> None:
     session = server.establish()
     browser = server.browser()
     browser.open(session["agent"]["join_url"])
-    answer = browser.post(f"/v1/sessions/{session['id']}/note", {"note": "x", "outcome": "ok"})
+    answer = browser.post(f"/v1/sessions/{session['id']}/note", {"note": "x", "outcome": "solved"})
     assert answer.status_code == 200
 
 

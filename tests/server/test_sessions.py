@@ -345,7 +345,7 @@ def test_a_note_is_kept_with_the_session(server: Server) -> None:
     session = server.establish()
     path = f"/v1/sessions/{session['id']}/note"
     answer = server.api.post(path, {"note": "called back\nfine", "outcome": "solved"})
-    assert json_of(answer) == {"note": "called back\nfine", "outcome": "solved"}
+    assert json_of(answer) == {"note": "called back\nfine", "outcome": "solved", "done": False}
     assert server.hub.views[-1][1]["agent"]["wrap_up"] == json_of(answer)
     assert "wrap_up" not in server.hub.views[-1][1]["user"]
     assert server.api.post(path, {"note": "x" * 10_001}).status_code == 422

@@ -79,6 +79,8 @@ def test_every_setting_has_a_name() -> None:
         "server.secret",
         "server.grace",
         "server.retention",
+        "server.outcomes",
+        "server.screen_pop",
         "server.api_keys.*",
         "server.sites.*.key",
         "server.sites.*.origins",

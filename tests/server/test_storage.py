@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event, func, insert, select
+from sqlalchemy import create_engine, event, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server import housekeeping
 from collab_server.db.engine import Database, _leave_out_the_row
-from collab_server.db.migrate import migrate
+from collab_server.db.migrate import config, migrate
 from collab_server.db.models import (
     Base,
     Call,
@@ -24,7 +25,7 @@ from collab_server.db.models import (
     IdempotencyKey,
 )
 from collab_server.realtime.backend import Change, Person
-from tests.server.conftest import ALICE, POSTGRES, WANG, Server, json_of
+from tests.server.conftest import ALICE, POSTGRES, WANG, Server, empty, json_of
 
 DAY = 24 * 3600
 
@@ -36,6 +37,34 @@ def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     migrate(database)
+    database.close()
+
+
+def test_an_older_database_knows_callers_by_number_and_wants_no_old_wrap_up(
+    tmp_path: Path,
+) -> None:
+    if POSTGRES:
+        empty(POSTGRES)
+    database = Database(POSTGRES or f"sqlite:///{tmp_path}/tandem.db")
+    with database.engine.begin() as connection:
+        command.upgrade(config(connection), "0001")
+        for name, user, ended in (
+            ("a", "sip:+31205550001@pbx.example.org", 9.0),
+            ("b", "mailto:ann@example.org", None),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO sessions (id, state, type, panels, initiator, user_uri, held,"
+                    " both_in, attributes, created, since, ended, events) VALUES"
+                    " (:name, 'active', 'form', '[]', 'user', :user, false,"
+                    " false, '{}', 1, 1, :ended, 0)"
+                ),
+                {"name": name, "user": user, "ended": ended},
+            )
+    migrate(database)
+    with database.read() as db:
+        found = {s.id: (s.number, s.done) for s in db.scalars(select(CollabSession))}
+    assert found == {"a": ("+31205550001", 9.0), "b": (None, None)}
     database.close()
 
 

@@ -1,30 +1,30 @@
-/** Calls an agent's attention without taking the focus: title, badge, notification, sound. */
+/** Calls an agent's attention without taking the focus: notification and sound (badge.ts: title). */
 import { computed, signal } from "@preact/signals";
-import { recall, remember } from "./device";
+import { onceInBrowser } from "./once";
 
-export type Permission = "on" | "blocked" | "page";
-
-const STORE = "tandem.ready";
+/** Beyond this page: notifications show, the browser blocks them, or it has none to show. */
+export type Reach = "on" | "blocked" | "page";
 
 const permission = signal<NotificationPermission | "none">(
   "Notification" in window ? Notification.permission : "none",
 );
 
-/** Whether the agent pressed Ready in this window; kept over a reload where alerts still work. */
-export const ready = signal(recall(STORE, "session") === "1" && permission.value === "granted");
-
 /** What alerts can do beyond this page. */
-export const alerting = computed<Permission>(() => {
+export const alerting = computed<Reach>(() => {
   if (permission.value === "granted") return "on";
   return permission.value === "denied" ? "blocked" : "page";
 });
 
+/** The browser has not been asked yet whether notifications may show. */
+export const askable = computed(() => permission.value === "default");
+
+/** The browser plays no sound here before somebody clicks, or presses a key. */
+export const silent = signal(true);
+
 let audio: AudioContext | null = null;
 
-/** To be called from the click on Ready: a browser unlocks sound for a click only. */
-export async function becomeReady(): Promise<void> {
-  ready.value = true;
-  remember(STORE, "1", "session");
+/** To be called from the click on Ready: a browser unlocks sound, and asks, for a click only. */
+export async function unlockAlerts(): Promise<void> {
   await unlockSound();
   if ("Notification" in window) {
     permission.value =
@@ -36,21 +36,33 @@ export async function becomeReady(): Promise<void> {
 
 async function unlockSound(): Promise<void> {
   try {
-    audio ??= new AudioContext();
+    if (!audio) {
+      audio = new AudioContext();
+      audio.onstatechange = () => (silent.value = audio?.state !== "running");
+    }
     await audio.resume();
+    silent.value = audio.state !== "running";
   } catch {
     audio = null; // a machine without sound still shows alerts
   }
 }
 
-if (ready.value) {
-  addEventListener("pointerdown", () => void unlockSound(), { once: true });
-  addEventListener("keydown", () => void unlockSound(), { once: true });
-}
-
-export function stopReady(): void {
-  ready.value = false;
-  remember(STORE, null, "session");
+/**
+ * After a reload the agent is still ready, and the first click or key brings the sound back. Not
+ * before the click is done: what the page says of the sound goes, and what stands beside it moves.
+ */
+export function unlockAtFirstTouch(): () => void {
+  const stop = () => {
+    removeEventListener("click", touched);
+    removeEventListener("keydown", touched);
+  };
+  const touched = () => {
+    stop();
+    void unlockSound();
+  };
+  addEventListener("click", touched);
+  addEventListener("keydown", touched);
+  return stop;
 }
 
 export interface Alert {
@@ -63,20 +75,31 @@ export interface Alert {
   onOpen: () => void;
 }
 
+const shown = new Map<string, Notification>();
+
 export function alertAgent(alert: Alert): void {
-  if (!ready.value) return;
-  if (alert.sound) chime();
+  if (alert.sound) onceInBrowser(`sound.${alert.tag}`, chime);
   if (permission.value !== "granted") return;
   try {
-    const shown = new Notification(alert.title, { body: alert.body, tag: alert.tag, silent: true });
-    shown.onclick = () => {
+    const made = new Notification(alert.title, { body: alert.body, tag: alert.tag, silent: true });
+    shown.set(alert.tag, made);
+    made.onclose = () => {
+      if (shown.get(alert.tag) === made) shown.delete(alert.tag);
+    };
+    made.onclick = () => {
       window.focus();
-      shown.close();
+      made.close();
       alert.onOpen();
     };
   } catch {
     permission.value = "none"; // some phones allow notifications from service workers only
   }
+}
+
+/** Take back what has been seen, or is over. */
+export function dismiss(tag: string): void {
+  shown.get(tag)?.close();
+  shown.delete(tag);
 }
 
 /** Two soft notes, half a second. */
@@ -96,11 +119,4 @@ function chime(): void {
     tone.start(at);
     tone.stop(at + 0.32);
   });
-}
-
-/** Title with the number of things unseen in front, and the badge of an installed page. */
-export function showCount(count: number, title: string): void {
-  document.title = count ? `(${count}) ${title}` : title;
-  const badge = navigator as Navigator & { setAppBadge?: (count: number) => Promise<void> };
-  badge.setAppBadge?.(count).catch(() => undefined);
 }

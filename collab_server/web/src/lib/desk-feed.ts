@@ -1,6 +1,8 @@
-/** The desk's live lists: current, waiting and recent sessions of the agent who is logged in. */
+/** The desk as it changes: sessions, calls, and whether the agent is ready. */
 import { signal } from "@preact/signals";
-import type { AgentAccount, DeskLists, View } from "./types";
+import { serverNow } from "./clock";
+import { stayAwake } from "./once";
+import type { AgentAccount, DeskLists, DeskState, QueuePause, StandingCall, View } from "./types";
 
 /** Sessions shown as recent, at most. */
 const RECENT = 50;
@@ -8,6 +10,8 @@ const RECENT = 50;
 const MOST = 500;
 const FIRST_WAIT_MS = 300;
 const LONGEST_WAIT_MS = 5_000;
+/** How long after its end a session is held out to be wrapped up; the server does so as long. */
+const WRAP_UP_MS = 12 * 3600_000;
 /** The socket is quiet for long; this tells a slow start from a dead network. */
 const PATIENCE_MS = 1_500;
 
@@ -15,12 +19,32 @@ type Message =
   | ({ kind: "desk" } & DeskLists)
   | { kind: "session"; session: View }
   | { kind: "gone"; id: string }
+  | { kind: "calls"; calls: StandingCall[] }
+  | { kind: "pbxs"; pbxs: Record<string, boolean> }
+  | { kind: "state"; state: DeskState }
+  | { kind: "pause"; pause: QueuePause }
   | { kind: "signed_out" };
+
+/** What the desk is told of as it happens. */
+export interface Hearer {
+  /** A session became this agent's while the desk looked. */
+  fresh: (view: View) => void;
+  /** Somebody new waits for an agent. */
+  waits: (view: View) => void;
+  /** The server ended the log-in. */
+  signedOut: () => void;
+}
 
 export class DeskFeed {
   readonly current = signal<readonly View[]>([]);
+  /** Ended, and the agent has not said to be done with them. */
+  readonly wrapUp = signal<readonly View[]>([]);
   readonly waiting = signal<readonly View[]>([]);
   readonly recent = signal<readonly View[]>([]);
+  readonly calls = signal<readonly StandingCall[]>([]);
+  readonly pbxs = signal<Readonly<Record<string, boolean>>>({});
+  readonly state = signal<DeskState | null>(null);
+  readonly pause = signal<QueuePause | null>(null);
   /** The lists have come once. */
   readonly loaded = signal(false);
   readonly online = signal(true);
@@ -29,16 +53,12 @@ export class DeskFeed {
   #failures = 0;
   #timer = 0;
   #patience = 0;
+  #sleep = stayAwake();
   #closed = false;
 
-  /**
-   * `fresh` is called for each session that became this agent's while the desk looked;
-   * `signedOut` when the server ended the log-in.
-   */
   constructor(
     readonly agent: AgentAccount,
-    private readonly fresh: (view: View) => void,
-    private readonly signedOut: () => void,
+    private readonly hearer: Hearer,
   ) {
     addEventListener("pageshow", this.wake);
     addEventListener("online", this.wake);
@@ -53,11 +73,12 @@ export class DeskFeed {
     document.removeEventListener("visibilitychange", this.#seen);
     clearTimeout(this.#timer);
     clearTimeout(this.#patience);
+    this.#sleep();
     this.#socket?.close();
   }
 
   find(id: string): View | undefined {
-    return [this.current, this.waiting, this.recent]
+    return [this.current, this.wrapUp, this.waiting, this.recent]
       .flatMap((list) => list.value)
       .find((view) => view.id === id);
   }
@@ -79,23 +100,25 @@ export class DeskFeed {
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
     this.#socket = socket;
-    this.#patience ||= window.setTimeout(() => {
-      this.#patience = 0;
-      this.online.value = this.#socket?.readyState === WebSocket.OPEN;
-    }, PATIENCE_MS);
+    this.#judge();
     socket.onmessage = (event) => this.#take(String(event.data));
     socket.onclose = (event) => {
       this.#socket = null;
       if (this.#closed) return;
-      if (event.code === 4401 || event.code === 4403) return this.signedOut();
-      this.#again();
+      if (event.code === 4401 || event.code === 4403) return this.hearer.signedOut();
+      this.#retry();
     };
   }
 
-  #again(): void {
+  #retry(): void {
     const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
     this.#failures = Math.min(this.#failures + 1, 10);
     this.#timer = window.setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
+    this.#judge();
+  }
+
+  /** Say in a moment whether the desk is connected; what is over by then was no outage. */
+  #judge(): void {
     this.#patience ||= window.setTimeout(() => {
       this.#patience = 0;
       this.online.value = this.#socket?.readyState === WebSocket.OPEN;
@@ -107,46 +130,63 @@ export class DeskFeed {
     if (!message) return;
     this.#failures = 0;
     this.online.value = true;
-    if (message.kind === "signed_out") this.signedOut();
+    if (message.kind === "signed_out") this.hearer.signedOut();
     else if (message.kind === "session") this.#place(message.session);
     else if (message.kind === "gone") this.#remove(message.id);
+    else if (message.kind === "calls") this.calls.value = message.calls;
+    else if (message.kind === "pbxs") this.pbxs.value = message.pbxs;
+    else if (message.kind === "state") this.state.value = message.state;
+    else if (message.kind === "pause") this.pause.value = message.pause;
     else this.#replace(message);
   }
 
   #replace(lists: DeskLists): void {
-    const known = new Set(this.current.value.map((view) => view.id));
+    const [mine, queued] = [this.current, this.waiting].map(
+      (list) => new Set(list.value.map((view) => view.id)),
+    );
     const first = !this.loaded.value;
-    const all = [...lists.current, ...lists.waiting, ...lists.recent];
+    this.calls.value = lists.calls;
+    this.pbxs.value = lists.pbxs;
+    this.state.value = lists.state;
+    this.pause.value = lists.pause;
+    const all = [...lists.current, ...lists.wrap_up, ...lists.waiting, ...lists.recent];
     const of = (list: typeof this.current) => all.filter((view) => this.listOf(view) === list);
     this.current.value = of(this.current).sort(newestFirst);
+    this.wrapUp.value = of(this.wrapUp).sort(newestFirst);
     this.waiting.value = of(this.waiting).sort((a, b) => newestFirst(b, a));
     this.recent.value = of(this.recent).sort(newestFirst).slice(0, RECENT);
     this.loaded.value = true;
     if (first) return;
-    this.current.value.filter((view) => !known.has(view.id)).forEach(this.fresh);
+    this.current.value.filter((view) => !mine?.has(view.id)).forEach(this.hearer.fresh);
+    this.waiting.value.filter((view) => !queued?.has(view.id)).forEach(this.hearer.waits);
   }
 
   #place(view: View): void {
-    const isNew = !this.current.value.some((known) => known.id === view.id);
-    this.#remove(view.id);
     const list = this.listOf(view);
+    const isNew = !list.value.some((known) => known.id === view.id);
+    this.#remove(view.id);
     const order = list === this.waiting ? (a: View, b: View) => newestFirst(b, a) : newestFirst;
     list.value = [view, ...list.value].sort(order).slice(0, list === this.recent ? RECENT : MOST);
-    if (list === this.current && isNew) this.fresh(view);
+    if (list === this.current && isNew) this.hearer.fresh(view);
+    if (list === this.waiting && isNew) this.hearer.waits(view);
   }
 
   /** Somebody waits no more, and it is another desk that has them. */
   #remove(id: string): void {
-    for (const list of [this.current, this.waiting, this.recent]) {
+    for (const list of [this.current, this.wrapUp, this.waiting, this.recent]) {
       if (list.value.some((known) => known.id === id)) {
         list.value = list.value.filter((known) => known.id !== id);
       }
     }
   }
 
-  /** Which list a session stands in: over or passed on is recent. */
+  /** Which list a session stands in: over is to be wrapped up, then recent, as what is passed on. */
   listOf(view: View) {
-    if (view.state === "ended") return this.recent;
+    if (view.state === "ended") {
+      const mine = view.agent?.uri === this.agent.uri;
+      const late = Date.parse(view.ended ?? "") < serverNow() - WRAP_UP_MS;
+      return mine && !late && !view.wrap_up?.done ? this.wrapUp : this.recent;
+    }
     if (!view.agent) return view.state === "suspended" ? this.recent : this.waiting;
     return view.agent.uri === this.agent.uri ? this.current : this.recent;
   }

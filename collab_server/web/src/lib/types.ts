@@ -29,6 +29,8 @@ export interface Invitation {
 export interface WrapUp {
   note: string;
   outcome: string;
+  /** The agent wants to write no more. */
+  done: boolean;
 }
 
 /** A session as one role sees it; a user's view has no call, invitation and wrap_up. */
@@ -55,6 +57,8 @@ export interface View {
   /** Null: the call has a telephone. */
   placed?: Placed | null;
   wrap_up?: WrapUp | null;
+  /** Address of the caller's record in a CRM; null: there is none. */
+  screen_pop?: string | null;
 }
 
 /** What is particular to a session whose call has no telephone. */
@@ -90,6 +94,7 @@ export interface Joined {
   type: string;
   sync: SyncAccess;
   csrf?: string;
+  outcomes?: string[];
 }
 
 /** What a join link opens, seen before it is used. */
@@ -114,13 +119,73 @@ export interface Me {
   agent: AgentAccount | null;
   csrf: string;
   brand?: { name: string };
+  outcomes?: string[];
+}
+
+/** A call the agent has; without type and session it is an ordinary one. */
+export interface StandingCall {
+  pbx: string;
+  id: string;
+  state: SessionState;
+  user: Party | null;
+  since: string;
+  held: boolean;
+  queue: string | null;
+  type: string | null;
+  session: string | null;
+}
+
+/** Whether the agent is ready at the desk. */
+export interface DeskState {
+  state: "ready" | "paused" | "offline";
+  reason: string;
+  since: string | null;
+}
+
+/** What came of a pause on one PBX; `already`: it was as wanted before. */
+export interface PbxPause {
+  pbx: string;
+  wanted: boolean;
+  status: "open" | "done" | "failed" | "unknown" | "expired";
+  already: boolean;
+  member: boolean;
+  detail: string;
+  linked: boolean;
+}
+
+/** Whether the agent is paused in the queues of the PBXs. */
+export interface QueuePause {
+  paused: boolean;
+  reason: string;
+  since: string | null;
+  pbxs: PbxPause[];
 }
 
 export interface DeskLists {
   agent: AgentAccount;
   current: View[];
+  wrap_up: View[];
   waiting: View[];
   recent: View[];
+  calls: StandingCall[];
+  /** PBX: whether it is reached; calls of one that is not are as last known. */
+  pbxs: Record<string, boolean>;
+  state: DeskState;
+  pause: QueuePause;
+}
+
+/** What came of an earlier session of the same caller. */
+export interface Earlier {
+  id: string;
+  type: string;
+  state: SessionState;
+  reason: string | null;
+  created: string;
+  ended: string | null;
+  agent: Party | null;
+  outcome: string;
+  note: string;
+  same: "address" | "number";
 }
 
 export interface Stop {

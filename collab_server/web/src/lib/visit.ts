@@ -2,6 +2,7 @@
 import { recall, remember } from "./device";
 import { rememberCsrf, request } from "./http";
 import { loadMe } from "./me";
+import { noteOutcomes } from "./outcomes";
 import { Room } from "./room";
 import { takeOver } from "./routes";
 import type { Joined, Role } from "./types";
@@ -22,6 +23,7 @@ export async function visit(session: string): Promise<Room> {
     joined = await freshToken(session, recall(roleKey(session), "session"));
   }
   rememberCsrf(joined.csrf);
+  if (joined.role === "agent") noteOutcomes(joined.outcomes);
   remember(roleKey(session), joined.role, "session");
   return makeRoom(session, joined.role, joined.role, joined);
 }

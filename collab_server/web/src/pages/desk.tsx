@@ -9,6 +9,7 @@ import { useRetry } from "../ui/hooks";
 import { LogIn } from "../ui/login";
 import { ProblemNotice } from "../ui/parts";
 import "../style/agent.css";
+import "../style/desk.css";
 
 export default function DeskPage() {
   const [me, setMe] = useState<Me | null>(null);

@@ -34,7 +34,6 @@ export function AgentSession({ room }: { room: Room }) {
               <Side
                 view={view}
                 gone={room.socket.gone.value}
-                history={null}
                 mine={room.socket.gone.value !== "transferred"}
               />
             )}

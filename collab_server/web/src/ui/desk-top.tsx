@@ -1,70 +1,58 @@
-/** The desk's head: Ready, whether alerts can reach the agent, who is logged in. */
-import { alertAgent, alerting, becomeReady, ready, stopReady } from "../lib/alerts";
+/** The desk's head: Ready and alerts, the pause in the queues, who is logged in. */
+import { alertAgent } from "../lib/alerts";
+import type { DeskFeed } from "../lib/desk-feed";
 import { logOut } from "../lib/me";
 import type { AgentAccount } from "../lib/types";
-import { type Key, t } from "../lib/words";
+import { t } from "../lib/words";
 import { Icon } from "./icons";
+import { Menu } from "./menu";
 import { Brand, LanguageSwitch } from "./parts";
-
-const ALERTS: Record<string, Key> = {
-  on: "desk.alertsOn",
-  blocked: "desk.alertsBlocked",
-  page: "desk.alertsPage",
-};
-
-/** A narrow window to stand beside a CRM or a softphone. */
-function openDock(): void {
-  window.open("/desk?dock", "tandem-dock", `popup,width=360,height=${screen.availHeight}`);
-}
+import { QueueSwitch } from "./queue-pause";
+import { Ready } from "./ready";
 
 interface Props {
+  feed: DeskFeed;
   agent: AgentAccount;
   brand: string | undefined;
   loggedOut: () => void;
 }
 
-export function DeskTop({ agent, brand, loggedOut }: Props) {
-  const isReady = ready.value;
-  const said = isReady ? (ALERTS[alerting.value] ?? "desk.alertsPage") : "desk.alertsOff";
-  const tone = !isReady || alerting.value === "blocked" ? "hold" : "live";
-  const leave = () => {
-    stopReady();
-    void logOut().then(loggedOut, loggedOut);
-  };
+export function DeskTop({ feed, agent, brand, loggedOut }: Props) {
   return (
     <header class="desk-top">
       <Brand name={brand} />
-      <button
-        class={isReady ? "" : "primary"}
-        type="button"
-        onClick={() => (isReady ? stopReady() : void becomeReady())}
-      >
-        {t(isReady ? "desk.notReady" : "desk.ready")}
-      </button>
-      <p class={`alerts ink-${tone}`} role="status">
-        <Icon name="bell" />
-        {t(said)}
-      </p>
+      <Ready feed={feed} />
+      <QueueSwitch feed={feed} />
       <span class="grow" />
-      {agent.admin && (
-        <a class="button quiet desk-wider" href="/setup" target="_blank" rel="noopener">
-          {t("setup.title")}
-        </a>
-      )}
-      <button class="quiet desk-wider" type="button" onClick={openDock}>
-        <Icon name="side" />
-        {t("desk.dock")}
-      </button>
-      <span class="desk-who">{agent.name}</span>
-      <LanguageSwitch />
-      <button class="quiet" type="button" onClick={leave}>
-        {t("login.out")}
-      </button>
+      <Menu
+        look="quiet desk-who"
+        name={t("desk.menu", { agent: agent.name })}
+        label={<span class="desk-who-name">{agent.name}</span>}
+      >
+        {() => (
+          <div class="menu-list">
+            {agent.admin && (
+              <a class="button quiet" href="/setup" target="_blank" rel="noopener">
+                {t("setup.title")}
+              </a>
+            )}
+            <LanguageSwitch />
+            <button
+              class="quiet"
+              type="button"
+              onClick={() => void logOut().then(loggedOut, loggedOut)}
+            >
+              {t("login.out")}
+            </button>
+          </div>
+        )}
+      </Menu>
     </header>
   );
 }
 
-export function DeskEmpty() {
+export function DeskEmpty({ feed }: { feed: DeskFeed }) {
+  const ready = feed.state.value?.state === "ready";
   const test = () =>
     alertAgent({
       title: t("desk.testTitle"),
@@ -77,8 +65,8 @@ export function DeskEmpty() {
     <main class="workspace desk-empty">
       <div class="empty">
         <h1>{t("desk.empty")}</h1>
-        <p class="muted">{t(ready.value ? "desk.emptyHint" : "desk.emptyNotReady")}</p>
-        {ready.value && (
+        <p class="muted">{t(ready ? "desk.emptyHint" : "desk.emptyNotReady")}</p>
+        {ready && (
           <p>
             <button type="button" onClick={test}>
               <Icon name="bell" />

@@ -1,19 +1,25 @@
 /** The agent's desk: lists at the left, the workspace in the middle, the caller at the right. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { alertAgent, showCount } from "../lib/alerts";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { unlockAtFirstTouch } from "../lib/alerts";
+import { showCount } from "../lib/badge";
 import { DeskFeed } from "../lib/desk-feed";
 import { recall, remember } from "../lib/device";
 import { personName } from "../lib/people";
+import { openRecord } from "../lib/record";
 import type { Room } from "../lib/room";
 import type { AgentAccount, View } from "../lib/types";
 import { deskRoom } from "../lib/visit";
-import { t, tOr } from "../lib/words";
+import { t } from "../lib/words";
+import { alertSession, alertWaiting, useFresh, useWaiting } from "./desk-alerts";
+import { DeskTools } from "./desk-tools";
 import { DeskEmpty, DeskTop } from "./desk-top";
 import { useUnread } from "./hooks";
 import { Icon } from "./icons";
 import { Notice } from "./parts";
+import { QueueAnswers } from "./queue-pause";
 import { SessionLists } from "./session-lists";
 import { Side } from "./side";
+import { StandingCalls } from "./standing-calls";
 import { Workspace } from "./workspace";
 
 const OPEN = "tandem.desk.open";
@@ -28,44 +34,53 @@ interface Props {
 export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const dock = useMemo(() => new URLSearchParams(location.search).has("dock"), []);
   const [opened, setOpened] = useState<string | null>(() => recall(OPEN, "session"));
-  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const [details, setDetails] = useState(!dock && innerWidth >= 1180);
-  const now = useRef({ opened });
-  now.current = { opened };
+  const now = useRef({
+    opened,
+    fresh: (_view: View): void => {},
+    waits: (_view: View): void => {},
+  });
+
+  const feed = useMemo(
+    () =>
+      new DeskFeed(agent, {
+        fresh: (view) => now.current.fresh(view),
+        waits: (view) => now.current.waits(view),
+        signedOut,
+      }),
+    [],
+  );
+  useEffect(() => () => feed.close(), []);
+  useEffect(unlockAtFirstTouch, []);
+  const fresh = useFresh(feed, opened);
+  const waiting = useWaiting(feed);
 
   const open = (id: string | null) => {
     setOpened(id);
     remember(OPEN, id, "session");
-    setFresh((before) => new Set([...before].filter((known) => known !== id)));
+    if (id) fresh.drop(id);
   };
-
-  const feed = useMemo(
-    () =>
-      new DeskFeed(
-        agent,
-        (view) => {
-          const shown = feedRef.current?.find(now.current.opened ?? "");
-          const busy = shown && feedRef.current?.listOf(shown) === feedRef.current?.current;
-          // The newest session opens by itself only where it takes no other one's place.
-          if (!busy || shown?.id === view.id) {
-            setOpened(view.id);
-            remember(OPEN, view.id, "session");
-          }
-          if (busy || document.hidden) setFresh((before) => new Set([...before, view.id]));
-          alertAgent({
-            title: t("desk.newFrom", { user: personName(view.user) }),
-            body: tOr(`type.${view.type}`, view.type),
-            tag: view.id,
-            sound: !view.call,
-            onOpen: () => open(view.id),
-          });
-        },
-        signedOut,
-      ),
-    [],
-  );
-  const feedRef = useRef<DeskFeed | null>(feed);
-  useEffect(() => () => feed.close(), []);
+  now.current = {
+    opened,
+    fresh: (view) => {
+      const shown = feed.find(opened ?? "");
+      const other = shown && shown.id !== view.id;
+      const busy = other && (feed.listOf(shown) === feed.current || isTyping());
+      // The newest session opens by itself only where it takes no other one's place.
+      if (!busy) {
+        setOpened(view.id);
+        remember(OPEN, view.id, "session");
+        openRecord(view);
+      }
+      if (busy || document.hidden) fresh.add(view.id);
+      alertSession(view, feed, () => open(view.id));
+    },
+    waits: (view) => {
+      if (feed.state.value?.state !== "ready") return;
+      waiting.add(view.id);
+      alertWaiting(view, feed, () => open(view.id));
+    },
+  };
 
   // After a reload, or the first look at the desk: what stands is shown at once.
   const loaded = feed.loaded.value;
@@ -79,23 +94,34 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const view = opened ? (feed.find(opened) ?? null) : null;
   const room = useDeskRoom(view, agent);
   const unread = useUnread(room);
-  useSeen(fresh, opened, setFresh);
-  useEffect(() => {
-    showCount(fresh.size + unread, `${t("desk.title")} · ${brand || t("app.name")}`);
-  }, [fresh.size, unread]);
+  const count = fresh.ids.size + unread + waiting.count;
+  // Layout effects, here and for the room: a page in the background is given no frame for others.
+  useLayoutEffect(() => {
+    showCount(count, `${t("desk.title")} · ${brand || t("app.name")}`);
+  }, [count]);
 
   const mine = view?.agent?.uri === agent.uri;
-  const history = view
-    ? feed.recent.value.filter((item) => item.user.uri === view.user.uri && item.id !== view.id)
-    : null;
+  // What is over wants to be wrapped up, which stands among the details.
+  const over = view !== null && feed.listOf(view) === feed.wrapUp;
+  useEffect(() => {
+    if (!over) return;
+    setDetails(true);
+    return () => setDetails(details);
+  }, [over, view?.id]);
   const layout = [view ? "desk-open" : "", view && details ? "desk-wide" : ""];
 
   return (
     <div class={`agent desk-frame ${dock ? "desk-dock" : ""}`}>
       <div class={`desk ${layout.join(" ")}`}>
-        <DeskTop agent={agent} brand={brand} loggedOut={loggedOut} />
-        {!feed.online.value && <Notice tone="hold">{t("desk.offline")}</Notice>}
-        <SessionLists feed={feed} opened={opened} fresh={fresh} open={open} />
+        <DeskTop feed={feed} agent={agent} brand={brand} loggedOut={loggedOut} />
+        <div class="desk-notices">
+          {!feed.online.value && <Notice tone="hold">{t("desk.offline")}</Notice>}
+          <QueueAnswers feed={feed} />
+        </div>
+        <SessionLists feed={feed} opened={opened} fresh={fresh.ids} open={open}>
+          <DeskTools dock={dock} />
+          <StandingCalls feed={feed} open={open} />
+        </SessionLists>
         {view ? (
           <Workspace
             key={view.id}
@@ -108,26 +134,32 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
               <button class="quiet desk-back" type="button" onClick={() => open(null)}>
                 <Icon name="back" />
                 <span class="label">{t("desk.all")}</span>
+                {fresh.ids.size > 0 && <span class="count count-new">{fresh.ids.size}</span>}
               </button>
             }
           />
         ) : (
-          <DeskEmpty />
+          <DeskEmpty feed={feed} />
         )}
         {view && details && (
           <Side
             view={view}
             gone={room?.socket.gone.value ?? null}
-            history={history}
+            atDesk
             admin={agent.admin}
             mine={mine}
             done={() => open(null)}
           />
         )}
-        <NewSaid fresh={fresh} feed={feed} />
+        <NewSaid fresh={fresh.ids} feed={feed} />
       </div>
     </div>
   );
+}
+
+/** Whoever writes something, a wrap-up say, is not to lose the field they are in. */
+function isTyping(): boolean {
+  return document.activeElement?.matches("input, textarea, select") ?? false;
 }
 
 /** The open session's room: made when the session has this agent, closed when another is opened. */
@@ -138,7 +170,7 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
   const had = room !== null && room.session === view?.id;
   // A room that was open stays when the session is passed on: its socket's end says so.
   const wanted = view && (mine || had) ? view.id : null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!wanted) {
       setRoom(null);
       return;
@@ -153,23 +185,6 @@ function useDeskRoom(view: View | null, agent: AgentAccount): Room | null {
     if (back) setTurn(turn + 1);
   }, [back]);
   return room?.session === view?.id ? room : null;
-}
-
-/** The open session is no longer new once the page is looked at. */
-function useSeen(
-  fresh: ReadonlySet<string>,
-  opened: string | null,
-  setFresh: (next: ReadonlySet<string>) => void,
-): void {
-  useEffect(() => {
-    const seen = () => {
-      if (document.hidden || !opened || !fresh.has(opened)) return;
-      setFresh(new Set([...fresh].filter((id) => id !== opened)));
-    };
-    seen();
-    document.addEventListener("visibilitychange", seen);
-    return () => document.removeEventListener("visibilitychange", seen);
-  }, [fresh, opened]);
 }
 
 /** Says a new session to screen readers; the focus stays where it is. */

@@ -1,5 +1,5 @@
 /** Hooks that several pages share. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { personName } from "../lib/people";
 import type { Problem } from "../lib/http";
 import type { Room } from "../lib/room";
@@ -40,7 +40,8 @@ export function useUnread(room: Room | null): number {
     document.addEventListener("visibilitychange", seen);
     return () => document.removeEventListener("visibilitychange", seen);
   }, []);
-  useEffect(() => {
+  // A layout effect: others wait for a frame that a page in the background is not given.
+  useLayoutEffect(() => {
     const more = theirs - known.current;
     known.current = theirs;
     if (synced && document.hidden && more > 0) setCount((before) => before + more);

@@ -1,21 +1,22 @@
 /** Right of the workspace: the caller, the invitation, the note and the outcome. */
 import type { ComponentChildren } from "preact";
 import { shortTime, since } from "../lib/clock";
-import { personName } from "../lib/people";
 import type { Gone } from "../lib/sync-link";
 import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
+import { EarlierSessions } from "./earlier";
 import { EndSession } from "./end-session";
 import { InvitationBox } from "./invitation";
 import { PairBox } from "./pair-box";
+import { RecordBox } from "./record";
 import { VoiceBox } from "./voice";
 import { WrapUpForm, WrapUpRead } from "./wrap-up";
 
 interface Props {
   view: View;
   gone: Gone | null;
-  /** Earlier sessions of the same caller; null where they are not known. */
-  history: View[] | null;
+  /** What came before with the caller is for the desk. */
+  atDesk?: boolean;
   /** Administrators get the way to the call's trace. */
   admin?: boolean;
   /** After the wrap-up of an ended session is saved. */
@@ -24,7 +25,7 @@ interface Props {
   mine: boolean;
 }
 
-export function Side({ view, gone, history, admin = false, done, mine }: Props) {
+export function Side({ view, gone, atDesk = false, admin = false, done, mine }: Props) {
   const over = view.state === "ended" || gone !== null;
   return (
     <aside class="side" aria-label={t("side.title")}>
@@ -52,13 +53,14 @@ export function Side({ view, gone, history, admin = false, done, mine }: Props) 
           )}
         </dl>
       </section>
+      {mine && <RecordBox view={view} />}
       {!over && mine && view.invitation && <InvitationBox key={view.id} view={view} />}
       {!over && mine && <VoiceBox key={`voice ${view.id}`} view={view} />}
       {!over && mine && (
         <PairBox key={view.id} target={{ session: view.id }} user={view.user.uri} />
       )}
       {!over && mine && <WrapUpForm key={view.id} view={view} />}
-      {history && <History items={history} />}
+      {atDesk && <EarlierSessions key={view.id} view={view} mine={mine} />}
       {!over && mine && <EndSession view={view} />}
     </aside>
   );
@@ -85,32 +87,5 @@ export function TraceLink({ call }: { call: { pbx: string; id: string } }) {
     <a class="trace-link" href={`/setup?${query}`} target="_blank" rel="noopener">
       {t("side.trace")}
     </a>
-  );
-}
-
-function History({ items }: { items: View[] }) {
-  return (
-    <section>
-      <h2>{t("side.history")}</h2>
-      {items.length === 0 ? (
-        <p class="muted">{t("side.noHistory")}</p>
-      ) : (
-        <ul class="history">
-          {items.slice(0, 10).map((item) => (
-            <li key={item.id}>
-              <span>{shortTime(item.created)}</span>{" "}
-              <span class="muted">
-                {tOr(`type.${item.type}`, item.type)}
-                {item.agent ? `, ${personName(item.agent)}` : ""}
-                {item.wrap_up?.outcome
-                  ? `, ${tOr(`side.outcome.${item.wrap_up.outcome}`, item.wrap_up.outcome)}`
-                  : ""}
-              </span>
-              {item.wrap_up?.note && <p class="muted">{item.wrap_up.note}</p>}
-            </li>
-          ))}
-        </ul>
-      )}
-    </section>
   );
 }

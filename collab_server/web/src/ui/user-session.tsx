@@ -1,6 +1,6 @@
 /** The caller's page: a strip with the call's state, one panel, a bar at the bottom. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { showCount } from "../lib/alerts";
+import { showCount } from "../lib/badge";
 import { copyText, download } from "../lib/copy";
 import { noTelephone, waits } from "../lib/placed";
 import { statusOf } from "../lib/state";

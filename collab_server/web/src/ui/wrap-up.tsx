@@ -3,11 +3,12 @@ import { useState } from "preact/hooks";
 import { recall, remember } from "../lib/device";
 import { asProblem, type Problem, request } from "../lib/http";
 import type { View } from "../lib/types";
-import { t, tOr } from "../lib/words";
+import { outcomeName, outcomes } from "../lib/outcomes";
+import { t } from "../lib/words";
 import { ProblemNotice } from "./parts";
 
-const OUTCOMES = ["", "solved", "follow_up", "no_contact", "other"] as const;
 const LONGEST_NOTE = 4000;
+const LONGEST_OUTCOME = 80;
 
 interface Props {
   view: View;
@@ -15,8 +16,9 @@ interface Props {
   done?: () => void;
 }
 
-/** Where words that are not saved yet wait for a reload. */
+/** Where what is not saved yet waits for a reload. */
 const draftOf = (view: View) => `tandem.note.${view.id}`;
+const choiceOf = (view: View) => `tandem.outcome.${view.id}`;
 
 /** What an agent reads whose session has gone to another: the note is theirs to write. */
 export function WrapUpRead({ view }: { view: View }) {
@@ -26,7 +28,7 @@ export function WrapUpRead({ view }: { view: View }) {
     <section class="wrap-up">
       <h2>{t("side.note")}</h2>
       <p class="muted">{t("side.noteTheirs")}</p>
-      {outcome && <p>{tOr(`side.outcome.${outcome}`, outcome)}</p>}
+      {outcome && <p>{outcomeName(outcome)}</p>}
       {note && <p class="note">{note}</p>}
       {unsaved && unsaved !== note && (
         <label>
@@ -41,19 +43,19 @@ export function WrapUpRead({ view }: { view: View }) {
 export function WrapUpForm({ view, done }: Props) {
   const draft = draftOf(view);
   const [note, setNote] = useState(recall(draft, "session") ?? view.wrap_up?.note ?? "");
-  const [outcome, setOutcome] = useState(view.wrap_up?.outcome ?? "");
+  const choice = choiceOf(view);
+  const [outcome, setOutcome] = useState(recall(choice, "session") ?? view.wrap_up?.outcome ?? "");
   const [busy, setBusy] = useState(false);
   const [saved, setSaved] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const known = outcome === "" || (OUTCOMES as readonly string[]).includes(outcome);
-
   const save = async () => {
     setBusy(true);
     setProblem(null);
     try {
       const path = `/v1/sessions/${encodeURIComponent(view.id)}/note`;
-      await request("POST", path, { note, outcome });
+      await request("POST", path, { note, outcome, done: Boolean(done) });
       remember(draft, null, "session");
+      remember(choice, null, "session");
       setSaved(true);
       done?.();
     } catch (error) {
@@ -65,6 +67,7 @@ export function WrapUpForm({ view, done }: Props) {
 
   return (
     <section>
+      {done && <h2>{t("side.wrapUp")}</h2>}
       <form
         class="wrap-up"
         onSubmit={(event) => {
@@ -87,20 +90,14 @@ export function WrapUpForm({ view, done }: Props) {
         </label>
         <label>
           <span>{t("side.outcome")}</span>
-          <select
+          <OutcomeField
             value={outcome}
-            onChange={(event) => {
-              setOutcome(event.currentTarget.value);
+            change={(next) => {
+              setOutcome(next);
               setSaved(false);
+              remember(choice, next, "session");
             }}
-          >
-            {OUTCOMES.map((key) => (
-              <option key={key} value={key}>
-                {tOr(`side.outcome.${key}`, key)}
-              </option>
-            ))}
-            {!known && <option value={outcome}>{outcome}</option>}
-          </select>
+          />
         </label>
         <p class="actions">
           <button class={done ? "primary" : ""} type="submit" disabled={busy}>
@@ -113,5 +110,36 @@ export function WrapUpForm({ view, done }: Props) {
         {problem && <ProblemNotice problem={problem} />}
       </form>
     </section>
+  );
+}
+
+interface OutcomeProps {
+  value: string;
+  change: (next: string) => void;
+}
+
+/** A choice of the administrator's list; where there is none, a line of the agent's own. */
+function OutcomeField({ value, change }: OutcomeProps) {
+  const list = outcomes.value;
+  if (list.length === 0) {
+    return (
+      <input
+        value={value}
+        maxLength={LONGEST_OUTCOME}
+        placeholder={t("side.outcomeOwn")}
+        onInput={(event) => change(event.currentTarget.value)}
+      />
+    );
+  }
+  const choices = value === "" || list.includes(value) ? list : [...list, value];
+  return (
+    <select value={value} onChange={(event) => change(event.currentTarget.value)}>
+      <option value="">{t("side.outcome.")}</option>
+      {choices.map((one) => (
+        <option key={one} value={one}>
+          {outcomeName(one)}
+        </option>
+      ))}
+    </select>
   );
 }
