@@ -14,6 +14,7 @@ from collab_server.calls import blueprint as calls
 from collab_server.calls import pbx
 from collab_server.calls.standing import STANDINGS, Standings
 from collab_server.db.engine import BusyError, Database
+from collab_server.floor import blueprint as floor
 from collab_server.http import auth, bodies, cookies, security
 from collab_server.http.current import EXTENSION
 from collab_server.http.keys import Keys
@@ -25,8 +26,8 @@ from collab_server.people import blueprint as people
 from collab_server.people.logins import LoginThrottles
 from collab_server.problems import BY_STATUS, Problem, ServerFault, TooMany, Unavailable
 from collab_server.services import Services
+from collab_server.sessions import agreeing, joining
 from collab_server.sessions import blueprint as sessions
-from collab_server.sessions import joining
 from collab_server.times import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def create_app(
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
-    for part in (sessions, joining, calls, pbx, people, health, pages):
+    for part in (sessions, joining, agreeing, calls, pbx, people, floor, health, pages):
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)
     app.before_request(bodies.refuse_nul)

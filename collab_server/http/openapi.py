@@ -171,5 +171,6 @@ _SOCKETS = {
     ),
     "/v1/pbx/{name}/link": _socket("Commands for the connectors of a PBX", "name", ("pbx",)),
     "/v1/desk/live": _socket("The agent's desk as it changes", None, ("desk",)),
+    "/v1/floor/live": _socket("The floor as it changes, for supervisors", None, ("desk",)),
 }
 """Web sockets, which are served beside Flask (`collab_server.realtime`)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import AfterValidator, Field
 
+from collab_server.floor.watching import watched_by
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
@@ -43,6 +44,7 @@ class AgentShown(Answer):
     name: str
     uri: str
     admin: bool
+    supervisor: bool
 
 
 class Me(Answer):
@@ -101,12 +103,15 @@ def logout() -> Response:
         who = auth.require_desk(work.db)
         agents.log_out(work, who.login_id)
         open_here = agents.sessions_of(work.db, who.uri)
+        watched = watched_by(work.db, who.uri) if who.supervisor else []
 
         def close() -> None:
             tandem.hub.desk_close(who.login_id)
             # Whoever else has this agent's sessions open, on another log-in, comes back by itself.
             for session_id in open_here:
                 tandem.hub.close_session(session_id, "agent", who.uri, 4401)
+            for session_id in watched:
+                tandem.hub.close_session(session_id, "supervisor", who.uri, 4401)
 
         work.after_commit(close)
     answer = Response(status=204)
@@ -130,13 +135,9 @@ def show_desk() -> Response:
     tandem = services()
     with tandem.database.read() as db:
         who = auth.require_desk(db)
-        return jsonify({"agent": _agent(who)} | desk.snapshot(tandem, db, who.uri))
+        return jsonify({"agent": desk.account(who)} | desk.snapshot(tandem, db, who.uri))
 
 
 def _me(who: Desk | Agent | None, csrf: str) -> dict[str, object]:
     brand = {"name": services().brand}
-    return {"agent": _agent(who) if who else None, "csrf": csrf, "brand": brand}
-
-
-def _agent(who: Desk | Agent) -> dict[str, object]:
-    return {"name": who.name, "uri": who.uri, "admin": who.admin}
+    return {"agent": desk.account(who) if who else None, "csrf": csrf, "brand": brand}

@@ -19,6 +19,7 @@ SUBPROTOCOL = "tandem"
 _PATHS = (
     ("sync", re.compile(r"/v1/sync/([^/]+)")),
     ("desk", re.compile(r"/v1/desk/(live)")),
+    ("floor", re.compile(r"/v1/floor/(live)")),
     ("link", re.compile(r"/v1/pbx/([^/]+)/link")),
 )
 _NAME = re.compile(r"[A-Za-z0-9_.~-]+")
@@ -28,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.~-]+")
 class Upgrade:
     """What an opening request asks for. Its fields hold secrets and are not shown by repr."""
 
-    kind: Literal["sync", "desk", "link"]
+    kind: Literal["sync", "desk", "floor", "link"]
     name: str
     """Session id or PBX name."""
     subprotocol: str | None = None

@@ -19,6 +19,7 @@ from collab_server.sessions import access, invitations, schemas, service
 from collab_server.sessions.establish import establish
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.joining import joined
+from collab_server.sessions.roles import May
 from collab_server.sessions.states import Reason, State
 from collab_server.sessions.views import Views, join_url
 from collab_server.times import iso
@@ -115,7 +116,7 @@ def show(session_id: str) -> Response:
         callers = auth.callers(db, session_id)
         session = access.load(db, session_id)
         links = access.reader(db, session, callers)
-        theirs = not all(isinstance(c, Guest) and c.role == "user" for c in callers)
+        theirs = access.reads_attributes(db, session, callers)
         views = Views(tandem, db, [session])
         return jsonify(views.document(session, links, attributes=theirs))
 
@@ -136,7 +137,7 @@ def events(session_id: str) -> Response:
         agents = [caller for caller in callers if not isinstance(caller, Guest)]
         if not agents:
             raise Forbidden("the history is for agents")
-        access.reader(db, session, agents)
+        access.reader(db, session, agents, to=May.READ_HISTORY)
         found = list(
             db.scalars(
                 select(SessionEvent)
@@ -183,7 +184,7 @@ def end(session_id: str) -> Response:
         if isinstance(first, Client):
             reason, cause, links = Reason(asked.reason), f"API client {first.name}", True
         else:
-            place = access.enter(work.db, session, callers, None, first=asked.reason)
+            place = access.enter(work.db, session, callers, None, first=asked.reason, to=May.END)
             reason, cause, links = Reason(place.role), f"{place.role} {place.uri}", False
         service.end(tandem, work, session, _call(work, session), reason, cause)
         work.flush()
@@ -206,9 +207,8 @@ def invite(session_id: str) -> tuple[Response, int]:
     with tandem.write() as work:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
-        access.acting_agent(work.db, session, callers)
-        if not isinstance(callers[0], Client) and asked.role != "user":
-            raise Forbidden("the agent invites the user")
+        to = May.INVITE_USER if asked.role == "user" else May.INVITE_AGENT
+        access.acting_agent(work.db, session, callers, to)
         if session.state == State.ENDED:
             raise Conflict("the session has ended")
         if session.agent_uri is None:
@@ -265,7 +265,7 @@ def token(session_id: str) -> Response:
         if place.joined is None:
             if at_desk:
                 trace(work, _call(work, session), "browser", f"{place.uri} opened it at the desk")
-            service.join(work, session, place, "opened at the desk" if at_desk else "link")
+            service.join(tandem, work, session, place, "opened at the desk" if at_desk else "link")
         return jsonify(joined(session, place))
 
 

@@ -33,7 +33,8 @@ def printable(text: str) -> str:
     return text
 
 
-def _text(text: str) -> str:
+def readable(text: str) -> str:
+    """Refuse control characters but line breaks and tabs."""
     if any(not c.isprintable() and c not in "\n\t" for c in text):
         raise ValueError("must not hold control characters")
     return text
@@ -54,6 +55,12 @@ class Answer(BaseModel):
     """What the server answers."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Uri(Answer):
+    """Somebody's address."""
+
+    uri: str
 
 
 class CallRef(Body):
@@ -186,7 +193,7 @@ class InvitationMade(Answer):
 class NoteBody(Body):
     """Body of ``POST /v1/sessions/{id}/note``."""
 
-    note: Annotated[str, Field(max_length=10_000), AfterValidator(_text)] = ""
+    note: Annotated[str, Field(max_length=10_000), AfterValidator(readable)] = ""
     outcome: Annotated[str, Field(max_length=80), AfterValidator(printable)] = ""
 
 
@@ -194,6 +201,25 @@ class JoinBody(Body):
     """Body of ``POST /v1/join`` and ``POST /v1/join/look``."""
 
     token: Token
+    agent: AgentUri | None = None
+    """The agent whom the page named when its button was pressed: the yes is for no other one.
+    None: whoever has the session."""
+
+
+class ConsentBody(Body):
+    """Body of ``POST /v1/sessions/{id}/consent``."""
+
+    agent: AgentUri
+    agree: bool
+
+
+class ConsentShown(Answer):
+    """How the user's yes to who sees what is theirs stands; `before` is whom the last one was for
+    (`collab_server.sessions.consent`)."""
+
+    state: Literal["unasked", "ahead", "asked", "given", "refused"]
+    since: AwareDatetime | None
+    before: Uri | None
 
 
 class RoleBody(Body):
@@ -215,16 +241,10 @@ class Joined(Answer):
     """Answer of ``POST /v1/join`` and ``POST /v1/sessions/{id}/token``."""
 
     session: str
-    role: RoleName
+    role: Literal["user", "agent", "supervisor"]
     type: CollabType
     sync: Sync
     csrf: str
-
-
-class Uri(Answer):
-    """Somebody's address."""
-
-    uri: str
 
 
 class CallBrief(Answer):
@@ -262,8 +282,15 @@ class WrapUp(Answer):
     outcome: str
 
 
+class SupervisorShown(Answer):
+    """A supervisor who is there; `joined`: they write too, else they read along."""
+
+    uri: str
+    joined: bool
+
+
 class View(Answer):
-    """A session as the pages of its two sides show it; the last three only the agent's."""
+    """A session as the pages of its two sides show it; the last five only the agent's."""
 
     id: str
     state: StateName
@@ -282,9 +309,15 @@ class View(Answer):
     word: str
     brand: Brand
     panels: list[CollabType]
+    consent: ConsentShown
+    supervisors: list[SupervisorShown]
+    """Of the user's view: as far as ``server.disclose`` says."""
     call: CallBrief | None = None
     invitation: dict[RoleName, InvitationShown] | None = None
     wrap_up: WrapUp | None = None
+    held_since: AwareDatetime | None = None
+    whispers: int | None = None
+    """Number of the last one."""
 
 
 class Look(Answer):
@@ -295,3 +328,5 @@ class Look(Answer):
     word: str
     brand: Brand
     agent: Uri | None
+    disclose: Literal["always", "joined"]
+    """When the page will show that a supervisor is there."""

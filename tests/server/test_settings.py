@@ -67,6 +67,8 @@ def test_every_setting_has_a_name() -> None:
         "server.secret",
         "server.grace",
         "server.retention",
+        "server.consent",
+        "server.disclose",
         "server.api_keys.*",
         "server.sites.*.key",
         "server.sites.*.origins",
