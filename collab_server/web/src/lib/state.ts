@@ -1,5 +1,6 @@
 /** What the strip over a session says, for each role: one word, one sentence, one colour. */
 import { since } from "./clock";
+import { consentStatus } from "./consent";
 import { personName } from "./people";
 import type { Gone, LinkState } from "./sync-link";
 import type { Role, View } from "./types";
@@ -43,6 +44,8 @@ export function statusOf(situation: Situation): Status {
 
 function userStatus({ view, before }: Situation): Status {
   const agent = personName(view.agent) || t("role.agent");
+  const consent = consentStatus("user", view);
+  if (consent) return consent;
   if (view.held) return { tone: "hold", word: t("state.held"), sentence: t("user.held") };
   if (before && view.agent) {
     const sentence = t("user.transferred", { from: before, to: agent });
@@ -73,6 +76,8 @@ function agentStatus(view: View): Status {
   const user = personName(view.user);
   const caller = view.presence.user;
   if (view.held) return { tone: "hold", word: t("state.held"), sentence: t("agent.held") };
+  const consent = consentStatus("agent", view);
+  if (consent) return consent;
   switch (view.state) {
     case "requested":
       return { tone: "calm", word: t("state.requested"), sentence: t("agent.requested") };

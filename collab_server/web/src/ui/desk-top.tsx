@@ -46,6 +46,11 @@ export function DeskTop({ agent, brand, loggedOut }: Props) {
         {t(said)}
       </p>
       <span class="grow" />
+      {agent.supervisor && (
+        <a class="button quiet desk-wider" href="/floor" target="_blank" rel="noopener">
+          {t("floor.title")}
+        </a>
+      )}
       {agent.admin && (
         <a class="button quiet desk-wider" href="/setup" target="_blank" rel="noopener">
           {t("setup.title")}

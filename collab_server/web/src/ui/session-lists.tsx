@@ -1,5 +1,6 @@
 /** Left of the desk: current, waiting and recent sessions. */
 import { shortTime, since } from "../lib/clock";
+import { consentStatus, withheld } from "../lib/consent";
 import type { DeskFeed } from "../lib/desk-feed";
 import { personName } from "../lib/people";
 import type { View } from "../lib/types";
@@ -91,6 +92,7 @@ function Card({ view, passedOn, isOpen, isNew, open }: CardProps) {
 function standing(view: View): [string, string] {
   const caller = view.presence.user;
   if (view.state === "active" || view.state === "inviting") {
+    if (withheld(view)) return ["hold", consentStatus("agent", view)?.word ?? ""];
     if (caller.connected) return ["live", t("state.active")];
     if (caller.joined) return ["hold", t("state.away")];
     if (view.invitation?.user.state === "failed") return ["danger", t("side.inv.failed")];

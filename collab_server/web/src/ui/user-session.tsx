@@ -7,11 +7,13 @@ import type { Room } from "../lib/room";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
 import { Chat } from "./chat";
+import { ConsentBar } from "./consent";
 import { usePassedOn, useUnread } from "./hooks";
 import { Icon } from "./icons";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
+import { Watchers } from "./watchers";
 import "../style/user.css";
 
 interface Props {
@@ -66,6 +68,8 @@ export function UserSession({ room, leave }: Props) {
           </>
         )}
         <Said status={status} />
+        {view && !ended && <ConsentBar key={view.agent?.uri} view={view} />}
+        {view && !ended && <Watchers view={view} />}
         {fault && <ProblemNotice problem={fault} retry={room.socket.wake} />}
         <div class="panel">
           {ended && !alone ? (
