@@ -51,7 +51,7 @@ def supervise(session_id: str) -> Response:
         session = access.load(work.db, session_id)
         action = May.JOIN_IN if join else May.READ_ALONG
         who, _ = access.supervising(work.db, session, callers, action)
-        place = watching.enter(tandem, work, session, who.uri, join=join)
+        place = watching.enter(work, session, who.uri, join=join)
         return jsonify(joined(session, place))
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from collab_server.db.models import Call, Participant
 from collab_server.problems import Conflict, Gone
-from collab_server.sessions import agreement
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.places import take
 from collab_server.sessions.states import State
@@ -24,9 +23,7 @@ MAX_OPEN = 200
 """Sessions looked at when a supervisor logs out."""
 
 
-def enter(
-    services: Services, work: Work, session: CollabSession, uri: str, *, join: bool
-) -> Participant:
+def enter(work: Work, session: CollabSession, uri: str, *, join: bool) -> Participant:
     """Have a supervisor read along with a session, or take part. Raises Conflict and Gone."""
     check_standing(session, work.now)
     if session.agent_uri == uri and session.state != State.ENDED:
@@ -36,7 +33,7 @@ def enter(
     if fresh or join != (place.joined is not None):
         place.joined = work.now if join else None
         place.invitation = "joined"  # nobody sent one; it says that they are in
-        _note(services, work, session, uri, "joined" if join else "reading")
+        _note(work, session, uri, "joined" if join else "reading")
     return place
 
 
@@ -47,7 +44,7 @@ def leave(
     if place is None or place.revoked is not None:
         return
     place.revoked, place.joined, place.invitation = work.now, None, "none"
-    _note(services, work, session, place.uri, "left")
+    _note(work, session, place.uri, "left")
     session_id, uri = session.id, place.uri
     work.after_commit(lambda: services.hub.close_session(session_id, "supervisor", uri, 4403))
 
@@ -66,9 +63,9 @@ def watched_by(db: Session, uri: str) -> list[str]:
     return list(db.scalars(mine.order_by(Participant.id.desc()).limit(MAX_OPEN)))
 
 
-def _note(services: Services, work: Work, session: CollabSession, uri: str, what: str) -> None:
+def _note(work: Work, session: CollabSession, uri: str, what: str) -> None:
     record(work, session, "supervisor", f"supervisor {uri}", new=what)
     call = work.db.get(Call, session.call) if session.call is not None else None
     trace(work, call, "browser", f"supervisor {uri}: {what}")
     work.touch(session.id)
-    agreement.tell_sights(services, work, session)
+    work.sights.add(session.id)

@@ -70,8 +70,14 @@ def who_is(session: CollabSession, place: Participant) -> Who:
     return Who.AGENT if is_now else Who.FORMER
 
 
-def place_of(db: Session, session: CollabSession, desk: Desk, role: Role) -> Participant | None:
-    """The place that somebody at the desk has, or had, in a session as `role`."""
+def agent_place(db: Session, session: CollabSession, desk: Desk) -> Participant | None:
+    """The place that an agent at the desk has, or had, in a session."""
+    return _place_at_desk(db, session, desk, "agent")
+
+
+def _place_at_desk(
+    db: Session, session: CollabSession, desk: Desk, role: Role
+) -> Participant | None:
     return db.scalar(
         select(Participant).where(
             Participant.session_id == session.id,
@@ -93,11 +99,11 @@ def standings(db: Session, session: CollabSession, callers: Sequence[Caller]) ->
             if place is not None:
                 found.append(Standing(who_is(session, place), caller, place))
             continue
-        place = place_of(db, session, caller, "agent")
+        place = agent_place(db, session, caller)
         if place is not None:
             found.append(Standing(who_is(session, place), caller, place))
         if caller.supervisor:
-            place = place_of(db, session, caller, "supervisor")
+            place = _place_at_desk(db, session, caller, "supervisor")
             who = Who.SUPERVISOR if place is None else who_is(session, place)
             found.append(Standing(who, caller, place))
         if caller.admin:

@@ -30,6 +30,6 @@ def consent(session_id: str) -> Response:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
         access.enter(work.db, session, callers, "user", to=May.CONSENT)
-        agreement.answer(tandem, work, session, asked.agent, agree=asked.agree)
+        agreement.answer(work, session, asked.agent, agree=asked.agree)
         work.flush()
         return jsonify(Views(tandem, work.db, [session]).view(session, "user")["consent"])

@@ -6,7 +6,7 @@ cause, and takes effect on the open web sockets with the commit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from collab_server.problems import Conflict, Gone
 from collab_server.sessions.access import who_is
@@ -26,29 +26,25 @@ if TYPE_CHECKING:
 def served(services: Services, work: Work, session: CollabSession, agent_uri: str) -> None:
     """The session has another agent."""
     new = _of(session).served(agent_uri)
-    _keep(services, work, session, new, "served", anew=new.state is Consent.ASKED)
+    _keep(work, session, new, "served", anew=new.state is Consent.ASKED)
     if services.settings.server.consent == "call":
         new = _of(session).answered(agree=True)
-        _keep(services, work, session, new, "the call itself, by server.consent")
+        _keep(work, session, new, "the call itself, by server.consent")
 
 
-def came_in(
-    services: Services, work: Work, session: CollabSession, seen: str | None = None
-) -> None:
+def came_in(work: Work, session: CollabSession, seen: str | None = None) -> None:
     """The user pressed the button of a join page; `seen` is the agent it named, if it says."""
     if session.state != State.ENDED:
-        _keep(services, work, session, _of(session).came_in(seen), "join page")
+        _keep(work, session, _of(session).came_in(seen), "join page")
 
 
-def answer(
-    services: Services, work: Work, session: CollabSession, agent_uri: str, *, agree: bool
-) -> None:
+def answer(work: Work, session: CollabSession, agent_uri: str, *, agree: bool) -> None:
     """The user's page has asked; the answer is about one agent. Raises Conflict and Gone."""
     if session.state == State.ENDED:
         raise Gone("the session has ended", why="ended")
     if session.agent_uri != agent_uri:
         raise Conflict("another agent has the session now", agent=session.agent_uri)
-    _keep(services, work, session, _of(session).answered(agree=agree), "the user's page")
+    _keep(work, session, _of(session).answered(agree=agree), "the user's page")
 
 
 def sight_of(session: CollabSession, place: Participant) -> Sight:
@@ -56,15 +52,13 @@ def sight_of(session: CollabSession, place: Participant) -> Sight:
     return sight(who_is(session, place), Consent(session.consent))
 
 
-def tell_sights(services: Services, work: Work, session: CollabSession) -> None:
-    """Have the open web sockets follow what their participants may see."""
-    sights: dict[tuple[Role, str], Sight] = {
-        (_role(place), place.uri): sight_of(session, place)
+def sights_of(work: Work, session: CollabSession) -> dict[tuple[Role, str], Sight]:
+    """What everybody in the session sees now, by role and URI; whoever was revoked is not in it."""
+    return {
+        (cast("Role", place.role), place.uri): sight_of(session, place)
         for place in places(work, session)
         if place.revoked is None
     }
-    session_id = session.id
-    work.after_commit(lambda: services.hub.sights_changed(session_id, sights))
 
 
 def _of(session: CollabSession) -> Agreement:
@@ -72,7 +66,6 @@ def _of(session: CollabSession) -> Agreement:
 
 
 def _keep(
-    services: Services,
     work: Work,
     session: CollabSession,
     new: Agreement,
@@ -89,10 +82,4 @@ def _keep(
     cause += f": {new.agent}" if new.agent else ""
     record(work, session, "consent", cause, old=old, new=new.state.value)
     work.touch(session.id)
-    tell_sights(services, work, session)
-
-
-def _role(place: Participant) -> Role:
-    if place.role == "user":
-        return "user"
-    return "supervisor" if place.role == "supervisor" else "agent"
+    work.sights.add(session.id)

@@ -265,7 +265,7 @@ def token(session_id: str) -> Response:
         if place.joined is None:
             if at_desk:
                 trace(work, _call(work, session), "browser", f"{place.uri} opened it at the desk")
-            service.join(tandem, work, session, place, "opened at the desk" if at_desk else "link")
+            service.join(work, session, place, "opened at the desk" if at_desk else "link")
         return jsonify(joined(session, place))
 
 

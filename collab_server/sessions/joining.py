@@ -45,7 +45,7 @@ def join() -> Response:
             session, guest, cookie = invitations.exchange(tandem, work, token)
             call = work.db.get(Call, session.call) if session.call else None
             trace(work, call, "browser", f"{guest.role} opened the join link")
-            service.join(tandem, work, session, guest, "join link", seen)
+            service.join(work, session, guest, "join link", seen)
             answer = jsonify(joined(session, guest))
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from collab_server.db.models import CollabSession
 from collab_server.floor import board
+from collab_server.sessions import agreement
 from collab_server.sessions.states import WAITING
 from collab_server.sessions.views import Views
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 def prepare(services: Services, work: Work) -> None:
     """Build the messages about the sessions a transaction touched; they go out after its commit."""
+    for session_id in work.sights:
+        seen = work.db.get(CollabSession, session_id)
+        if seen is not None:
+            sights = agreement.sights_of(work, seen)
+            work.after_commit(partial(services.hub.sights_changed, session_id, sights))
     if not work.touched:
         return
     found = [work.db.get(CollabSession, session_id) for session_id in work.touched]

@@ -161,7 +161,6 @@ def serve(
 
 
 def join(
-    services: Services,
     work: Work,
     session: CollabSession,
     guest: Participant,
@@ -173,7 +172,7 @@ def join(
     The user's coming is a yes to the agent: `seen` is whom the page named, if it says.
     """
     if guest.role == "user":
-        agreement.came_in(services, work, session, seen)
+        agreement.came_in(work, session, seen)
     if guest.joined is not None:
         return
     guest.joined = work.now

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
 from tests.browser.test_session import say
+from tests.realtime.yclient import YClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +62,38 @@ def test_the_question_is_asked_in_chinese_and_about_the_agent_of_now(
     caller.get_by_role("button", name=f"继续，由 {other.name} 接待").click()
     expect(caller.locator(".consent")).to_have_count(0)
     assert call.session["agent"]["uri"] == other.uri
+
+
+def test_no_page_of_an_agents_own_making_reads_before_the_yes(
+    people: People, agent: Agent, new_agent: Callable[..., Agent], call: PhoneCall
+) -> None:
+    second = new_agent("li")
+    call.answer(agent)
+    caller = people.caller(call)
+    say(caller, "policy 2026-77")
+    expect(caller.locator(".tick-stored")).to_have_count(1)
+    call.answer(second)
+    token = call.join_url("agent").partition("#")[2]
+    sync = call.server.request("POST", "/v1/join", {"token": token})["sync"]
+
+    async def read() -> list[str]:
+        async with YClient(sync["url"], sync["room"], sync["token"]) as hostile:
+            await hostile.send(b"\x03")
+            await hostile.be({"name": "hostile"})
+            await hostile.until(lambda: hostile.views)
+            await hostile.until(lambda: b"hostile" in b"".join(hostile.received))
+            assert b"2026-77" not in b"".join(hostile.received)
+            assert not hostile.synced
+            looked.set()
+            await hostile.until(lambda: hostile.lines)
+            return hostile.lines
+
+    looked = threading.Event()
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs in this one
+        reading = thread.submit(asyncio.run, read())
+        assert looked.wait(20) or reading.result(1)
+        caller.get_by_role("button", name=f"Go on with {second.name}").click()
+        assert reading.result(30) == ["policy 2026-77"]
 
 
 def test_the_join_page_says_what_supervisors_may_do(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collab_server.db.engine import Database
+from collab_server.db.migrate import config, migrate
 from collab_server.db.models import CollabSession
 from collab_server.realtime.backend import SyncGrant
 from collab_server.sessions import service
@@ -86,6 +90,23 @@ def test_an_agent_sees_what_the_user_agreed_to_and_no_other(course: list[tuple[s
 
 
 # -- on the server --------------------------------------------------------------------------------
+
+
+def test_who_served_before_there_was_consent_keeps_what_they_see(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/tandem.db")
+    with database.engine.begin() as connection:
+        command.upgrade(config(connection), "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO sessions (id, state, type, panels, initiator, user_uri, agent_uri, held,"
+            " both_in, attributes, created, since, events)"
+            " VALUES ('s1', 'active', 'chat', '[]', 'user', 'tel:1', ?, 0, 1, '{}', 1, 1, 0)",
+            (WANG,),
+        )
+    migrate(database)
+    with database.read() as db:
+        session = db.get_one(CollabSession, "s1")
+        assert (session.consent, session.agreed) == ("given", WANG)
+    database.close()
 
 
 def served(server: Server, agent: str, call: str = "1.1") -> dict[str, Any]:
@@ -211,7 +232,7 @@ def test_who_came_in_before_any_agent_agreed_to_the_first(server: Server) -> Non
         row = work.db.get_one(CollabSession, session["id"])
         guest = place(work, row, "user", row.user_uri)
         assert guest is not None
-        service.join(server.services, work, row, guest, "a page of the business")
+        service.join(work, row, guest, "a page of the business")
     assert shown(server, session)["state"] == "ahead"
     assert sight(server, wang, served(server, WANG)) == "all"
     assert shown(server, served(server, LI))["state"] == "asked"

@@ -48,8 +48,9 @@ const asked = (state: "asked" | "refused", before: string | null = "sip:li@examp
 
 describe("while the caller's yes is lacking", () => {
   test("the caller reads who came after whom, also where nobody was before", () => {
-    expect(said(asked("asked"))[2]).toBe("li → wang, nothing is lost.");
-    expect(said(asked("asked", null))[2]).toBe("You are talking with wang now.");
+    const question = "May wang see this page?";
+    expect(said(asked("asked"))[2]).toBe(`li → wang, nothing is lost. ${question}`);
+    expect(said(asked("asked", null))[2]).toBe(`You are talking with wang now. ${question}`);
     expect(said(asked("refused"))[2]).toContain("wang does not see this page.");
     expect(said({ ...asked("asked"), held: true })[1]).toBe("Transferred");
   });

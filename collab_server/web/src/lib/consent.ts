@@ -29,9 +29,11 @@ export function consentStatus(role: Role, view: View): Status | null {
   if (role === "user") {
     if (asking(view)) {
       const from = personName(view.consent?.before);
-      const sentence = from
+      const news = from
         ? t("user.transferred", { from, to: agent })
         : t("consent.newAgent", { agent });
+      // With the question, for the strip is what screen readers say by themselves.
+      const sentence = `${news} ${t("consent.title", { agent })}`;
       return { tone: "hold", word: t("state.transferred"), sentence };
     }
     if (!refused(view)) return null;
