@@ -64,6 +64,7 @@ def create_app(
     app.extensions[joining.PROXIES] = Proxies(settings.server.trusted_proxies)
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
+    app.extensions[agreeing.THROTTLE] = Throttle("consent", agreeing.ANSWERS)
     app.extensions[people.THROTTLES] = LoginThrottles()
     app.extensions[STANDINGS] = Standings()
     app.extensions[METRICS] = metrics

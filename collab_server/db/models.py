@@ -173,8 +173,8 @@ class CollabSession(Base):
     ended: Mapped[float | None] = mapped_column(index=True)
     grace_until: Mapped[float | None] = mapped_column(index=True)
     """Ended, and the agent's access ends then; None once it has."""
-    consent: Mapped[str] = mapped_column(String(8), server_default="given")
-    """See `collab_server.sessions.consent`."""
+    consent: Mapped[str] = mapped_column(String(8), default="unasked", server_default="given")
+    """See `collab_server.sessions.consent`; what stood before there was any was given."""
     consent_since: Mapped[float | None]
     """When it came to be so; None: nobody has been asked."""
     agreed: Mapped[str | None] = mapped_column(String(URI))

@@ -12,7 +12,8 @@ from collab_server.http.auth import Desk, Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.problems import Forbidden, Gone, NotFound
-from collab_server.sessions.roles import May, Who, allows
+from collab_server.sessions.consent import Consent
+from collab_server.sessions.roles import May, Who, allows, allows_now
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
@@ -150,8 +151,9 @@ def reader(
 ) -> set[Role]:
     """Which join links one who reads the session may see. Raises Forbidden and Gone.
 
-    A client with a key sees both. The agent at the desk sees the user's, to read it out; whoever
-    came by a join link sees none.
+    A client with a key sees both. The agent at the desk sees the user's, to read it out, unless
+    the user has yet to agree to them: who opens it is in as the user. Whoever came by a join link
+    sees none.
     """
     refused: Forbidden | Gone = Forbidden(STRANGER)
     for one in standings(db, session, callers):
@@ -164,9 +166,21 @@ def reader(
                 refused = gone
                 continue
             return set()
-        links: set[Role] = {"user"} if allows(one.who, May.SEE_USER_LINK) else set()
-        return links | ({"agent"} if allows(one.who, May.SEE_AGENT_LINK) else set())
+        consent = Consent(session.consent)
+        links: set[Role] = set()
+        if allows_now(one.who, May.SEE_USER_LINK, consent):
+            links.add("user")
+        if allows_now(one.who, May.SEE_AGENT_LINK, consent):
+            links.add("agent")
+        return links
     raise refused
+
+
+def sees_user_link(db: Session, session: CollabSession, callers: Sequence[Caller]) -> bool:
+    """Whether one who may invite the user sees the link too (see `reader`)."""
+    consent = Consent(session.consent)
+    mine = standings(db, session, callers)
+    return any(allows_now(one.who, May.SEE_USER_LINK, consent) for one in mine)
 
 
 def reads_attributes(db: Session, session: CollabSession, callers: Sequence[Caller]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, current_app, jsonify
 
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
@@ -11,7 +13,14 @@ from collab_server.sessions import access, agreement, schemas
 from collab_server.sessions.roles import May
 from collab_server.sessions.views import Views
 
+if TYPE_CHECKING:
+    from collab_server.http.throttle import Throttle
+
 bp = Blueprint("consent", __name__, url_prefix="/v1/sessions")
+
+ANSWERS = "20 per minute"
+"""Of one session: each is on record, and told to everybody in it."""
+THROTTLE = "tandem.consent-throttle"
 
 
 @bp.post("/<session_id>/consent")
@@ -20,7 +29,7 @@ bp = Blueprint("consent", __name__, url_prefix="/v1/sessions")
     body=schemas.ConsentBody,
     answers={200: schemas.ConsentShown},
     auth=("participant",),
-    problems=(401, 403, 404, 409, 410, 422),
+    problems=(401, 403, 404, 409, 410, 422, 429),
 )
 def consent(session_id: str) -> Response:
     auth.require_somebody()
@@ -30,6 +39,8 @@ def consent(session_id: str) -> Response:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
         access.enter(work.db, session, callers, "user", to=May.CONSENT)
+        throttle: Throttle = current_app.extensions[THROTTLE]
+        throttle.hit(session_id)
         agreement.answer(work, session, asked.agent, agree=asked.agree)
         work.flush()
         return jsonify(Views(tandem, work.db, [session]).view(session, "user")["consent"])

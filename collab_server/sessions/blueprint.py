@@ -209,6 +209,9 @@ def invite(session_id: str) -> tuple[Response, int]:
         session = access.load(work.db, session_id)
         to = May.INVITE_USER if asked.role == "user" else May.INVITE_AGENT
         access.acting_agent(work.db, session, callers, to)
+        shown = asked.role == "agent" or access.sees_user_link(work.db, session, callers)
+        if not shown and not asked.send:
+            raise Forbidden("the user has not agreed to you yet: have the link sent to them")
         if session.state == State.ENDED:
             raise Conflict("the session has ended")
         if session.agent_uri is None:
@@ -218,7 +221,7 @@ def invite(session_id: str) -> tuple[Response, int]:
             throttle.hit(session_id)
         call = _call(work, session)
         link = invitations.invite(tandem, work, session, call, asked.role, send=asked.send)
-        return jsonify({"join_url": join_url(tandem, link)}), 201
+        return jsonify({"join_url": join_url(tandem, link) if shown else None}), 201
 
 
 @bp.post("/<session_id>/note")

@@ -49,7 +49,7 @@ class May(enum.StrEnum):
     END = "end the session"
     SEE_USER_LINK = "see the user's join link"
     SEE_AGENT_LINK = "see the agent's join link"
-    INVITE_USER = "make the user a new one"
+    INVITE_USER = "have the user sent a new one"
     INVITE_AGENT = "make the agent a new one"
     READ_ATTRIBUTES = "read a client's attributes"
     READ_HISTORY = "read the session's history"
@@ -86,7 +86,7 @@ TABLE: Mapping[May, Mapping[Who, Cell]] = {
     May.READ_NOTE: _for(_A, _F, _S, _R, _J),
     May.WRITE_NOTE: _for(_A, _C),
     May.END: _for(_U, _A, _C),
-    May.SEE_USER_LINK: _for(_A, _C),
+    May.SEE_USER_LINK: _for(_C, agreed=(_A,)),
     May.SEE_AGENT_LINK: _for(_C),
     May.INVITE_USER: _for(_A, _C),
     May.INVITE_AGENT: _for(_C),
@@ -106,16 +106,17 @@ def allows(who: Who, action: May) -> bool:
     return who in TABLE[action]
 
 
+def allows_now(who: Who, action: May, consent: Consent) -> bool:
+    """Whether a role may do this as the user's yes stands."""
+    cell = TABLE[action].get(who)
+    return cell is Cell.YES or (cell is Cell.AGREED and consent in OPEN)
+
+
 def sight(who: Who, consent: Consent) -> Sight:
     """What somebody in a session sees of its document and may say in it now."""
-
-    def now(action: May) -> bool:
-        cell = TABLE[action].get(who)
-        return cell is Cell.YES or (cell is Cell.AGREED and consent in OPEN)
-
-    if not now(May.READ_DOCUMENT):
+    if not allows_now(who, May.READ_DOCUMENT, consent):
         return "none"
-    return "all" if now(May.WRITE_DOCUMENT) else "read"
+    return "all" if allows_now(who, May.WRITE_DOCUMENT, consent) else "read"
 
 
 def table() -> str:

@@ -185,9 +185,9 @@ class InvitationBody(Body):
 
 
 class InvitationMade(Answer):
-    """The new link; the one before is dead."""
+    """The new link, for those who may see it; the one before is dead."""
 
-    join_url: str
+    join_url: str | None
 
 
 class NoteBody(Body):

@@ -144,6 +144,7 @@ def serve(
     old = session.agent_uri
     if old != agent_uri and old is not None:
         invitations.revoke(services, work, session, call, old)
+        invitations.withdraw_spare(work, session)
     if old != agent_uri:
         agreement.served(services, work, session, agent_uri)
     if call is not None:

@@ -186,6 +186,30 @@ def test_the_user_may_say_no_and_think_again(server: Server) -> None:
     assert sight(server, li, session) == "all"
 
 
+def test_an_agent_gets_no_link_by_which_they_would_be_in_as_the_user(server: Server) -> None:
+    wang, li = server.desk("wang", WANG), server.desk("li", LI)
+    user = joined(server, served(server, WANG))
+    session = server.session_of("1.1")
+    path = f"/v1/sessions/{session['id']}/invitations"
+    kept = json_of(wang.post(path, {"role": "user"}))["join_url"].partition("#")[2]
+    served(server, LI)
+    gone = server.browser().post("/v1/join", {"token": kept})
+    assert (gone.status_code, json_of(gone)["why"]) == (410, "revoked")
+    assert li.post(path, {"role": "user"}).status_code == 403
+    sent = li.post(path, {"role": "user", "send": True})
+    assert (sent.status_code, json_of(sent)) == (201, {"join_url": None}), "the user gets it"
+    assert json_of(li.get(f"/v1/sessions/{session['id']}"))["user"]["join_url"] is None
+    answer(user, session, LI, True)
+    assert json_of(li.post(path, {"role": "user"}))["join_url"]
+
+
+def test_answers_are_bounded(server: Server) -> None:
+    user = joined(server, served(server, WANG))
+    session = served(server, LI)
+    statuses = [answer(user, session, LI, n % 2 == 0) for n in range(21)]
+    assert statuses == [200] * 20 + [429]
+
+
 def test_a_yes_is_for_the_agent_whom_the_page_named(server: Server) -> None:
     zhao = server.desk("zhao", ZHAO)
     user = joined(server, served(server, WANG))
