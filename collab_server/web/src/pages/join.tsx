@@ -108,8 +108,8 @@ export default function JoinPage() {
             <>
               <h2>{t("join.shared")}</h2>
               <p>{t("join.shared.chat")}</p>
-              {preview.disclose && <p>{t(`join.supervisors.${preview.disclose}`)}</p>}
               <p class="muted">{t("join.not")}</p>
+              {preview.disclose && <p class="muted">{t(`join.supervisors.${preview.disclose}`)}</p>}
             </>
           )}
         </>
