@@ -30,7 +30,10 @@ export function ConsentBar({ view }: { view: View }) {
   };
 
   return (
-    <section class="consent" aria-label={t("consent.title", { agent })}>
+    <section
+      class={`consent ${asking(view) ? "consent-asks" : ""}`}
+      aria-label={t("consent.title", { agent })}
+    >
       {asking(view) && (
         <>
           <p>{t("consent.text", { agent })}</p>

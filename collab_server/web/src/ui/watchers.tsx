@@ -1,4 +1,5 @@
 /** Which supervisors are in the session, as far as this page is told. */
+import { withheld } from "../lib/consent";
 import { personName } from "../lib/people";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
@@ -6,7 +7,8 @@ import { Icon } from "./icons";
 import "../style/consent.css";
 
 export function Watchers({ view }: { view: View }) {
-  const here = view.supervisors ?? [];
+  // While the caller has not agreed to the agent, nobody but they sees anything.
+  const here = withheld(view) ? [] : (view.supervisors ?? []);
   if (!here.length) return null;
   return (
     <ul class="watchers" role="status">
