@@ -14,6 +14,7 @@ from collab_server.calls import blueprint as calls
 from collab_server.calls import pbx
 from collab_server.calls.standing import STANDINGS, Standings
 from collab_server.db.engine import BusyError, Database
+from collab_server.floor import blueprint as floor
 from collab_server.http import auth, bodies, cookies, security
 from collab_server.http.current import EXTENSION
 from collab_server.http.keys import Keys
@@ -31,8 +32,8 @@ from collab_server.placed import pages as placed_pages
 from collab_server.placed.limits import LIMITS, Limits
 from collab_server.problems import BY_STATUS, Problem, ServerFault, TooMany, Unavailable
 from collab_server.services import Services
+from collab_server.sessions import agreeing, joining
 from collab_server.sessions import blueprint as sessions
-from collab_server.sessions import joining
 from collab_server.times import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def create_app(
     app.extensions[LIMITS] = Limits(settings, proxies)
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
+    app.extensions[agreeing.THROTTLE] = Throttle("consent", agreeing.ANSWERS)
     app.extensions[people.THROTTLES] = LoginThrottles()
     app.extensions[desk.THROTTLE] = Throttle("pause", desk.PAUSES)
     app.extensions[desk.STARTS_THROTTLE] = Throttle("start", desk.STARTS)
@@ -80,7 +82,8 @@ def create_app(
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
     for part in (
-        sessions, joining, pairing, calls, placed, placed_pages, pbx, people, desk, health, pages,
+        sessions, joining, agreeing, pairing, calls, placed, placed_pages, pbx, people, desk, floor,
+        health, pages,
     ):  # fmt: skip
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)

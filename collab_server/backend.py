@@ -18,12 +18,13 @@ from collab_server.db.models import (
     Pairing,
     Participant,
 )
+from collab_server.floor import board
 from collab_server.http import auth, cookies
 from collab_server.http.keys import Keys
 from collab_server.pairing import codes
-from collab_server.people import desk
+from collab_server.people import agents, desk
 from collab_server.placed import leaving
-from collab_server.problems import TYPE_PREFIX, Gone
+from collab_server.problems import TYPE_PREFIX, Forbidden, Gone
 from collab_server.realtime.backend import (
     DeskGrant,
     LinkGrant,
@@ -32,9 +33,10 @@ from collab_server.realtime.backend import (
     StoredDocument,
     SyncGrant,
 )
-from collab_server.sessions import access
+from collab_server.sessions import access, agreement
 from collab_server.sessions.history import trace
 from collab_server.sessions.links import SYNC_SECONDS, ExpiredLinkError, LinkError, hashed
+from collab_server.sessions.roles import May
 from collab_server.sessions.views import Views
 from collab_server.uris import short
 
@@ -77,8 +79,13 @@ class DatabaseBackend:
             except Gone as gone:
                 revoked = gone.members.get("why") == "revoked"
                 return _refusal(409 if revoked else 410, gone.detail, "gone")
+            except Forbidden as forbidden:
+                return _refusal(403, forbidden.detail, "forbidden")
+            if read.role == "supervisor" and not agents.is_supervisor(db, guest.uri):
+                return _refusal(403, "this is for supervisors", "forbidden")
             person = Person(read.role, guest.uri, short(guest.uri))
-            return SyncGrant(session_id, person, read.issued + SYNC_SECONDS)
+            sight = agreement.sight_of(session, guest)
+            return SyncGrant(session_id, person, read.issued + SYNC_SECONDS, sight)
 
     def sync_view(self, session_id: str, role: Role) -> dict[str, Any]:
         """Give the session as this role sees it; empty when it is gone."""
@@ -118,6 +125,15 @@ class DatabaseBackend:
 
     def authorize_desk(self, cookie: str, origin: str | None) -> DeskGrant | Refusal:
         """Check the desk's cookie, and that the page is one of ours."""
+        return self._authorize_desk(cookie, origin)
+
+    def authorize_floor(self, cookie: str, origin: str | None) -> DeskGrant | Refusal:
+        """Check the same, and that it is a supervisor's."""
+        return self._authorize_desk(cookie, origin, May.SEE_FLOOR)
+
+    def _authorize_desk(
+        self, cookie: str, origin: str | None, to: May | None = None
+    ) -> DeskGrant | Refusal:
         settings = self._services.settings
         if origin != settings.url:
             return _refusal(403, f"this server is reached as {settings.url}", "csrf")
@@ -126,6 +142,8 @@ class DatabaseBackend:
             who = auth.desk_of(self._services, db, value) if value else None
         if who is None:
             return _refusal(401, "log in first", "unauthorized")
+        if to is not None and not auth.at_desk_may(who, to):
+            return _refusal(403, "this is for supervisors", "forbidden")
         self._services.watch_login(who.login_id, who.uri)
         return DeskGrant(who.uri, who.login_id)
 
@@ -133,6 +151,11 @@ class DatabaseBackend:
         """Give the desk, as ``GET /v1/desk`` does."""
         with self._services.database.read() as db:
             return desk.of_uri(self._services, db, agent_uri)
+
+    def floor_snapshot(self) -> dict[str, Any]:
+        """Give the floor, as ``GET /v1/floor`` does."""
+        with self._services.database.read() as db:
+            return board.snapshot(self._services, db)
 
     def authorize_code(self, pairing_id: str, cookie: str, origin: str | None) -> Refusal | None:
         """Check that a page of ours, in the browser that shows this pairing code, asks."""

@@ -156,6 +156,9 @@ def agent() -> None:
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--admin", is_flag=True, help="May see all calls and their traces, at /setup.")
+@click.option(
+    "--supervisor", is_flag=True, help="May see, read along with and join all sessions, at /floor."
+)
 @_config
 @click.pass_context
 def add_agent(
@@ -164,6 +167,7 @@ def add_agent(
     uri: str,
     password_stdin: bool,
     admin: bool,
+    supervisor: bool,
     file: Path | None,
 ) -> None:
     """Let NAME log in; prints a password unless one is given."""
@@ -173,7 +177,7 @@ def add_agent(
             password = sys.stdin.readline(agents.MAX_PASSWORD + 2).rstrip("\r\n")
         database = _open(_load(context, file))
         with database.write() as work:
-            made = agents.add(work, name, uri, password, admin=admin)
+            made = agents.add(work, name, uri, password, admin=admin, supervisor=supervisor)
         click.echo(f"agent {name} ({uri}) may log in")
         if not password_stdin:
             click.echo(f"password: {made}")
@@ -189,7 +193,8 @@ def list_agents(context: click.Context, file: Path | None) -> None:
         with database.read() as db:
             everybody = agents.everybody(db)
             for one in everybody:
-                click.echo("\t".join([one.name, one.uri] + ["admin"] * one.admin))
+                roles = ["admin"] * one.admin + ["supervisor"] * one.supervisor
+                click.echo("\t".join([one.name, one.uri, *roles]))
             if not everybody:
                 click.echo("nobody yet: tandem-server agent add NAME --uri URI", err=True)
 

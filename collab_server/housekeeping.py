@@ -27,6 +27,8 @@ from collab_server.db.models import (
     PairingLimit,
     Participant,
 )
+from collab_server.floor.watching import watched_by
+from collab_server.people.agents import is_supervisor
 from collab_server.people.links import Links
 from collab_server.placed import leaving, line, voice
 from collab_server.results import SETTLES
@@ -161,17 +163,23 @@ class Housekeeper:
                     CollabSession.state != State.ENDED.value,
                 )
             ).all()
+            lost = {uri for uri in over.values() if not is_supervisor(db, uri)}
+            supervised = [(session, uri) for uri in lost for session in watched_by(db, uri)]
         for login_id in over:
             self._services.hub.desk_close(login_id)
             self._services.forget_login(login_id)
         for session_id, uri in held:
             self._services.hub.close_session(session_id, "agent", uri, 4401)
+        for session_id, uri in supervised:
+            self._services.hub.close_session(session_id, "supervisor", uri, 4401)
 
     def _expire_unopened(self) -> None:
         """End sessions that nobody has opened while their links were good, and no call will end."""
         services = self._services
         with services.write() as work:
-            joined = select(Participant.session_id).where(Participant.joined.is_not(None))
+            joined = select(Participant.session_id).where(
+                Participant.joined.is_not(None), Participant.role != "supervisor"
+            )
             unreported = select(Call.id).where(Call.epoch.is_(None))
             unopened = select(CollabSession).where(
                 or_(CollabSession.call.is_(None), CollabSession.call.in_(unreported)),

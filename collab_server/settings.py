@@ -12,7 +12,7 @@ import importlib.util
 import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -111,6 +111,10 @@ class ServerSettings(BaseModel):
     """What may come of a session; empty: agents write it in their own words."""
     screen_pop: str = ""
     """Address of a caller's record in a CRM (`collab_server.screen_pop`); empty: none."""
+    consent: Literal["ask", "call"] = "ask"
+    """Whether the user is asked before a new agent sees what is theirs, or the call is the yes."""
+    disclose: Literal["always", "joined"] = "always"
+    """When a supervisor is shown to the user: also when reading along, or only when taking part."""
     api_keys: dict[Name, SecretStr] = Field(default_factory=dict)
     sites: dict[Name, SiteSettings] = Field(default_factory=dict)
 

@@ -61,6 +61,7 @@ class Agent(Base):
     password: Mapped[str] = mapped_column(String(200))
     """Argon2, with its parameters."""
     admin: Mapped[bool] = mapped_column(default=False)
+    supervisor: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[float]
 
 
@@ -225,6 +226,7 @@ class CollabSession(Base):
     queue: Mapped[str | None] = mapped_column(String(CALL))
     position: Mapped[int | None]
     held: Mapped[bool] = mapped_column(default=False)
+    held_since: Mapped[float | None]
     both_in: Mapped[bool] = mapped_column(default=False)
     """Both sides were in it once; it comes back from `suspended` as `active`."""
     attributes: Mapped[dict[str, Any]]
@@ -234,6 +236,14 @@ class CollabSession(Base):
     ended: Mapped[float | None] = mapped_column(index=True)
     grace_until: Mapped[float | None] = mapped_column(index=True)
     """Ended, and the agent's access ends then; None once it has."""
+    consent: Mapped[str] = mapped_column(String(8), default="unasked", server_default="given")
+    """See `collab_server.sessions.consent`; what stood before there was any was given."""
+    consent_since: Mapped[float | None]
+    """When it came to be so; None: nobody has been asked."""
+    agreed: Mapped[str | None] = mapped_column(String(URI))
+    """The agent whom the user agreed to last."""
+    whispers: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Numbers given to whispers so far."""
     note: Mapped[str | None] = mapped_column(Text)
     outcome: Mapped[str | None] = mapped_column(String(80))
     done: Mapped[float | None]
@@ -269,16 +279,35 @@ class Participant(Base):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
-    role: Mapped[str] = mapped_column(String(8))
+    role: Mapped[str] = mapped_column(String(8).with_variant(String(16), "postgresql"))
+    """``user``, ``agent`` or ``supervisor``, which SQLite takes too: it looks at no length."""
     uri: Mapped[str] = mapped_column(String(URI))
     added: Mapped[float]
     joined: Mapped[float | None]
+    """When they came in; of a supervisor, since when they write too (None: they read along)."""
     revoked: Mapped[float | None]
+    """When the session was taken from them; of a supervisor, when they left."""
     left: Mapped[float | None]
     """When their last socket closed."""
     invitation: Mapped[str] = mapped_column(String(16), default="none")
     """``none``, ``pending``, ``sent``, ``failed``, ``unknown``, ``joined``, ``revoked``."""
     detail: Mapped[str] = mapped_column(Text, default="")
+
+
+class Whisper(Base):
+    """A supervisor's word to a session's agent; whispers of one session count up."""
+
+    __tablename__ = "whispers"
+
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    n: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    by: Mapped[str] = mapped_column(String(URI))
+    to: Mapped[str] = mapped_column(String(URI))
+    """The session's agent at that moment, who alone may read it."""
+    text: Mapped[str] = mapped_column(Text)
 
 
 class Invitation(Base):

@@ -19,6 +19,7 @@ from collab_server.http.current import services
 from collab_server.http.keys import Client, Keys
 from collab_server.problems import CsrfRefused, Forbidden, Unauthorized
 from collab_server.sessions.links import hashed
+from collab_server.sessions.roles import May, Who, allows
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -39,6 +40,7 @@ class Desk:
     name: str
     uri: str
     admin: bool
+    supervisor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +94,40 @@ def desk_of(tandem: Services, db: Session, cookie: str) -> Desk | None:
     if row is None:
         return None
     login_id, agent = row
-    return Desk(login_id, agent.id, agent.name, agent.uri, agent.admin)
+    return Desk(login_id, agent.id, agent.name, agent.uri, agent.admin, agent.supervisor)
 
 
-def require_desk(db: Session, *, admin: bool = False) -> Desk:
-    """The agent at the desk. Raises Unauthorized, Forbidden and CsrfRefused."""
+def require_desk(db: Session, *, to: May | None = None) -> Desk:
+    """Somebody at the desk, who may do `to`. Raises Unauthorized, Forbidden and CsrfRefused."""
     if client() is not None:
         raise Forbidden("a key is not for this address")
     known = desk(db)
     if known is None:
         raise Unauthorized("log in first")
     check_csrf()
-    if admin and not known.admin:
-        raise Forbidden("this is for administrators (tandem-server agent add … --admin)")
+    if to is not None and not at_desk_may(known, to):
+        raise Forbidden(_WHOSE[to])
     return known
 
 
+def at_desk_may(known: Desk, action: May) -> bool:
+    """Whether somebody at the desk may do what concerns no session of theirs."""
+    return (known.admin and allows(Who.ADMIN, action)) or (
+        known.supervisor and allows(Who.SUPERVISOR, action)
+    )
+
+
+_WHOSE = {
+    May.READ_TRACE: "this is for administrators (tandem-server agent add … --admin)",
+    May.SEE_FLOOR: "this is for supervisors (tandem-server agent add … --supervisor)",
+}
+
+
 def require_api_or_admin(db: Session) -> Client | Desk:
-    """A client with an API key, or an administrator at the desk."""
+    """A client with an API key, or an administrator at the desk: who may read traces."""
     if request.headers.get("Authorization") is not None:
         return require_client("api")
-    return require_desk(db, admin=True)
+    return require_desk(db, to=May.READ_TRACE)
 
 
 def guests(db: Session, session_id: str) -> list[Guest]:

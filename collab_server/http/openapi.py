@@ -175,5 +175,6 @@ _SOCKETS = {
         "What becomes of the code that this browser shows", "pairing_id", ()
     ),
     "/v1/desk/live": _socket("The agent's desk as it changes", None, ("desk",)),
+    "/v1/floor/live": _socket("The floor as it changes, for supervisors", None, ("desk",)),
 }
 """Web sockets, which are served beside Flask (`collab_server.realtime`)."""

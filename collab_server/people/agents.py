@@ -58,7 +58,15 @@ class LoggedIn:
     agent: Agent
 
 
-def add(work: Work, name: str, uri: str, password: str | None, *, admin: bool) -> str:
+def add(
+    work: Work,
+    name: str,
+    uri: str,
+    password: str | None,
+    *,
+    admin: bool,
+    supervisor: bool = False,
+) -> str:
     """Add an agent; a password is made when none is given. Gives the password.
 
     Raises AgentError.
@@ -75,7 +83,14 @@ def add(work: Work, name: str, uri: str, password: str | None, *, admin: bool) -
         raise AgentError(f"there is an agent {name} already; remove it first")
     chosen = password or secrets.token_urlsafe(12)
     work.db.add(
-        Agent(name=name, uri=uri, password=_hasher.hash(chosen), admin=admin, created=work.now)
+        Agent(
+            name=name,
+            uri=uri,
+            password=_hasher.hash(chosen),
+            admin=admin,
+            supervisor=supervisor,
+            created=work.now,
+        )
     )
     return chosen
 
@@ -158,6 +173,13 @@ def sessions_of(db: Session, uri: str) -> list[str]:
         or_(CollabSession.state != "ended", CollabSession.grace_until.is_not(None)),
     )
     return list(db.scalars(mine.order_by(CollabSession.created.desc()).limit(MAX_OPEN)))
+
+
+def is_supervisor(db: Session, uri: str) -> bool:
+    """Whether somebody may log in as a supervisor with this address."""
+    return (
+        db.scalar(select(Agent.id).where(Agent.uri == uri, Agent.supervisor).limit(1)) is not None
+    )
 
 
 def log_out(work: Work, login_id: str) -> None:

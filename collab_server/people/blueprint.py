@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import AfterValidator, Field
 
+from collab_server.floor.watching import watched_by
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import address_key
-from collab_server.people import agents, states
+from collab_server.people import agents, desk, states
 from collab_server.people.logins import LoginThrottles
 from collab_server.problems import WrongPassword
 from collab_server.sessions import schemas
@@ -43,6 +44,7 @@ class AgentShown(Answer):
     name: str
     uri: str
     admin: bool
+    supervisor: bool
 
 
 class Me(Answer):
@@ -96,12 +98,15 @@ def logout() -> Response:
         agents.log_out(work, who.login_id)
         states.unready(tandem, work, who.uri, who.login_id)
         open_here = agents.sessions_of(work.db, who.uri)
+        watched = watched_by(work.db, who.uri) if who.supervisor else []
 
         def close() -> None:
             tandem.hub.desk_close(who.login_id)
             # Whoever else has this agent's sessions open, on another log-in, comes back by itself.
             for session_id in open_here:
                 tandem.hub.close_session(session_id, "agent", who.uri, 4401)
+            for session_id in watched:
+                tandem.hub.close_session(session_id, "supervisor", who.uri, 4401)
 
         work.after_commit(close)
     answer = Response(status=204)
@@ -120,10 +125,5 @@ def me() -> Response:
 def _me(who: Desk | Agent | None, csrf: str) -> dict[str, object]:
     brand = {"name": services().brand}
     outcomes = list(services().settings.server.outcomes) if who else []
-    shown = agent_shown(who) if who else None
+    shown = desk.account(who) if who else None
     return {"agent": shown, "csrf": csrf, "brand": brand, "outcomes": outcomes}
-
-
-def agent_shown(who: Desk | Agent) -> dict[str, object]:
-    """`AgentShown`."""
-    return {"name": who.name, "uri": who.uri, "admin": who.admin}

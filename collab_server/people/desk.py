@@ -14,6 +14,7 @@ from collab_server.sessions.views import Views
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from collab_server.http.auth import Desk
     from collab_server.services import Services
 
 MAX_CURRENT = 50
@@ -94,5 +95,14 @@ def snapshot(services: Services, db: Session, uri: str) -> dict[str, Any]:
 def of_uri(services: Services, db: Session, uri: str) -> dict[str, Any]:
     """The desk with its agent in front, as the page and its web socket get it."""
     agent = db.scalar(select(Agent).where(Agent.uri == uri).order_by(Agent.id).limit(1))
-    shown = {"name": agent.name, "uri": uri, "admin": agent.admin} if agent else None
-    return {"agent": shown} | snapshot(services, db, uri)
+    return {"agent": account(agent) if agent else None} | snapshot(services, db, uri)
+
+
+def account(who: Agent | Desk) -> dict[str, Any]:
+    """Somebody who may log in, as the pages see them."""
+    return {
+        "name": who.name,
+        "uri": who.uri,
+        "admin": who.admin,
+        "supervisor": who.supervisor,
+    }

@@ -12,7 +12,7 @@ from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.people import desk, earlier, pauses, starting, states
-from collab_server.people.blueprint import AgentShown, agent_shown
+from collab_server.people.blueprint import AgentShown
 from collab_server.sessions import access
 from collab_server.sessions.schemas import (
     Answer,
@@ -163,7 +163,7 @@ def show() -> Response:
     tandem = services()
     with tandem.database.read() as db:
         who = auth.require_desk(db)
-        return jsonify({"agent": agent_shown(who)} | desk.snapshot(tandem, db, who.uri))
+        return jsonify({"agent": desk.account(who)} | desk.snapshot(tandem, db, who.uri))
 
 
 @bp.post("/state")

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Role = Literal["user", "agent"]
-"""The two sides of a session."""
+Role = Literal["user", "agent", "supervisor"]
+"""The two sides of a session, and who supervises."""
+
+Sight = Literal["none", "read", "all"]
+"""What a participant hears of the document and may say in it: nothing, everything but in silence,
+everything."""
 
 CLOSE_CODES: Mapping[int, int] = {
     401: 4401,
@@ -48,6 +52,8 @@ class SyncGrant:
     expires: float
     """When the token ends, seconds since the Unix epoch. Checked when the socket opens; a socket
     that is open stays open until it is closed or its access is taken away (`Hub.close_session`)."""
+    sight: Sight = "all"
+    """Until `Hub.sights_changed` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,17 @@ class Backend(Protocol):
         """Give `{"agent", "current", "waiting", "recent"}`, as `GET /v1/desk` does.
 
         The socket adds `"kind": "desk"` and sends it first.
+        """
+        ...
+
+    def authorize_floor(self, cookie: str, origin: str | None) -> DeskGrant | Refusal:
+        """Check the same of a floor's socket, and that it is a supervisor's (403 otherwise)."""
+        ...
+
+    def floor_snapshot(self) -> dict[str, Any]:
+        """Give `{"agents", "sessions"}`, as `GET /v1/floor` does.
+
+        The socket adds `"kind": "floor"` and sends it first.
         """
         ...
 

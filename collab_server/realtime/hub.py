@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from collab_server.realtime.backend import Role
+    from collab_server.realtime.backend import Role, Sight
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,29 @@ class Hub(Protocol):
         """Close a session's sockets with `code` (4409, 4410); None means every role, every URI."""
         ...
 
+    def sights_changed(self, session_id: str, sights: Mapping[tuple[Role, str], Sight]) -> None:
+        """Say what these participants, by role and URI, see and may say from now on."""
+        ...
+
     def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
         """Send a message to every desk socket of an agent."""
         ...
 
     def desk_close(self, login_id: str) -> None:
-        """Send `{"kind": "signed_out"}` to the desk sockets of one log-in, then close with 4401."""
+        """Send `{"kind": "signed_out"}` to the desk and floor sockets of one log-in, then close
+        them with 4401."""
+        ...
+
+    def floor_push(self, message: dict[str, Any]) -> None:
+        """Send a message to every supervisor's floor."""
+        ...
+
+    def floor_watched(self) -> bool:
+        """Whether a supervisor has the floor open."""
+        ...
+
+    def open_desks(self) -> Mapping[str, float]:
+        """Agents with an open desk, by URI: since when, seconds since the Unix epoch."""
         ...
 
     def code_used(self, pairing_id: str) -> None:

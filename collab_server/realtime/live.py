@@ -12,11 +12,13 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collab_server.realtime.backend import Refusal
 from collab_server.realtime.channels import LinkSocket, PushSocket
 from collab_server.realtime.connection import BadMessageError
+from collab_server.realtime.desks import Desks
 from collab_server.realtime.journal import Journal
 from collab_server.realtime.limits import Limits
 from collab_server.realtime.participant import SyncSocket
@@ -26,7 +28,7 @@ from collab_server.realtime.room import Room
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from collab_server.realtime.backend import Backend, DeskGrant, Person, Role
+    from collab_server.realtime.backend import Backend, DeskGrant, Person, Role, Sight
     from collab_server.realtime.connection import Handler
     from collab_server.realtime.hub import Present
     from collab_server.realtime.upgrade import Upgrade
@@ -66,7 +68,7 @@ class LiveHub:
         self._rooms: dict[str, Room] = {}
         self._loading: dict[str, asyncio.Task[Room | Refusal]] = {}
         self._present: dict[str, tuple[Present, ...]] = {}
-        self._desks: dict[str, list[tuple[str, PushSocket]]] = {}
+        self._desks = Desks(self.limits)
         self._links: dict[str, list[LinkSocket]] = {}
         self._codes: dict[str, list[PushSocket]] = {}
         self._admissions: dict[str, set[_Admission]] = {}
@@ -111,8 +113,11 @@ class LiveHub:
     def close_session(self, session_id: str, role: Role | None, uri: str | None, code: int) -> None:
         self._post(self._close_session, session_id, role, uri, code)
 
+    def sights_changed(self, session_id: str, sights: Mapping[tuple[Role, str], Sight]) -> None:
+        self._post(self._sights_changed, session_id, sights)
+
     def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
-        self._post(self._desk_push, agent_uri, message)
+        self._post(self._desks.push, agent_uri, message)
 
     def desk_close(self, login_id: str) -> None:
         self._post(self._desk_close, login_id)
@@ -121,7 +126,16 @@ class LiveHub:
         self._post(self._code_used, pairing_id)
 
     def desk_logins(self, agent_uri: str) -> set[str]:
-        return {login for login, _ in tuple(self._desks.get(agent_uri, ()))}
+        return self._desks.logins(agent_uri)
+
+    def floor_push(self, message: dict[str, Any]) -> None:
+        self._post(self._desks.push_floor, message)
+
+    def floor_watched(self) -> bool:
+        return self._desks.watched
+
+    def open_desks(self) -> Mapping[str, float]:
+        return self._desks.since()
 
     def link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         self._post(self._link_push, pbx, tuple(commands))
@@ -145,7 +159,7 @@ class LiveHub:
             "rooms": len(self._rooms),
             "document_bytes": self.document_bytes,
             "sync_sockets": self._sync_sockets(),
-            "desk_sockets": sum(map(len, tuple(self._desks.values()))),
+            "desk_sockets": len(self._desks.sockets()),
             "link_sockets": sum(map(len, tuple(self._links.values()))),
             "unstored_updates": self.journal.unstored if self._running else 0,
             "refused": self._refused,
@@ -166,7 +180,7 @@ class LiveHub:
         answer: Handler | Refusal
         if upgrade.kind == "sync":
             answer = await self._admit_sync(upgrade)
-        elif upgrade.kind == "desk":
+        elif upgrade.kind in ("desk", "floor"):
             answer = await self._admit_desk(upgrade)
         elif upgrade.kind == "code":
             answer = await self._admit_code(upgrade)
@@ -209,32 +223,24 @@ class LiveHub:
         with self._admission("desks") as admission:
             for _ in range(_GRANT_TRIES):
                 admission.stale = False
-                grant = await self._ask(
-                    lambda: self._backend.authorize_desk(upgrade.cookie, upgrade.origin)
-                )
+                floor = upgrade.kind == "floor"
+                check = self._backend.authorize_floor if floor else self._backend.authorize_desk
+                grant = await self._ask(partial(check, upgrade.cookie, upgrade.origin))
                 if isinstance(grant, Refusal):
                     return grant
                 if not admission.stale:
-                    return self._open_desk(grant)
+                    return self._open_desk(grant, floor=floor)
         return _LATER
 
-    def _open_desk(self, grant: DeskGrant) -> PushSocket | Refusal:
-        desks = self._desks.setdefault(grant.agent_uri, [])
-        if len(desks) >= self.limits.desk_sockets_of_agent or (
-            sum(map(len, self._desks.values())) >= self.limits.desk_sockets
-        ):
-            return Refusal(429, "The desk is open in too many windows.")
+    def _open_desk(self, grant: DeskGrant, *, floor: bool) -> PushSocket | Refusal:
+        backend, kind = self._backend, "floor" if floor else "desk"
+        look = backend.floor_snapshot if floor else partial(backend.desk_snapshot, grant.agent_uri)
 
         async def snapshot() -> list[dict[str, Any]] | None:
-            view = await self._ask(lambda: self._backend.desk_snapshot(grant.agent_uri))
-            return None if isinstance(view, Refusal) else [{"kind": "desk", **view}]
+            view = await self._ask(look)
+            return None if isinstance(view, Refusal) else [{"kind": kind, **view}]
 
-        def gone(socket: PushSocket) -> None:
-            _drop(self._desks, grant.agent_uri, (grant.login_id, socket))
-
-        desk = PushSocket(self.limits, self.loop, snapshot, gone)
-        desks.append((grant.login_id, desk))
-        return desk
+        return self._desks.open(grant, self.loop, snapshot, floor=floor)
 
     async def _admit_code(self, upgrade: Upgrade) -> PushSocket | Refusal:
         code = upgrade.name
@@ -392,10 +398,9 @@ class LiveHub:
         return sum(len(room.sockets) for room in tuple(self._rooms.values()))
 
     def _push_sockets(self) -> list[PushSocket]:
-        desks = [socket for desk in self._desks.values() for _, socket in desk]
         links = [socket for sockets in self._links.values() for socket in sockets]
         codes = [socket for sockets in self._codes.values() for socket in sockets]
-        return [*desks, *links, *codes]
+        return [*self._desks.sockets(), *links, *codes]
 
     def _session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         room = self._rooms.get(session_id)
@@ -413,17 +418,15 @@ class LiveHub:
         if room is not None:
             room.close(role, uri, code)
 
-    def _desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
-        for _, socket in list(self._desks.get(agent_uri, ())):
-            socket.push(message)
+    def _sights_changed(self, session_id: str, sights: Mapping[tuple[Role, str], Sight]) -> None:
+        self._outdate(f"session {session_id}")
+        room = self._rooms.get(session_id)
+        if room is not None:
+            room.set_sights(sights)
 
     def _desk_close(self, login_id: str) -> None:
         self._outdate("desks")
-        for desks in list(self._desks.values()):
-            for login, socket in list(desks):
-                if login == login_id:
-                    socket.push({"kind": "signed_out"})
-                    socket.close(4401, "signed out")
+        self._desks.sign_out(login_id)
 
     def _code_used(self, pairing_id: str) -> None:
         for socket in list(self._codes.get(pairing_id, ())):

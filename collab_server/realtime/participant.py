@@ -21,7 +21,7 @@ from collab_server.realtime.connection import (
 )
 
 if TYPE_CHECKING:
-    from collab_server.realtime.backend import SyncGrant
+    from collab_server.realtime.backend import Sight, SyncGrant
     from collab_server.realtime.connection import Connection
     from collab_server.realtime.room import Room, Surroundings
 
@@ -36,6 +36,7 @@ class SyncSocket:
     def __init__(self, room: Room, grant: SyncGrant, around: Surroundings) -> None:
         self.grant = grant
         self.person = grant.person
+        self.sight: Sight = grant.sight
         self.knows_ours = False
         """Whether it has sent an empty 100."""
         self.since: float | None = None
@@ -47,6 +48,9 @@ class SyncSocket:
         self._connection: Connection | None = None
         self._refused: tuple[int, str] | None = None
         self._heard_awareness = False
+        self._held: dict[int, bytes] = {}
+        """The newest question for the document and awareness that came while there was nothing to
+        see, or say, by type of message: they count as soon as there is."""
         self._pace = Pace(around.limits.rate, around.loop.time)
         room.enter(self)
 
@@ -107,9 +111,30 @@ class SyncSocket:
     # -- used by the room -------------------------------------------------------------------------
 
     def send(self, message: bytes) -> None:
-        """Send, if the handshake is done and the socket still open."""
-        if self._connection is not None:
-            self._connection.send(message)
+        """Send what is of the document, if this participant may see it, the handshake is done and
+        the socket still open. All that leaves a room goes through here."""
+        if self.sight != "none":
+            self._send(message)
+
+    def see(self, sight: Sight) -> None:
+        """Change what this participant sees and may say, at once."""
+        before, self.sight = self.sight, sight
+        room = self._room
+        if sight == before or room is None or self._connection is None:
+            return
+        if before == "all":
+            room.hush(self)
+        if sight == "none":
+            # Of what was on its way nobody knows what came: later it gets everything.
+            self._held[wire.SYNC] = wire.sync_step1(b"\x00")
+            return
+        room.greet(self)
+        if before == "none" and self.knows_ours:
+            room.tell_writers(self)
+            room.tell_stored(self)
+        held, self._held = self._held, {}
+        for message in held.values():
+            self.received(message)
 
     def close(self, code: int, reason: str = "") -> None:
         """Close and leave; during the handshake, as soon as it is done."""
@@ -123,9 +148,13 @@ class SyncSocket:
         """Push the session's state."""
         self.view_version += 1
         if self.knows_ours:
-            self.send(wire.session(json.dumps(view, ensure_ascii=False, separators=(",", ":"))))
+            self._send(wire.session(json.dumps(view, ensure_ascii=False, separators=(",", ":"))))
 
     # ---------------------------------------------------------------------------------------------
+
+    def _send(self, message: bytes) -> None:
+        if self._connection is not None:
+            self._connection.send(message)
 
     def _leave(self) -> None:
         room, self._room = self._room, None
@@ -139,11 +168,15 @@ class SyncSocket:
 
     def _take(self, room: Room, message: bytes) -> None:
         kind, at = wire.varuint(message, 0)
-        if kind == wire.SYNC:
+        if self.sight == "none" and kind != wire.STORED:
+            self._hold(kind, message)
+        elif kind == wire.SYNC:
             step, at = wire.varuint(message, at)
             body = _rest_of(message, at)
             if step in (wire.UPDATE, wire.STEP2):
-                room.update(self, body)
+                # What a reader writes is dropped; asked for when they may write, it comes again.
+                if self.sight == "all":
+                    room.update(self, body)
             elif step == wire.STEP1:
                 answer = room.step2(body)
                 if self._pace.take(0, len(answer)):
@@ -152,6 +185,8 @@ class SyncSocket:
                     self.close(4429, "too many requests for the document")
             else:
                 raise BadMessageError(f"sync step {step} is unknown")
+        elif kind == wire.AWARENESS and self.sight == "read":
+            self._hold(kind, message)
         elif kind == wire.AWARENESS:
             first = not self._heard_awareness
             self._heard_awareness = True
@@ -164,9 +199,20 @@ class SyncSocket:
                 self._around.fetch_view(self)
                 room.tell_writers(self)
             room.tell_stored(self)
-        elif kind == wire.RELAY:
+        elif kind == wire.RELAY and self.sight == "all":
             room.relay(self, message)
         # A type that is not known is ignored, as y-websocket's server does.
+
+    def _hold(self, kind: int, message: bytes) -> None:
+        """Keep what a page begins with until it counts. Its own awareness is echoed to it, as a
+        room does: a stock client takes a connection for dead on which nothing comes for 30 s."""
+        if len(message) > self._around.limits.awareness_message:
+            return
+        if kind == wire.AWARENESS:
+            self._held[kind] = message
+            self._send(message)
+        elif message[:2] == b"\x00\x00":  # sync, step 1
+            self._held[kind] = message
 
 
 def _rest_of(message: bytes, at: int) -> bytes:

@@ -22,9 +22,9 @@ from collab_server.realtime.writers import Writers
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from collab_server.realtime.backend import Person, Role, StoredDocument
+    from collab_server.realtime.backend import Person, Role, Sight, StoredDocument
     from collab_server.realtime.journal import Journal
     from collab_server.realtime.limits import Limits
     from collab_server.realtime.participant import SyncSocket
@@ -100,11 +100,21 @@ class Room:
         self.sockets.remove(socket)
         if not any(other.person == socket.person for other in self.sockets):
             self._document.forget(socket.person)
+        self.hush(socket)
+        if not self.sockets and not self.ended:
+            self._rest()
+
+    def hush(self, socket: SyncSocket) -> None:
+        """Let the others see no more of a socket."""
         gone = self._awareness.drop(socket)
         if gone:
             self._show(self.tell_all, gone)
-        if not self.sockets and not self.ended:
-            self._rest()
+
+    def set_sights(self, sights: Mapping[tuple[Role, str], Sight]) -> None:
+        """Change what participants, by role and URI, see and may say; the others' stays."""
+        for socket in list(self.sockets):
+            person = socket.person
+            socket.see(sights.get((person.role, person.uri), socket.sight))
 
     def present(self) -> Sequence[Present]:
         """Participants with an open socket, in the order they came."""

@@ -19,6 +19,7 @@ SUBPROTOCOL = "tandem"
 _PATHS = (
     ("sync", re.compile(r"/v1/sync/([^/]+)")),
     ("desk", re.compile(r"/v1/desk/(live)")),
+    ("floor", re.compile(r"/v1/floor/(live)")),
     ("link", re.compile(r"/v1/pbx/([^/]+)/link")),
     ("code", re.compile(r"/v1/pairings/([^/]+)/live")),
 )
@@ -30,7 +31,7 @@ _CONNECTOR = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Upgrade:
     """What an opening request asks for. Its fields hold secrets and are not shown by repr."""
 
-    kind: Literal["sync", "desk", "link", "code"]
+    kind: Literal["sync", "desk", "floor", "link", "code"]
     name: str
     """Session id, PBX name, or a pairing code's id."""
     subprotocol: str | None = None

@@ -1,7 +1,8 @@
-"""Who may do what with a session, and until when."""
+"""Who asks, in the words of `collab_server.sessions.roles`, and until when they may do it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import select
@@ -11,6 +12,8 @@ from collab_server.http.auth import Desk, Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.problems import Forbidden, Gone, NotFound
+from collab_server.sessions.consent import Consent
+from collab_server.sessions.roles import May, Who, allows, allows_now
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
 
     from collab_server.http.auth import Caller
     from collab_server.sessions.links import Role
+
+STRANGER = "this session is not yours"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One of the roles that a request may act in."""
+
+    who: Who
+    caller: Caller
+    place: Participant | None = None
 
 
 def load(db: Session, session_id: str) -> CollabSession:
@@ -33,26 +47,71 @@ def load(db: Session, session_id: str) -> CollabSession:
 def check_open(session: CollabSession, guest: Participant, now: float) -> None:
     """Raise Gone when a participant's time in a session is over.
 
-    An agent who lost it to another is out at once, the last agent when `grace` is over, whether or
-    not the housekeeper has come by; the user may go on alone until the session is deleted.
+    An agent who lost it to another is out at once, the last agent, and who supervises, when
+    `grace` is over, whether or not the housekeeper has come by; the user may go on alone until the
+    session is deleted. A supervisor who left is Forbidden: nobody took it from them.
     """
     if guest.revoked is not None and guest.role == "user":
         raise Gone("the session goes on in another browser of its user", why="revoked")
+    if guest.revoked is not None and guest.role == "supervisor":
+        raise Forbidden("you have left this session")
     if guest.revoked is not None:
         raise Gone("the session went to another agent", why="revoked")
-    if session.state == State.ENDED and guest.role == "agent" and now >= (session.grace_until or 0):
+    if session.state == State.ENDED and guest.role != "user" and now >= (session.grace_until or 0):
         raise Gone("the session has ended", why="ended")
+
+
+def who_is(session: CollabSession, place: Participant) -> Who:
+    """What somebody with a place is to the session."""
+    if place.role == "user":
+        return Who.USER
+    if place.role == "supervisor":
+        if place.revoked is not None:
+            return Who.SUPERVISOR
+        return Who.READING if place.joined is None else Who.JOINED
+    is_now = place.revoked is None and place.uri == session.agent_uri
+    return Who.AGENT if is_now else Who.FORMER
 
 
 def agent_place(db: Session, session: CollabSession, desk: Desk) -> Participant | None:
     """The place that an agent at the desk has, or had, in a session."""
+    return _place_at_desk(db, session, desk, "agent")
+
+
+def _place_at_desk(
+    db: Session, session: CollabSession, desk: Desk, role: Role
+) -> Participant | None:
     return db.scalar(
         select(Participant).where(
             Participant.session_id == session.id,
-            Participant.role == "agent",
+            Participant.role == role,
             Participant.uri == desk.uri,
         )
     )
+
+
+def standings(db: Session, session: CollabSession, callers: Sequence[Caller]) -> list[Standing]:
+    """Every role this request may act in; empty: nothing to this session."""
+    found: list[Standing] = []
+    for caller in callers:
+        if isinstance(caller, Client):
+            found.append(Standing(Who.CLIENT, caller))
+            continue
+        if isinstance(caller, Guest):
+            place = db.get(Participant, caller.participant)
+            if place is not None:
+                found.append(Standing(who_is(session, place), caller, place))
+            continue
+        place = agent_place(db, session, caller)
+        if place is not None:
+            found.append(Standing(who_is(session, place), caller, place))
+        if caller.supervisor:
+            place = _place_at_desk(db, session, caller, "supervisor")
+            who = Who.SUPERVISOR if place is None else who_is(session, place)
+            found.append(Standing(who, caller, place))
+        if caller.admin:
+            found.append(Standing(Who.ADMIN, caller))
+    return found
 
 
 def enter(
@@ -62,58 +121,73 @@ def enter(
     role: str | None,
     *,
     first: str = "user",
+    to: May = May.READ_DOCUMENT,
 ) -> Participant:
-    """The place a browser may take in a session now; of both sides, that of `first`.
+    """The place of one of the two sides in which a browser may do `to` now; of both, that of
+    `first`.
 
     Raises Forbidden and Gone.
     """
-    places = [place for caller in callers if (place := _place(db, session, caller)) is not None]
-    places = [place for place in places if role is None or place.role == role]
-    places.sort(key=lambda place: place.role != first)
-    if not places:
-        raise Forbidden("this session is not yours")
-    refused: Gone | None = None
-    for place in places:
+    mine = standings(db, session, callers)
+    places = [one for one in mine if one.place is not None and one.place.role != "supervisor"]
+    places = [one for one in places if role is None or cast("Participant", one.place).role == role]
+    places.sort(key=lambda one: cast("Participant", one.place).role != first)
+    refused: Forbidden | Gone = Forbidden(STRANGER)
+    for one in places:
+        place = cast("Participant", one.place)
         try:
             check_open(session, place, services().clock())
         except Gone as gone:
             refused = gone
-        else:
+            continue
+        if allows(one.who, to):
             return place
-    raise cast("Gone", refused)
+    raise refused
 
 
-def _place(db: Session, session: CollabSession, caller: Caller) -> Participant | None:
-    if isinstance(caller, Guest):
-        return db.get(Participant, caller.participant)
-    if isinstance(caller, Desk):
-        return agent_place(db, session, caller)
-    return None
-
-
-def reader(db: Session, session: CollabSession, callers: Sequence[Caller]) -> set[Role]:
+def reader(
+    db: Session,
+    session: CollabSession,
+    callers: Sequence[Caller],
+    to: May = May.READ_SESSION,
+) -> set[Role]:
     """Which join links one who reads the session may see. Raises Forbidden and Gone.
 
-    A client with a key sees both. The agent at the desk sees the user's, to read it out. An
-    administrator, an agent who had the session and its participants see none.
+    A client with a key sees both. The agent at the desk sees the user's, to read it out, unless
+    the user has yet to agree to them: who opens it is in as the user. Whoever came by a join link
+    sees none.
     """
-    if isinstance(callers[0], Client):
-        return {"user", "agent"}
-    refused: Gone | None = None
-    for caller in callers:
-        place = _place(db, session, caller)
-        if isinstance(caller, Desk) and (place is not None or caller.admin):
-            return {"user"} if session.agent_uri == caller.uri else set()
-        if isinstance(caller, Guest) and place is not None:
+    refused: Forbidden | Gone = Forbidden(STRANGER)
+    for one in standings(db, session, callers):
+        if not allows(one.who, to):
+            continue
+        if isinstance(one.caller, Guest) and one.place is not None:
             try:
-                check_open(session, place, services().clock())
+                check_open(session, one.place, services().clock())
             except Gone as gone:
                 refused = gone
-            else:
-                return set()
-    if refused is not None:
-        raise refused
-    raise Forbidden("this session is not yours")
+                continue
+            return set()
+        consent = Consent(session.consent)
+        links: set[Role] = set()
+        if allows_now(one.who, May.SEE_USER_LINK, consent):
+            links.add("user")
+        if allows_now(one.who, May.SEE_AGENT_LINK, consent):
+            links.add("agent")
+        return links
+    raise refused
+
+
+def sees_user_link(db: Session, session: CollabSession, callers: Sequence[Caller]) -> bool:
+    """Whether one who may invite the user sees the link too (see `reader`)."""
+    consent = Consent(session.consent)
+    mine = standings(db, session, callers)
+    return any(allows_now(one.who, May.SEE_USER_LINK, consent) for one in mine)
+
+
+def reads_attributes(db: Session, session: CollabSession, callers: Sequence[Caller]) -> bool:
+    """Whether the session's attributes, a client's own notes, are for one who reads it."""
+    return any(allows(s.who, May.READ_ATTRIBUTES) for s in standings(db, session, callers))
 
 
 def note_writer(db: Session, session: CollabSession, callers: Sequence[Caller]) -> str:
@@ -123,29 +197,46 @@ def note_writer(db: Session, session: CollabSession, callers: Sequence[Caller]) 
     Gives the name for the history. Raises Forbidden and, for the cookie of an agent who lost the
     session to another, Gone.
     """
-    first = callers[0]
-    if isinstance(first, Client):
-        return f"API client {first.name}"
     refused: Forbidden | Gone = Forbidden("the note is its agent's")
-    for caller in callers:
-        place = _place(db, session, caller)
-        if place is None or place.role != "agent":
-            continue
-        if place.uri == session.agent_uri and place.revoked is None:
-            return f"agent {place.uri}"
-        passed_on = f"the session went to {session.agent_uri}, who writes its note now"
-        made = Gone if isinstance(caller, Guest) else Forbidden
-        refused = made(passed_on, why="revoked")
+    for one in standings(db, session, callers):
+        if allows(one.who, May.WRITE_NOTE):
+            return _name(one)
+        if one.who is Who.FORMER:
+            passed_on = f"the session went to {session.agent_uri}, who writes its note now"
+            made = Gone if isinstance(one.caller, Guest) else Forbidden
+            refused = made(passed_on, why="revoked")
     raise refused
 
 
-def acting_agent(db: Session, session: CollabSession, callers: Sequence[Caller]) -> str:
+def acting_agent(
+    db: Session,
+    session: CollabSession,
+    callers: Sequence[Caller],
+    to: May = May.INVITE_USER,
+) -> str:
     """Who acts as the session's agent, or for it: a client, or its agent of now.
 
     Gives the name for the history. Raises Forbidden and Gone.
     """
-    first = callers[0]
-    if isinstance(first, Client):
-        return f"API client {first.name}"
-    place = enter(db, session, callers, "agent")
+    first = standings(db, session, callers[:1])
+    if first and first[0].who is Who.CLIENT and allows(Who.CLIENT, to):
+        return _name(first[0])
+    place = enter(db, session, callers, "agent", to=to)
     return f"agent {place.uri}"
+
+
+def supervising(
+    db: Session, session: CollabSession, callers: Sequence[Caller], to: May
+) -> tuple[Desk, Participant | None]:
+    """The supervisor at the desk who may do this, and their place. Raises Forbidden."""
+    for one in standings(db, session, callers):
+        on_floor = one.who in (Who.SUPERVISOR, Who.READING, Who.JOINED)
+        if on_floor and isinstance(one.caller, Desk) and allows(one.who, to):
+            return one.caller, one.place
+    raise Forbidden("this is for supervisors (tandem-server agent add … --supervisor)")
+
+
+def _name(standing: Standing) -> str:
+    if isinstance(standing.caller, Client):
+        return f"API client {standing.caller.name}"
+    return f"agent {cast('Participant', standing.place).uri}"

@@ -20,6 +20,7 @@ from collab_server.sessions import access, invitations, schemas, service
 from collab_server.sessions.establish import establish
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.joining import joined
+from collab_server.sessions.roles import May
 from collab_server.sessions.states import Reason, State
 from collab_server.sessions.views import Views, join_url
 from collab_server.times import iso
@@ -116,7 +117,7 @@ def show(session_id: str) -> Response:
         callers = auth.callers(db, session_id)
         session = access.load(db, session_id)
         links = access.reader(db, session, callers)
-        theirs = not all(isinstance(c, Guest) and c.role == "user" for c in callers)
+        theirs = access.reads_attributes(db, session, callers)
         views = Views(tandem, db, [session])
         return jsonify(views.document(session, links, attributes=theirs))
 
@@ -137,7 +138,7 @@ def events(session_id: str) -> Response:
         agents = [caller for caller in callers if not isinstance(caller, Guest)]
         if not agents:
             raise Forbidden("the history is for agents")
-        access.reader(db, session, agents)
+        access.reader(db, session, agents, to=May.READ_HISTORY)
         found = list(
             db.scalars(
                 select(SessionEvent)
@@ -184,7 +185,7 @@ def end(session_id: str) -> Response:
         if isinstance(first, Client):
             reason, cause, links = Reason(asked.reason), f"API client {first.name}", True
         else:
-            place = access.enter(work.db, session, callers, None, first=asked.reason)
+            place = access.enter(work.db, session, callers, None, first=asked.reason, to=May.END)
             reason, cause, links = Reason(place.role), f"{place.role} {place.uri}", False
         service.end(tandem, work, session, _call(work, session), reason, cause)
         work.flush()
@@ -207,9 +208,11 @@ def invite(session_id: str) -> tuple[Response, int]:
     with tandem.write() as work:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
-        access.acting_agent(work.db, session, callers)
-        if not isinstance(callers[0], Client) and asked.role != "user":
-            raise Forbidden("the agent invites the user")
+        to = May.INVITE_USER if asked.role == "user" else May.INVITE_AGENT
+        access.acting_agent(work.db, session, callers, to)
+        shown = asked.role == "agent" or access.sees_user_link(work.db, session, callers)
+        if not shown and not asked.send:
+            raise Forbidden("the user has not agreed to you yet: have the link sent to them")
         if session.state == State.ENDED:
             raise Conflict("the session has ended")
         if session.agent_uri is None:
@@ -219,7 +222,7 @@ def invite(session_id: str) -> tuple[Response, int]:
             throttle.hit(session_id)
         call = _call(work, session)
         link = invitations.invite(tandem, work, session, call, asked.role, send=asked.send)
-        return jsonify({"join_url": join_url(tandem, link)}), 201
+        return jsonify({"join_url": join_url(tandem, link) if shown else None}), 201
 
 
 @bp.post("/<session_id>/note")

@@ -237,6 +237,14 @@ def replace_user(
     return made
 
 
+def withdraw_spare(work: Work, session: CollabSession) -> None:
+    """End the user's unopened link once they are in: whoever was given it, to read it out, may be
+    nobody now whom the user has agreed to."""
+    guest = place(work, session, "user", session.user_uri)
+    if guest is not None and guest.joined is not None:
+        _withdraw(work, [guest], "replaced")
+
+
 def withdraw_all(work: Work, session: CollabSession) -> None:
     """End every open link of a session that has ended."""
     guests = places(work, session)

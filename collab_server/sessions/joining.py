@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
@@ -39,13 +39,13 @@ THROTTLE = "tandem.join-throttle"
 )
 def join() -> Response:
     tandem = services()
-    token = _token()
+    token, seen = _token()
     try:
         with tandem.write() as work:
             session, guest, cookie = invitations.exchange(tandem, work, token)
             call = work.db.get(Call, session.call) if session.call else None
             trace(work, call, "browser", f"{guest.role} opened the join link")
-            service.join(work, session, guest, "join link")
+            service.join(work, session, guest, "join link", seen)
             answer = jsonify(joined(session, guest))
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)
@@ -63,7 +63,7 @@ def join() -> Response:
 )
 def look() -> Response:
     tandem = services()
-    token = _token()
+    token, _ = _token()
     try:
         with tandem.database.read() as db:
             link, session, _ = invitations.look(tandem, db, token)
@@ -72,13 +72,18 @@ def look() -> Response:
         _help_the_browser_that_used_it(gone, token)
         raise
     shown = {key: view[key] for key in ("type", "word", "brand", "agent")}
-    return jsonify(shown | {"role": link.role, "placed": view["placed"] is not None})
+    more = {
+        "role": link.role,
+        "placed": view["placed"] is not None,
+        "disclose": tandem.settings.server.disclose,
+    }
+    return jsonify(shown | more)
 
 
 def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:
     """What a browser needs to open the session's document."""
     tandem = services()
-    role: Role = "user" if guest.role == "user" else "agent"
+    role = cast("Role", guest.role)
     return {
         "session": session.id,
         "role": role,
@@ -94,14 +99,17 @@ def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:
     }
 
 
-def _token() -> str:
-    """The join link's token, signed here. Raises CsrfRefused, LinkInvalid and TooMany.
+def _token() -> tuple[str, str | None]:
+    """The join link's token, signed here, and the agent whom the page named.
+
+    Raises CsrfRefused, LinkInvalid and TooMany.
 
     Only what is no link of ours counts as guessing, and is refused before the database is asked: a
     guesser neither takes the writer's turn nor shuts out others who come from the same address.
     """
     auth.check_origin()
-    token = bodies.read(schemas.JoinBody).token
+    asked = bodies.read(schemas.JoinBody)
+    token = asked.token
     try:
         services().signer.read_join(token)
     except LinkError:
@@ -109,7 +117,7 @@ def _token() -> str:
         throttle: Throttle = current_app.extensions[THROTTLE]
         throttle.hit(address_key(proxies.client(request)))
         raise LinkInvalid("the join link is incomplete or was not made by this server") from None
-    return token
+    return token, asked.agent
 
 
 def _help_the_browser_that_used_it(gone: Gone, token: str) -> None:

@@ -18,7 +18,7 @@ from itsdangerous.url_safe import URLSafeTimedSerializer
 
 from collab_server.times import Clock, system_clock
 
-Role = Literal["user", "agent"]
+Role = Literal["user", "agent", "supervisor"]
 
 SYNC_SECONDS = 120
 """How long a sync token opens a socket."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from collab_server.db.models import CollabSession
+from collab_server.floor import board
+from collab_server.sessions import agreement
 from collab_server.sessions.states import WAITING
 from collab_server.sessions.views import Views
 
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 
 def prepare(services: Services, work: Work) -> None:
     """Build the messages about the sessions a transaction touched; they go out after its commit."""
+    for session_id in work.sights:
+        seen = work.db.get(CollabSession, session_id)
+        if seen is not None:
+            sights = agreement.sights_of(work, seen)
+            work.after_commit(partial(services.hub.sights_changed, session_id, sights))
     if not work.touched:
         return
     found = [work.db.get(CollabSession, session_id) for session_id in work.touched]
@@ -27,12 +35,17 @@ def prepare(services: Services, work: Work) -> None:
     views = Views(services, work.db, sessions, work.places)
     desks = set(services.watched_logins().values()) if any(work.touched.values()) else ()
     for session in sessions:
+        agents = views.view(session, "agent")
         shown: Shown = {
             "user": views.view(session, "user"),
-            "agent": views.view(session, "agent"),
+            "agent": agents,
+            "supervisor": agents,
         }
         messages = dict.fromkeys(desks if work.touched[session.id] else (), _to_others(shown))
         messages |= dict.fromkeys(views.agents(session), _to_its_agents(shown))
+        if services.hub.floor_watched():
+            on_floor = {"kind": "session", "session": board.entry(agents)}
+            work.after_commit(partial(services.hub.floor_push, on_floor))
         work.after_commit(_telling(services, session.id, shown, messages))
 
 

@@ -33,7 +33,8 @@ def printable(text: str) -> str:
     return text
 
 
-def _text(text: str) -> str:
+def readable(text: str) -> str:
+    """Refuse control characters but line breaks and tabs."""
     if any(not c.isprintable() and c not in "\n\t" for c in text):
         raise ValueError("must not hold control characters")
     return text
@@ -65,6 +66,12 @@ class Answer(BaseModel):
     """What the server answers."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Uri(Answer):
+    """Somebody's address."""
+
+    uri: str
 
 
 class CallRef(Body):
@@ -178,15 +185,15 @@ class InvitationBody(Body):
 
 
 class InvitationMade(Answer):
-    """The new link; the one before is dead."""
+    """The new link, for those who may see it; the one before is dead."""
 
-    join_url: str
+    join_url: str | None
 
 
 class NoteBody(Body):
     """Body of ``POST /v1/sessions/{id}/note``."""
 
-    note: Annotated[str, Field(max_length=10_000), AfterValidator(_text)] = ""
+    note: Annotated[str, Field(max_length=10_000), AfterValidator(readable)] = ""
     outcome: Annotated[str, Field(max_length=80), AfterValidator(printable)] = ""
     done: bool = False
     """The wrap-up is done: the session leaves the desk's list of those that want one."""
@@ -196,6 +203,25 @@ class JoinBody(Body):
     """Body of ``POST /v1/join`` and ``POST /v1/join/look``."""
 
     token: Token
+    agent: AgentUri | None = None
+    """The agent whom the page named when its button was pressed: the yes is for no other one.
+    None: whoever has the session."""
+
+
+class ConsentBody(Body):
+    """Body of ``POST /v1/sessions/{id}/consent``."""
+
+    agent: AgentUri
+    agree: bool
+
+
+class ConsentShown(Answer):
+    """How the user's yes to who sees what is theirs stands; `before` is whom the last one was for
+    (`collab_server.sessions.consent`)."""
+
+    state: Literal["unasked", "ahead", "asked", "given", "refused"]
+    since: AwareDatetime | None
+    before: Uri | None
 
 
 class RoleBody(Body):
@@ -217,18 +243,12 @@ class Joined(Answer):
     """Answer of ``POST /v1/join`` and ``POST /v1/sessions/{id}/token``."""
 
     session: str
-    role: RoleName
+    role: Literal["user", "agent", "supervisor"]
     type: CollabType
     sync: Sync
     csrf: str
     outcomes: list[str]
     """What may come of a session, for its agent to choose from; none: free text."""
-
-
-class Uri(Answer):
-    """Somebody's address."""
-
-    uri: str
 
 
 class UserShown(Uri):
@@ -276,8 +296,15 @@ class WrapUp(Answer):
     """The agent wants to write no more."""
 
 
+class SupervisorShown(Answer):
+    """A supervisor who is there; `joined`: they write too, else they read along."""
+
+    uri: str
+    joined: bool
+
+
 class View(Answer):
-    """A session as the pages of its two sides show it; the last four, and the user's label, are
+    """A session as the pages of its two sides show it; the last six, and the user's label, are
     only the agent's."""
 
     id: str
@@ -299,11 +326,17 @@ class View(Answer):
     panels: list[CollabType]
     placed: PlacedShown | None
     """None: the call has a telephone."""
+    consent: ConsentShown
+    supervisors: list[SupervisorShown]
+    """Of the user's view: as far as ``server.disclose`` says."""
     call: CallBrief | None = None
     invitation: dict[RoleName, InvitationShown] | None = None
     wrap_up: WrapUp | None = None
     screen_pop: str | None = None
     """Address of the caller's record elsewhere (`[server] screen_pop`)."""
+    held_since: AwareDatetime | None = None
+    whispers: int | None = None
+    """Number of the last one."""
 
 
 class Look(Answer):
@@ -316,3 +349,5 @@ class Look(Answer):
     agent: Uri | None
     placed: bool
     """The call has no telephone."""
+    disclose: Literal["always", "joined"]
+    """When the page will show that a supervisor is there."""

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from collab_server import uris
 from collab_server.db.models import Call, CollabSession
 from collab_server.placed import ends
-from collab_server.sessions import invitations
+from collab_server.sessions import agreement, invitations
+from collab_server.sessions.consent import Consent
 from collab_server.sessions.history import record, stop, trace
 from collab_server.sessions.places import places, take
 from collab_server.sessions.states import (
@@ -56,6 +57,9 @@ def create(
         number=uris.number(user_uri) or uris.number(call.user_uri if call else None),
         call=call.id if call else None,
         held=call.held if call else False,
+        held_since=work.now if call and call.held else None,
+        consent=Consent.UNASKED.value,
+        whispers=0,
         both_in=False,
         attributes=attributes or {},
         created=work.now,
@@ -110,10 +114,11 @@ def _served_unseen(
     services: Services, work: Work, session: CollabSession, call: Call, agent_uri: str
 ) -> None:
     """Put on record who served a call that is over before we heard of it: nobody is invited."""
-    old, session.agent_uri = session.agent_uri, agent_uri
+    old = session.agent_uri
     if old is not None:
         invitations.revoke(services, work, session, call, old)
     take(work, session, "agent", agent_uri)
+    agreement.served(services, work, session, agent_uri)
     record(work, session, "agent", "call: ended", old=old, new=agent_uri)
     trace(work, call, "server", f"agent {agent_uri}, of whom nothing was heard before the end")
 
@@ -126,6 +131,7 @@ def _copy(work: Work, session: CollabSession, call: Call) -> None:
         work.touch(session.id, everyone=State(session.state) in WAITING)
     if session.held != call.held:
         session.held = call.held
+        session.held_since = work.now if call.held else None
         record(work, session, "held", "call", new="yes" if call.held else "no")
         work.touch(session.id)
 
@@ -142,7 +148,9 @@ def serve(
     old = session.agent_uri
     if old != agent_uri and old is not None:
         invitations.revoke(services, work, session, call, old)
-    session.agent_uri = agent_uri
+        invitations.withdraw_spare(work, session)
+    if old != agent_uri:
+        agreement.served(services, work, session, agent_uri)
     if call is not None:
         call.stopped_stage = call.stopped_reason = None
     move(work, session, Trigger.RESUMED if session.both_in else Trigger.SERVED, cause)
@@ -158,8 +166,19 @@ def serve(
         invitations.invite(services, work, session, call, "user")
 
 
-def join(work: Work, session: CollabSession, guest: Participant, how: str) -> None:
-    """Note that a participant came in; with the second of the two the session is active."""
+def join(
+    work: Work,
+    session: CollabSession,
+    guest: Participant,
+    how: str,
+    seen: str | None = None,
+) -> None:
+    """Note that a participant came in; with the second of the two the session is active.
+
+    The user's coming is a yes to the agent: `seen` is whom the page named, if it says.
+    """
+    if guest.role == "user":
+        agreement.came_in(work, session, seen)
     if guest.joined is not None:
         return
     guest.joined = work.now
@@ -169,7 +188,7 @@ def join(work: Work, session: CollabSession, guest: Participant, how: str) -> No
     work.touch(session.id)
     people = places(work, session)
     inside = {p.role for p in people if p.joined is not None and p.revoked is None}
-    if session.state != State.ENDED and inside == {"user", "agent"}:
+    if session.state != State.ENDED and inside >= {"user", "agent"}:
         session.both_in = True
         move(work, session, Trigger.BOTH_IN, "both sides are in")
 
@@ -252,7 +271,11 @@ def close_grace(services: Services, work: Work) -> float | None:
 
 
 def _closing(services: Services, session_id: str) -> Any:
-    return lambda: services.hub.close_session(session_id, "agent", None, 4410)
+    def close() -> None:
+        services.hub.close_session(session_id, "agent", None, 4410)
+        services.hub.close_session(session_id, "supervisor", None, 4410)
+
+    return close
 
 
 def _show_call(work: Work, call: Call) -> None:

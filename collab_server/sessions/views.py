@@ -10,6 +10,7 @@ from sqlalchemy import select
 from collab_server import screen_pop
 from collab_server.db.models import Call, CallAlias, CollabSession, Invitation, Participant
 from collab_server.placed.shown import PlacedViews
+from collab_server.sessions.roles import May, Who, allows
 from collab_server.times import iso, iso_or_none
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collab_server.services import Services
     from collab_server.sessions.links import Role
 
+_WHO = {"user": Who.USER, "agent": Who.AGENT, "supervisor": Who.READING}
 NOBODY: dict[str, Any] = {"connected": False, "since": None, "joined": False}
 
 
@@ -110,12 +112,18 @@ class Views:
             "word": self._services.signer.word(session.id),
             "brand": {"name": self._services.brand},
             "panels": list(session.panels),
+            "consent": {
+                "state": session.consent,
+                "since": iso_or_none(session.consent_since),
+                "before": {"uri": session.agreed} if session.agreed else None,
+            },
+            "supervisors": self._supervisors(session, role, present),
         }
         call = self._calls.get(session.call) if session.call is not None else None
         shown["placed"] = self._placed.view(session, call)
         if (name := self._placed.name(session)) is not None:
             shown["user"]["name"] = name
-        if role == "agent":
+        if allows(_WHO[role], May.READ_NOTE):
             if session.label is not None:  # not for the user: the browser may be a stranger's
                 shown["user"]["label"] = session.label
             shown["call"] = {"pbx": call.pbx, "id": call.call_id} if call else None
@@ -123,7 +131,18 @@ class Views:
             shown["wrap_up"] = wrap_up(session)
             template = self._services.settings.server.screen_pop
             shown["screen_pop"] = screen_pop.fill(template, session) if template else None
+            shown["held_since"] = iso_or_none(session.held_since)
+            shown["whispers"] = session.whispers
         return shown
+
+    def _supervisors(
+        self, session: CollabSession, role: Role, present: Iterable[Present]
+    ) -> list[dict[str, Any]]:
+        here = {p.uri for p in present if p.role == "supervisor"}
+        places = [p for p in self._people[session.id] if p.role == "supervisor" and p.uri in here]
+        if role == "user" and self._services.settings.server.disclose == "joined":
+            places = [place for place in places if place.joined is not None]
+        return [{"uri": place.uri, "joined": place.joined is not None} for place in places]
 
     def document(
         self,

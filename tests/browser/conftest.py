@@ -147,10 +147,10 @@ def agent(new_agent: Callable[..., Agent]) -> Agent:
 def new_agent(server: Server) -> Callable[..., Agent]:
     """Adds agents, each with a name of its own that begins as asked."""
 
-    def add(name: str = "wang", *, admin: bool = False) -> Agent:
+    def add(name: str = "wang", *, admin: bool = False, supervisor: bool = False) -> Agent:
         mine = f"{name}{next(_names)}"
         added = Agent(mine, f"sip:{mine}@example.org")
-        server.add_agent(added.name, added.uri, admin=admin)
+        server.add_agent(added.name, added.uri, admin=admin, supervisor=supervisor)
         return added
 
     return add

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FOCUSED = "document.activeElement === document.body ? '' : document.activeElement.innerText"
 
 PAGES = [
-    *("start", "join", "session", "ended", "login"),
-    *("desk", "dock", "agent", "setup", "trace", "floor"),
+    *("start", "join", "session", "asked", "ended", "login"),
+    *("desk", "dock", "agent", "held", "setup", "trace", "floor"),
 ]
 
 
@@ -34,13 +34,20 @@ def opened(
 ) -> Callable[..., Page]:
     """Opens one of the pages with something on it, at a size and with options."""
     name = request.param
-    agent = new_agent("admin", admin=True)
+    agent = new_agent("admin", admin=True, supervisor=name == "floor")
 
     def open_page(**options: Any) -> Page:
-        if name in ("start", "login", "floor"):
-            path = {"start": "/", "login": "/desk", "floor": "/floor"}[name]
+        if name in ("start", "login"):
+            path = {"start": "/", "login": "/desk"}[name]
             page = people.page(path, **options)
             page.locator("h1").wait_for()
+            return page
+        if name == "floor":
+            call.answer(new_agent("li"))
+            page = people.desk(agent, "/floor", **options)
+            mine = page.locator(f'[data-session="{call.session["id"]}"]')
+            mine.get_by_role("button", name="Join").click()
+            fill_chat(page)
             return page
         if name == "setup":
             call.wait()
@@ -60,6 +67,12 @@ def opened(
             page.get_by_role("button", name="All sessions").click()
             page.locator(".standing").wait_for()
             page.get_by_role("button", name="Add to the session").click()
+        elif name == "held":
+            people.caller(call)
+            other = new_agent("li")
+            call.answer(other)
+            page = people.desk(other, **options)
+            page.locator(".withheld").wait_for()
         elif name == "agent":
             page = people.page(call.join_url("agent"), **options)
             page.locator("button.primary").click()
@@ -70,6 +83,9 @@ def opened(
             if name != "join":
                 page.locator("button.primary").click()
                 fill_chat(page)
+            if name == "asked":
+                call.answer(new_agent("li"))
+                page.locator(".consent").wait_for()
             if name == "ended":
                 call.end()
                 page.locator(".ended").wait_for()

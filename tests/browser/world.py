@@ -133,12 +133,14 @@ key = "{PBX_KEY}"
             self.process.wait(5)
         self.process = None
 
-    def add_agent(self, name: str, uri: str, *, admin: bool = False) -> None:
+    def add_agent(
+        self, name: str, uri: str, *, admin: bool = False, supervisor: bool = False
+    ) -> None:
         """Add an agent whose password is PASSWORD, as `tandem-server agent add` does."""
         if self.database is None:
             self.database = Database(self.database_url)
         with self.database.write() as work:
-            agents.add(work, name, uri, PASSWORD, admin=admin)
+            agents.add(work, name, uri, PASSWORD, admin=admin, supervisor=supervisor)
 
     def request(self, method: str, path: str, body: Any = None, key: str = API_KEY) -> Any:
         """Ask the API; raises urllib.error.HTTPError for an error status."""

@@ -167,8 +167,11 @@ async def test_two_people_meet_talk_are_transferred_and_part(
     assert (code, status) == (4409, 410)
     assert max(took.values()) < 1.0, took
 
-    # The new agent has it, and what was written.
+    # The new agent has it, and what was written once the caller has agreed again.
     await expect(other.locator("[data-list=current] .call")).to_have_count(1)
+    await expect(other.locator(".withheld")).to_be_visible()
+    await expect(other.locator(".line-text")).to_have_count(0)
+    await caller.get_by_role("button", name="Go on with agent2").click()
     await expect(other.locator(".line-text")).to_have_text(
         ["hello from the caller", "hello from the agent"]
     )
@@ -238,6 +241,7 @@ async def test_a_transfer_moves_the_agent_within_a_second(
         assert max(took.values()) < 1.0, took
         moved = await at_work.session(call.id, agent=uri("agent2"), state="active")
         async with await open_place(at_work, moved["agent"]["join_url"]) as second:
+            await agree(at_work, session["id"], "agent2")
             await second.say("from the second")
             await user.until(lambda: user.lines == ["from the second"])
             await call.phone.hangup()
@@ -272,10 +276,17 @@ async def open_place(at_work: Tandem, link: str) -> YClient:
     return YClient(sync["url"], sync["room"], sync["token"])
 
 
-async def new_link(at_work: Tandem, session: str) -> str:
-    """A fresh link for the agent, not opened."""
+async def agree(at_work: Tandem, session: str, agent: str) -> None:
+    """The user presses the button of a join page that names this agent."""
+    token = (await new_link(at_work, session, "user")).partition("#")[2]
+    status, joined = await at_work.post("/v1/join", {"token": token, "agent": uri(agent)})
+    assert status == 200, joined
+
+
+async def new_link(at_work: Tandem, session: str, role: str = "agent") -> str:
+    """A fresh link for a role, not opened."""
     async with at_work.http.post(
-        f"/v1/sessions/{session}/invitations", json={"role": "agent"}
+        f"/v1/sessions/{session}/invitations", json={"role": role}
     ) as answer:
         made = await answer.json()
         assert answer.status == 201, made

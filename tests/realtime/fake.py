@@ -14,6 +14,7 @@ from collab_server.realtime.backend import (
     Person,
     Refusal,
     Role,
+    Sight,
     StoredDocument,
     SyncGrant,
 )
@@ -48,6 +49,8 @@ class FakeBackend:
     fail_everything: bool = False
     refuse: dict[str, Refusal] = field(default_factory=dict)
     """Token, cookie or authorization -> how it is refused."""
+    sights: dict[str, Sight] = field(default_factory=dict)
+    """Token -> what who shows it sees; all, if it is not here."""
     storing: threading.Event = field(default_factory=threading.Event)
     """Cleared: append waits."""
     authorizing: threading.Event = field(default_factory=threading.Event)
@@ -71,11 +74,11 @@ class FakeBackend:
         if token in self.refuse:
             return self.refuse[token]
         role, _, uri = token.partition(".")
-        if role not in ("user", "agent") or not uri:
+        if role not in ("user", "agent", "supervisor") or not uri:
             return Refusal(401, "No such token.")
         expires = time.time() + (-1 if uri == "late" else 300)
         person = Person(role, uri, uri.title())  # type: ignore[arg-type]
-        return SyncGrant(session_id, person, expires)
+        return SyncGrant(session_id, person, expires, self.sights.get(token, "all"))
 
     def sync_view(self, session_id: str, role: Role) -> dict[str, Any]:
         self._maybe_fail()
@@ -107,6 +110,15 @@ class FakeBackend:
 
     def code_state(self, pairing_id: str) -> dict[str, Any]:
         return self.views.get(pairing_id, {"state": "open"})
+
+    def authorize_floor(self, cookie: str, origin: str | None) -> DeskGrant | Refusal:
+        if cookie.startswith("desk=chen"):
+            return self.authorize_desk(cookie, origin)
+        return Refusal(403, "This is for supervisors.")
+
+    def floor_snapshot(self) -> dict[str, Any]:
+        self._maybe_fail()
+        return {"agents": [], "sessions": []}
 
     def authorize_link(self, pbx: str, authorization: str) -> LinkGrant | Refusal:
         self._maybe_fail()

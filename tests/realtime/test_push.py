@@ -27,10 +27,14 @@ ORIGIN = "http://tandem.test"
 
 
 async def desk(
-    port: RunningPort, cookie: str = "desk=wang/login1", origin: str | None = ORIGIN
+    port: RunningPort,
+    cookie: str = "desk=wang/login1",
+    origin: str | None = ORIGIN,
+    *,
+    of: str = "desk",
 ) -> ClientConnection:
     return await connect(
-        f"ws://{port.host}/v1/desk/live",
+        f"ws://{port.host}/v1/{of}/live",
         additional_headers={"Cookie": cookie} if cookie else {},
         origin=origin,  # type: ignore[arg-type]
         ping_interval=None,
@@ -137,6 +141,34 @@ async def test_a_desk_that_sends_much_at_once_is_closed(port: RunningPort) -> No
     async with await desk(port) as socket:
         await socket.send("x" * 10_000)
         assert await end_of(socket) == 4413
+
+
+# -- the floor ------------------------------------------------------------------------------------
+
+
+async def test_the_floor_hears_what_changes_and_whose_desk_opens(port: RunningPort) -> None:
+    async with await desk(port, "desk=chen/login3", of="floor") as floor:
+        assert await next_of(floor) == {"kind": "floor", "agents": [], "sessions": []}
+        port.hub.floor_push({"kind": "session", "session": {"id": "s1"}})
+        assert (await next_of(floor))["session"] == {"id": "s1"}
+        async with await desk(port) as mine:
+            opened = await next_of(floor)
+            assert (opened["kind"], opened["uri"]) == ("agent", "wang")
+            assert opened["desk"]
+            assert set(port.hub.open_desks()) == {"wang"}
+            async with await desk(port, "desk=wang/login2"):  # the same agent, again
+                await next_of(mine)
+        assert await next_of(floor) == {"kind": "agent", "uri": "wang", "desk": None}
+        assert port.hub.floor_watched()
+        port.hub.desk_close("login3")
+        assert await next_of(floor) == {"kind": "signed_out"}
+        assert await end_of(floor) == 4401
+    await eventually(lambda: not port.hub.floor_watched(), "nobody is left")
+
+
+async def test_the_floor_is_for_supervisors(port: RunningPort) -> None:
+    async with await desk(port, of="floor") as floor:
+        assert await end_of(floor) == 4403
 
 
 # -- the link -------------------------------------------------------------------------------------

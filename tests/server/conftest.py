@@ -20,7 +20,7 @@ from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.people import agents
-from collab_server.realtime.backend import DeskGrant, Role
+from collab_server.realtime.backend import DeskGrant, Role, Sight
 from collab_server.realtime.hub import Present
 from collab_server.services import Services
 from collab_server.settings import Settings
@@ -66,12 +66,27 @@ class RecordingHub:
         self.present: list[Present] = []
         self.linked_pbxs: set[str] = set()
         self.at_desk: dict[str, set[str]] = {}
+        self.sights: list[tuple[str, Mapping[tuple[Role, str], Sight]]] = []
+        self.floor: list[dict[str, Any]] = []
+        self.desks_since: dict[str, float] = {}
 
     def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         self.views.append((session_id, views))
 
     def close_session(self, session_id: str, role: Role | None, uri: str | None, code: int) -> None:
         self.closed.append((session_id, role, uri, code))
+
+    def sights_changed(self, session_id: str, sights: Mapping[tuple[Role, str], Sight]) -> None:
+        self.sights.append((session_id, sights))
+
+    def floor_push(self, message: dict[str, Any]) -> None:
+        self.floor.append(message)
+
+    def floor_watched(self) -> bool:
+        return True
+
+    def open_desks(self) -> Mapping[str, float]:
+        return self.desks_since
 
     def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
         self.desks.append((agent_uri, message))
@@ -126,12 +141,16 @@ class Server:
     def browser(self) -> Browser:
         return Browser(self.app.test_client())
 
-    def add_agent(self, name: str, uri: str, *, admin: bool = False) -> None:
+    def add_agent(
+        self, name: str, uri: str, *, admin: bool = False, supervisor: bool = False
+    ) -> None:
         with self.database.write() as work:
-            agents.add(work, name, uri, "correct horse", admin=admin)
+            agents.add(work, name, uri, "correct horse", admin=admin, supervisor=supervisor)
 
-    def desk(self, name: str, uri: str, *, admin: bool = False) -> Browser:
-        self.add_agent(name, uri, admin=admin)
+    def desk(
+        self, name: str, uri: str, *, admin: bool = False, supervisor: bool = False
+    ) -> Browser:
+        self.add_agent(name, uri, admin=admin, supervisor=supervisor)
         browser = self.browser()
         answer = browser.post("/v1/login", {"username": name, "password": "correct horse"})
         assert answer.status_code == 200, answer.text

@@ -257,7 +257,8 @@ def test_after_the_end_the_user_goes_on_alone_and_the_agent_until_grace(server: 
     assert server.hub.closed == []
     server.clock.turn(2)
     server.housekeeper.round()
-    assert server.hub.closed == [(session["id"], "agent", None, 4410)]
+    gone = [(session["id"], role, None, 4410) for role in ("agent", "supervisor")]
+    assert server.hub.closed == gone
     refused = agent.post(path, {})
     assert (refused.status_code, json_of(refused)["why"]) == (410, "ended")
     assert server.backend.authorize_sync(session["id"], token).status == 410
@@ -271,9 +272,10 @@ def test_grace_survives_a_restart(start: Callable[..., Server]) -> None:
     after = start()
     after.clock.turn(31)
     after.housekeeper.round()
-    assert after.hub.closed == [(session["id"], "agent", None, 4410)]
+    gone = [(session["id"], role, None, 4410) for role in ("agent", "supervisor")]
+    assert after.hub.closed == gone
     after.housekeeper.round()
-    assert len(after.hub.closed) == 1
+    assert after.hub.closed == gone
 
 
 def test_an_agent_who_came_by_a_link_loses_the_note_with_the_session(server: Server) -> None:

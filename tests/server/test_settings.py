@@ -81,6 +81,8 @@ def test_every_setting_has_a_name() -> None:
         "server.retention",
         "server.outcomes",
         "server.screen_pop",
+        "server.consent",
+        "server.disclose",
         "server.api_keys.*",
         "server.sites.*.key",
         "server.sites.*.origins",

@@ -44,6 +44,31 @@ const said = (...given: Parameters<typeof situation>) => {
   return [status.tone, status.word, status.sentence];
 };
 
+const asked = (state: "asked" | "refused", before: string | null = "sip:li@example.org") => ({
+  consent: { state, since: "2026-11-23T12:00:00Z", before: before ? { uri: before } : null },
+});
+
+describe("while the caller's yes is lacking", () => {
+  test("the caller reads who came after whom, also where nobody was before", () => {
+    const question = "May wang see this page?";
+    expect(said(asked("asked"))[2]).toBe(`li → wang, nothing is lost. ${question}`);
+    expect(said(asked("asked", null))[2]).toBe(`You are talking with wang now. ${question}`);
+    expect(said(asked("refused"))[2]).toContain("wang does not see this page.");
+    expect(said({ ...asked("asked"), held: true })[1]).toBe("Transferred");
+  });
+
+  test("the agent reads what is waited for", () => {
+    const agent = { role: "agent" } as const;
+    const away: Presence = { ...here, connected: false };
+    expect(said(asked("asked"), agent)[1]).toBe("Asking the caller");
+    expect(said({ ...asked("asked"), presence: { user: away, agent: here } }, agent)[2]).toBe(
+      "The caller is away. They are asked when they are back.",
+    );
+    expect(said(asked("refused"), agent)[1]).toBe("Not shared");
+    expect(said({ ...asked("asked"), state: "suspended" }, agent)[1]).toBe("No agent");
+  });
+});
+
 describe("the caller reads", () => {
   test("the place in line, no minutes, and that the page may be left", () => {
     expect(said({ state: "queued", agent: null, position: 3 })).toEqual([

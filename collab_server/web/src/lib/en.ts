@@ -1,5 +1,8 @@
 /** English. The keys are the vocabulary of every page; zh.ts has to have the same. */
+import { enRoles } from "./en-roles";
+
 export const en = {
+  ...enRoles,
   "app.name": "Tandem",
   "app.language": "Language",
   "app.loading": "Loading …",
@@ -425,10 +428,6 @@ export const en = {
   "call.active": "Active",
   "call.suspended": "No agent",
   "call.ended": "Ended",
-
-  "floor.title": "Floor",
-  "floor.text":
-    "The supervisor's view is not part of this version. Health and the trace of every call are on the set-up page.",
 
   "copy.title": "Copy of the messages",
   "copy.session": "Session {id}",

@@ -1,6 +1,6 @@
 /** The chat inside the shared document: lines in order, each with whether the server stored it. */
 import type { Array as YArray, Doc, Item } from "yjs";
-import type { Role } from "./types";
+import type { Seat } from "./types";
 
 /** One line of chat as it stands in the document. Who wrote it is not in it: see `Author`. */
 export interface ChatLine {
@@ -12,7 +12,7 @@ export interface ChatLine {
 
 /** Who writes as a Yjs client, by the server's word. */
 export interface Author {
-  role: Role;
+  role: Seat;
   name: string;
   /** The reader, here or in another window. */
   me: boolean;
@@ -74,7 +74,7 @@ export function readAuthors(text: string): Map<number, Author> {
   }
   for (const [client, author] of Object.entries(value ?? {})) {
     const { role, name, me } = (author ?? {}) as Record<string, unknown>;
-    if (role !== "user" && role !== "agent") continue;
+    if (role !== "user" && role !== "agent" && role !== "supervisor") continue;
     authors.set(Number(client), { role, name: String(name ?? ""), me: me === true });
   }
   return authors;

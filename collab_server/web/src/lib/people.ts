@@ -22,5 +22,8 @@ export function personName(party: Party | null | undefined): string {
 
 /** Who wrote something, as the others know them. */
 export function authorName(author: Author, view: View | null): string {
+  if (author.role === "supervisor") {
+    return t("role.of", { name: author.name, role: t("role.supervisor") });
+  }
   return author.name || personName(view?.[author.role]) || t(`role.${author.role}`);
 }

@@ -14,14 +14,14 @@ import {
   type Vector,
 } from "./lines";
 import { SyncLink } from "./sync-link";
-import type { Role, SyncAccess, View } from "./types";
+import type { Seat, SyncAccess, View } from "./types";
 
 /** How the reader's own lines stand: with the server, on the way, on this device, nowhere. */
 export type SaveState = "saved" | "saving" | "device" | "nowhere";
 
 export interface RoomOptions {
   session: string;
-  role: Role;
+  role: Seat;
   /** Whose lines are kept on this device: a role, or an agent's URI. */
   who: string;
   access: SyncAccess | null;
@@ -35,7 +35,7 @@ const MOST_TYPING = 4;
 
 export class Room {
   readonly session: string;
-  readonly role: Role;
+  readonly role: Seat;
   readonly doc = new Doc();
   readonly view = signal<View | null>(null);
   readonly lines = signal<readonly Line[]>([]);

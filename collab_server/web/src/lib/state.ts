@@ -1,5 +1,6 @@
 /** What the strip over a session says, for each role: one word, one sentence, one colour. */
 import { since } from "./clock";
+import { consentStatus } from "./consent";
 import { personName } from "./people";
 import { noTelephone, placedStatus } from "./placed";
 import type { Gone, LinkState } from "./sync-link";
@@ -46,6 +47,8 @@ export function statusOf(situation: Situation): Status {
 
 function userStatus({ view, before }: Situation): Status {
   const agent = personName(view.agent) || t("role.agent");
+  const consent = consentStatus("user", view);
+  if (consent) return consent;
   if (view.held && !noTelephone(view)) {
     return { tone: "hold", word: t("state.held"), sentence: t("user.held") };
   }
@@ -81,6 +84,8 @@ function agentStatus(view: View): Status {
   if (view.held && !placed) {
     return { tone: "hold", word: t("state.held"), sentence: t("agent.held") };
   }
+  const consent = consentStatus("agent", view);
+  if (consent) return consent;
   const busy = placed && !view.placed?.phone ? ` ${t("agent.busy")}` : "";
   switch (view.state) {
     case "requested":

@@ -2,6 +2,9 @@
 
 export type Role = "user" | "agent";
 
+/** Who is in a session: one of its two sides, or who supervises. */
+export type Seat = Role | "supervisor";
+
 export type SessionState = "requested" | "queued" | "inviting" | "active" | "suspended" | "ended";
 
 export interface Party {
@@ -33,7 +36,28 @@ export interface WrapUp {
   done: boolean;
 }
 
-/** A session as one role sees it; a user's view has no call, invitation and wrap_up. */
+/** How the caller's yes stands to the agent who has the session now. */
+export interface ConsentShown {
+  state: "unasked" | "ahead" | "asked" | "given" | "refused";
+  since: string | null;
+  /** Whom the last yes was for. */
+  before: Party | null;
+}
+
+/** A supervisor who is there; `joined`: writes too, else reads along. */
+export interface Supervisor extends Party {
+  joined: boolean;
+}
+
+export interface Whisper {
+  n: number;
+  at: string;
+  by: Party;
+  to: Party;
+  text: string;
+}
+
+/** A session as one role sees it; a user's view has no call, invitation, wrap_up and whispers. */
 export interface View {
   id: string;
   state: SessionState;
@@ -57,6 +81,10 @@ export interface View {
   /** Null: the call has a telephone. */
   placed?: Placed | null;
   wrap_up?: WrapUp | null;
+  consent?: ConsentShown;
+  supervisors?: Supervisor[];
+  /** Number of the last one. */
+  whispers?: number;
   /** Address of the caller's record in a CRM; null: there is none. */
   screen_pop?: string | null;
 }
@@ -90,7 +118,7 @@ export interface SyncAccess {
 /** Answer of POST /v1/join and of POST /v1/sessions/{id}/token. */
 export interface Joined {
   session: string;
-  role: Role;
+  role: Seat;
   type: string;
   sync: SyncAccess;
   csrf?: string;
@@ -107,12 +135,15 @@ export interface JoinPreview {
   user?: Party | null;
   /** The call has no telephone. */
   placed?: boolean;
+  /** When the page will show that a supervisor is there. */
+  disclose?: "always" | "joined";
 }
 
 export interface AgentAccount {
   name: string;
   uri: string;
   admin: boolean;
+  supervisor?: boolean;
 }
 
 export interface Me {

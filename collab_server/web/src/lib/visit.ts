@@ -5,7 +5,7 @@ import { loadMe } from "./me";
 import { noteOutcomes } from "./outcomes";
 import { Room } from "./room";
 import { takeOver } from "./routes";
-import type { Joined, Role } from "./types";
+import type { Joined, Seat } from "./types";
 
 /** A browser can hold both sides of a session (a trial at one desk); each window keeps its own. */
 const roleKey = (session: string) => `tandem.role.${session}`;
@@ -43,7 +43,17 @@ export function deskRoom(session: string, agent: string): Room {
   return makeRoom(session, "agent", agent, null);
 }
 
-function makeRoom(session: string, role: Role, who: string, joined: Joined | null): Room {
+/** How a supervisor takes part in a session. */
+export type Supervision = "read" | "join";
+
+/** Open a session from the floor; `mode` says at each connect how. */
+export function superviseRoom(session: string, who: string, mode: () => Supervision): Room {
+  const path = `/v1/sessions/${encodeURIComponent(session)}/supervision`;
+  const renew = async () => (await request<Joined>("POST", path, { mode: mode() })).sync;
+  return new Room({ session, role: "supervisor", who, access: null, renew });
+}
+
+function makeRoom(session: string, role: Seat, who: string, joined: Joined | null): Room {
   const renew = async () => (await freshToken(session, role)).sync;
   return new Room({ session, role, who, access: joined?.sync ?? null, renew });
 }

@@ -1,7 +1,9 @@
 /** Simplified Chinese. */
 import type { Key } from "./en";
+import { zhRoles } from "./zh-roles";
 
 export const zh: Record<Key, string> = {
+  ...zhRoles,
   "app.name": "Tandem",
   "app.language": "语言",
   "app.loading": "正在加载……",
@@ -421,9 +423,6 @@ export const zh: Record<Key, string> = {
   "call.active": "进行中",
   "call.suspended": "暂无客服",
   "call.ended": "已结束",
-
-  "floor.title": "总览",
-  "floor.text": "此版本不包含主管视图。运行状况和每个通话的轨迹在设置页面。",
 
   "copy.title": "消息副本",
   "copy.session": "会话 {id}",

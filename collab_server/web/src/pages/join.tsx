@@ -61,7 +61,9 @@ export default function JoinPage() {
     setBusy(true);
     setProblem(null);
     try {
-      enter(await request<Joined>("POST", "/v1/join", { token }));
+      // The yes is for the agent this page names, should another have taken the call meanwhile.
+      const agent = preview?.agent?.uri ?? null;
+      enter(await request<Joined>("POST", "/v1/join", { token, agent }));
     } catch (error) {
       await failed(error);
     }
@@ -113,6 +115,7 @@ export default function JoinPage() {
               <h2>{t("join.shared")}</h2>
               <p>{t("join.shared.chat")}</p>
               <p class="muted">{t("join.not")}</p>
+              {preview.disclose && <p class="muted">{t(`join.supervisors.${preview.disclose}`)}</p>}
             </>
           )}
         </>

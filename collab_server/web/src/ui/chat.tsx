@@ -18,9 +18,11 @@ interface Props {
   view: View | null;
   /** No more lines can be sent. */
   closed: boolean;
+  /** Why the reader may not write, where they only read along. */
+  silent?: string | null;
 }
 
-export function Chat({ room, view, closed }: Props) {
+export function Chat({ room, view, closed, silent = null }: Props) {
   const [limit, setLimit] = useState(SHOWN);
   const lines = room.lines.value;
   const shown = lines.slice(-limit);
@@ -66,7 +68,11 @@ export function Chat({ room, view, closed }: Props) {
         </button>
       )}
       <Arrivals room={room} view={view} />
-      {closed ? <p class="chat-closed">{t("chat.closed")}</p> : <Composer room={room} />}
+      {closed || silent ? (
+        <p class="chat-closed">{silent ?? t("chat.closed")}</p>
+      ) : (
+        <Composer room={room} />
+      )}
     </div>
   );
 }

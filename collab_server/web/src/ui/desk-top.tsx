@@ -31,6 +31,11 @@ export function DeskTop({ feed, agent, brand, loggedOut }: Props) {
       >
         {() => (
           <div class="menu-list">
+            {agent.supervisor && (
+              <a class="button quiet" href="/floor" target="_blank" rel="noopener">
+                {t("floor.title")}
+              </a>
+            )}
             {agent.admin && (
               <a class="button quiet" href="/setup" target="_blank" rel="noopener">
                 {t("setup.title")}

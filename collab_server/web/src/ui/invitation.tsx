@@ -1,5 +1,6 @@
 /** How far the caller's invitation got, and two ways to make a new one. */
 import { useState } from "preact/hooks";
+import { withheld } from "../lib/consent";
 import { asProblem, type Problem, request } from "../lib/http";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
@@ -48,10 +49,12 @@ export function InvitationBox({ view }: { view: View }) {
       </p>
       {state.detail && <p class="muted break">{state.detail}</p>}
       <p class="actions">
-        <button type="button" disabled={busy} onClick={() => void invite(false)}>
-          <Icon name="link" />
-          {t("side.copy")}
-        </button>
+        {!withheld(view) && (
+          <button type="button" disabled={busy} onClick={() => void invite(false)}>
+            <Icon name="link" />
+            {t("side.copy")}
+          </button>
+        )}
         {view.call && !view.placed && (
           <button type="button" disabled={busy} onClick={() => void invite(true)}>
             {t("side.resend")}

@@ -1,5 +1,6 @@
 /** A session as the desk's lists show it: who, how long, how it stands. */
 import { shortTime, since } from "../lib/clock";
+import { consentStatus, withheld } from "../lib/consent";
 import { personName } from "../lib/people";
 import { noTelephone } from "../lib/placed";
 import type { View } from "../lib/types";
@@ -56,6 +57,7 @@ export function SessionCard({ view, passedOn, isOpen, isNew, open }: Props) {
 function standing(view: View): [string, string] {
   const caller = view.presence.user;
   if (view.state === "active" || view.state === "inviting") {
+    if (withheld(view)) return ["hold", consentStatus("agent", view)?.word ?? ""];
     if (caller.connected) return ["live", t("state.active")];
     if (caller.joined) return ["hold", t("state.away")];
     if (view.invitation?.user.state === "failed") return ["danger", t("side.inv.failed")];

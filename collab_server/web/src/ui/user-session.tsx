@@ -8,6 +8,7 @@ import type { Room } from "../lib/room";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
 import { Chat } from "./chat";
+import { ConsentBar } from "./consent";
 import { usePassedOn, useUnread } from "./hooks";
 import { Icon } from "./icons";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
@@ -15,6 +16,7 @@ import { Leave, PlaceInLine, useFarewell } from "./placed";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
 import { TalkByPhone, VoiceNotice } from "./voice";
+import { Watchers } from "./watchers";
 import "../style/user.css";
 
 interface Props {
@@ -70,6 +72,8 @@ export function UserSession({ room, leave }: Props) {
           </>
         )}
         <Said status={status} />
+        {view && !ended && <ConsentBar key={view.agent?.uri} view={view} />}
+        {view && !ended && <Watchers view={view} />}
         {fault && <ProblemNotice problem={fault} retry={room.socket.wake} />}
         {view && !ended && <VoiceNotice view={view} />}
         {view && !ended && noTelephone(view) && waits(view) && <PlaceInLine view={view} />}

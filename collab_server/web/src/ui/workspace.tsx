@@ -1,16 +1,20 @@
 /** The centre of the agent's screen: one session's state, its panel, and who is there. */
 import type { ComponentChildren } from "preact";
 import { since } from "../lib/clock";
+import { withheld } from "../lib/consent";
 import { personName } from "../lib/people";
 import type { Room } from "../lib/room";
 import { statusOf } from "../lib/state";
 import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { Chat } from "./chat";
+import { Withheld } from "./consent";
 import { usePassedOn } from "./hooks";
 import { Icon } from "./icons";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
+import { Watchers } from "./watchers";
+import { Whispers } from "./whispers";
 
 interface Props {
   view: View;
@@ -53,7 +57,11 @@ export function Workspace({ view, room, passedOnBy = null, details, toggleDetail
       </div>
       <Strip status={status} />
       <Said status={status} />
-      {room ? (
+      {room && !closed && <Watchers view={view} />}
+      {room && !closed && <Whispers view={view} />}
+      {room && !closed && withheld(view) ? (
+        <Withheld view={view} />
+      ) : room ? (
         <>
           <Chat room={room} view={view} closed={closed} />
           {!closed && (

@@ -1,0 +1,1 @@
+"""The floor: what supervisors see of everybody, and how they take part."""

@@ -1,0 +1,84 @@
+"""Bodies and answers of the floor."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from collab_server.floor.whispers import MAX_TEXT
+from collab_server.sessions.schemas import Answer, Body, Uri, View, readable
+
+
+class SupervisionBody(Body):
+    """Body of ``POST /v1/sessions/{id}/supervision``: whether to read along, or to write too."""
+
+    mode: Literal["read", "join"]
+
+
+class WhisperBody(Body):
+    """Body of ``POST /v1/sessions/{id}/whispers``."""
+
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(readable)]
+
+
+class WhisperShown(Answer):
+    """A whisper; only its agent and supervisors see it."""
+
+    n: int
+    at: AwareDatetime
+    by: Uri
+    to: Uri
+    text: str
+
+
+class WhisperList(Answer):
+    """Whispers, oldest first."""
+
+    items: list[WhisperShown]
+
+
+class WhisperQuery(BaseModel):
+    """Parameters of ``GET /v1/sessions/{id}/whispers``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    after: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class AgentOnFloor(Answer):
+    """Who may log in; `desk`: since when their desk is open, None: it is not."""
+
+    name: str
+    uri: str
+    desk: AwareDatetime | None
+
+
+class Sign(Answer):
+    """Something that is out of the ordinary when it has lasted `after` seconds."""
+
+    kind: Literal[
+        "waiting",
+        "no_agent",
+        "invitation_failed",
+        "caller_away",
+        "held",
+        "no_consent",
+        "refused",
+    ]
+    since: AwareDatetime
+    after: int
+
+
+class SessionOnFloor(View):
+    """A standing session: the agent's view of it, and its signs."""
+
+    signs: list[Sign]
+
+
+class Floor(Answer):
+    """What supervisors see: all agents, and the sessions that stand, by what is out of the
+    ordinary longest, then by age."""
+
+    agents: list[AgentOnFloor]
+    sessions: list[SessionOnFloor]
