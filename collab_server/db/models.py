@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -292,6 +293,8 @@ class Participant(Base):
     invitation: Mapped[str] = mapped_column(String(16), default="none")
     """``none``, ``pending``, ``sent``, ``failed``, ``unknown``, ``joined``, ``revoked``."""
     detail: Mapped[str] = mapped_column(Text, default="")
+    asks: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Of a user: their page can ask them whether another agent may see what is theirs."""
 
 
 class Whisper(Base):

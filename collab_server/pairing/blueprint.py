@@ -28,6 +28,8 @@ from collab_server.sessions.states import State
 from collab_server.times import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
@@ -176,6 +178,7 @@ def _target(
     if session_id is not None:
         session = access.load(work.db, session_id)
         by = access.acting_agent(work.db, session, callers)
+        _check_agreed(work, session, callers)
         call = work.db.get(Call, session.call) if session.call is not None else None
         if session.state == State.ENDED:
             raise Conflict("the session has ended")
@@ -190,7 +193,17 @@ def _target(
         raise Conflict("this call has ended")
     name = who.name if isinstance(who, Client) else who.uri
     by = f"{'API client' if isinstance(who, Client) else 'agent'} {name}"
-    return binding.standing(work, call.session_id), call, by
+    standing = binding.standing(work, call.session_id)
+    if standing is not None:
+        _check_agreed(work, standing, callers)
+    return standing, call, by
+
+
+def _check_agreed(work: Work, session: CollabSession, callers: Sequence[auth.Caller]) -> None:
+    """Raise Forbidden for an agent whom the user has yet to agree to: whose browser a code brings
+    in is in as the user."""
+    if not access.sees_user_link(work.db, session, callers):
+        raise Forbidden("the caller has not agreed to you yet")
 
 
 def _mine(db: Session, pairing_id: str) -> Pairing:

@@ -12,7 +12,7 @@ from collab_server.problems import Conflict, Gone
 from collab_server.sessions.access import who_is
 from collab_server.sessions.consent import Agreement, Consent
 from collab_server.sessions.history import record
-from collab_server.sessions.places import places
+from collab_server.sessions.places import place, places
 from collab_server.sessions.roles import sight
 from collab_server.sessions.states import State
 
@@ -27,9 +27,13 @@ def served(services: Services, work: Work, session: CollabSession, agent_uri: st
     """The session has another agent."""
     new = _of(session).served(agent_uri)
     _keep(work, session, new, "served", anew=new.state is Consent.ASKED)
+    user = place(work, session, "user", session.user_uri)
     if services.settings.server.consent == "call":
         new = _of(session).answered(agree=True)
         _keep(work, session, new, "the call itself, by server.consent")
+    elif user is not None and user.joined is not None and not user.asks:
+        new = _of(session).answered(agree=True)
+        _keep(work, session, new, "the call itself: no page of the user's can ask")
 
 
 def came_in(work: Work, session: CollabSession, seen: str | None = None) -> None:

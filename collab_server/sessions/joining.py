@@ -39,13 +39,15 @@ THROTTLE = "tandem.join-throttle"
 )
 def join() -> Response:
     tandem = services()
-    token, seen = _token()
+    token, page = _token()
     try:
         with tandem.write() as work:
             session, guest, cookie = invitations.exchange(tandem, work, token)
             call = work.db.get(Call, session.call) if session.call else None
             trace(work, call, "browser", f"{guest.role} opened the join link")
-            service.join(work, session, guest, "join link", seen)
+            if guest.role == "user":
+                guest.asks = page.can_ask
+            service.join(work, session, guest, "join link", page.agent)
             answer = jsonify(joined(session, guest))
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)
@@ -99,8 +101,8 @@ def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:
     }
 
 
-def _token() -> tuple[str, str | None]:
-    """The join link's token, signed here, and the agent whom the page named.
+def _token() -> tuple[str, schemas.JoinBody]:
+    """The join link's token, signed here, and what else came with it.
 
     Raises CsrfRefused, LinkInvalid and TooMany.
 
@@ -117,7 +119,7 @@ def _token() -> tuple[str, str | None]:
         throttle: Throttle = current_app.extensions[THROTTLE]
         throttle.hit(address_key(proxies.client(request)))
         raise LinkInvalid("the join link is incomplete or was not made by this server") from None
-    return token, asked.agent
+    return token, asked
 
 
 def _help_the_browser_that_used_it(gone: Gone, token: str) -> None:

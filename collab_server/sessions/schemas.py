@@ -205,7 +205,13 @@ class JoinBody(Body):
     token: Token
     agent: AgentUri | None = None
     """The agent whom the page named when its button was pressed: the yes is for no other one.
-    None: whoever has the session."""
+    None: whoever has the session. Left out: no page of ours asks, which could ask its user again
+    after a transfer; the call itself is the yes to whoever serves it then."""
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether it comes from a page that can ask its user."""
+        return "agent" in self.model_fields_set
 
 
 class ConsentBody(Body):

@@ -215,7 +215,7 @@ class Browser:
         return self.client.delete(path, headers=sent, base_url=URL)
 
     def open(self, join_url: str) -> dict[str, Any]:
-        answer = self.post("/v1/join", {"token": token_of(join_url)})
+        answer = self.post("/v1/join", {"token": token_of(join_url), "agent": None})
         assert answer.status_code == 200, answer.text
         return json_of(answer)
 

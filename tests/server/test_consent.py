@@ -24,7 +24,7 @@ from collab_server.sessions.consent import (
     Happening,
 )
 from collab_server.sessions.places import place
-from tests.server.conftest import LI, WANG, Browser, Server, json_of
+from tests.server.conftest import LI, WANG, Browser, Server, json_of, token_of
 
 ZHAO = "sip:zhao@example.org"
 
@@ -305,3 +305,30 @@ def test_an_answer_out_of_shape_changes_nothing(body: dict[str, Any], server: Se
     path = f"/v1/sessions/{session['id']}/consent"
     assert user.post(path, body).status_code == 422
     assert shown(server, session)["state"] == "asked"
+
+
+def test_who_comes_by_no_page_of_ours_agrees_by_the_call(server: Server) -> None:
+    """A program of somebody's own that speaks the API, a stock Yjs client behind it."""
+    session = served(server, WANG)
+    token = token_of(session["user"]["join_url"])
+    assert server.browser().post("/v1/join", {"token": token}).status_code == 200
+    served(server, LI)
+    why = f"the call itself: no page of the user's can ask: {LI}"
+    assert consents(server, session)[-1] == ("asked", "given", why)
+
+
+def test_an_agent_brings_in_no_browser_as_the_user_before_the_yes(server: Server) -> None:
+    """By a code that the agent makes or types, a browser of theirs would see it all."""
+    li = server.desk("li", LI)
+    session = served(server, WANG)
+    user = joined(server, session)
+    served(server, LI)
+    made = server.browser().post("/v1/pairings", {"type": "form"})
+    code = json_of(made)["code"]
+    named = {"session": session["id"]}
+    assert li.post("/v1/pairings", named).status_code == 403
+    assert li.post(f"/v1/pairings/{code}/claim", named).status_code == 403
+    call = {"call": {"pbx": "hq", "id": "1.1"}}
+    assert li.post("/v1/pairings", call).status_code == 403
+    assert answer(user, session, LI, agree=True) == 200
+    assert li.post("/v1/pairings", named).status_code == 201

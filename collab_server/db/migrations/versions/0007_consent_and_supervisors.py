@@ -18,6 +18,11 @@ def upgrade() -> None:
             sa.Column("supervisor", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
 
+    with op.batch_alter_table("participants", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("asks", sa.Boolean(), server_default=sa.true(), nullable=False)
+        )
+
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("held_since", sa.Float(precision=53), nullable=True))
         batch_op.add_column(
@@ -58,4 +63,5 @@ def downgrade() -> None:
     op.drop_table("whispers")
     for column in ("whispers", "agreed", "consent_since", "consent", "held_since"):
         op.drop_column("sessions", column)
+    op.drop_column("participants", "asks")
     op.drop_column("agents", "supervisor")
