@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 
+from collab_server.commands import wire
 from collab_server.db.models import (
     Call,
     CollabSession,
@@ -27,7 +28,7 @@ from collab_server.realtime.backend import (
     StoredDocument,
     SyncGrant,
 )
-from collab_server.sessions import access, invitations
+from collab_server.sessions import access
 from collab_server.sessions.history import trace
 from collab_server.sessions.links import SYNC_SECONDS, ExpiredLinkError, LinkError
 from collab_server.sessions.views import Views
@@ -151,7 +152,7 @@ class DatabaseBackend:
                 .order_by(Command.created, Command.id)
                 .limit(MAX_COMMANDS)
             )
-            return [invitations.wire(command) for command in found]
+            return [wire(command) for command in found]
 
     def load_document(self, session_id: str) -> StoredDocument:
         """Give everything stored of a document."""

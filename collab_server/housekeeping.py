@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from collab_server import commands
 from collab_server.db.engine import BusyError
 from collab_server.db.models import (
     Agent,
@@ -24,9 +25,10 @@ from collab_server.db.models import (
     Login,
     Participant,
 )
+from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import record
-from collab_server.sessions.invitations import LINK_SECONDS, expire_commands
+from collab_server.sessions.invitations import LINK_SECONDS
 from collab_server.sessions.states import Reason, State
 
 if TYPE_CHECKING:
@@ -83,7 +85,10 @@ class Housekeeper:
         now = services.clock()
         if self._due():
             with services.write() as work:
-                for due in (service.close_grace(services, work), expire_commands(work)):
+                for due in (
+                    service.close_grace(services, work),
+                    commands.expire(services, work, SETTLES),
+                ):
                     if due is not None:
                         services.alarm.set(due)
         self._sign_out_removed()

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from collab_server import uris
+from collab_server import commands, uris
 from collab_server.calls.schemas import Report, ReportedCall, clip
 from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
-from collab_server.sessions import invitations, service
+from collab_server.results import SETTLES
+from collab_server.sessions import service
 from collab_server.sessions.history import MAX_LINES, MAX_TEXT, stop, trace
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
     if report.snapshot:
         _end_unlisted(services, work, pbx, report.epoch, listed)
     for result in report.results:
-        if invitations.result(work, pbx, result.id, result.status, result.detail):
+        settled = commands.result(
+            services, work, pbx, result.id, result.status, result.detail, SETTLES
+        )
+        if settled:
             outcome.accepted += 1
         else:
             outcome.ignored += 1

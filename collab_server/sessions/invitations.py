@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+from collab_server import commands
 from collab_server.db.models import (
     Agent,
     Call,
@@ -21,7 +22,6 @@ from collab_server.sessions.history import record, trace
 from collab_server.sessions.links import LinkError, digest, hashed
 from collab_server.sessions.places import place, places, take
 from collab_server.sessions.views import join_url
-from collab_server.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +36,6 @@ LINK_SECONDS = 24 * 3600
 """How long a join link may be opened, if nothing revokes it before."""
 MESSAGE_SECONDS = 300
 """How long a message to a terminal is worth sending."""
-MAX_AT_ONCE = 200
-"""Messages given up in one transaction; the next round follows at once."""
 MAX_TEXT = 700
 """Bytes of a message: a line of AMI holds 1,022, and base64 makes four bytes of three."""
 
@@ -105,27 +103,22 @@ def _send(
     guest: Participant,
     link: Invitation,
 ) -> None:
-    command = Command(
+    commands.ask(
+        services,
+        work,
         id=f"{session.id}-{link.id}",
-        pbx=call.pbx,
         kind="message",
-        call=call.id,
-        participant=guest.id,
-        call_id=call.call_id,
+        pbx=call.pbx,
         args={
             "text": message(services, link),
             "content_type": "text/plain",
             "to": guest.uri,
         },
-        created=work.now,
-        expires=work.now + MESSAGE_SECONDS,
-        status="open",
+        seconds=MESSAGE_SECONDS,
+        call=call,
+        participant=guest,
     )
-    work.db.add(command)
     trace(work, call, "invitation", f"message to {guest.uri} asked of PBX {call.pbx}")
-    pushed = [wire(command)]
-    work.after_commit(lambda: services.hub.link_push(call.pbx, pushed))
-    services.alarm.set(command.expires)
 
 
 def message(services: Services, link: Invitation) -> str:
@@ -135,17 +128,6 @@ def message(services: Services, link: Invitation) -> str:
     if len(text.encode()) > MAX_TEXT:
         raise ValueError(f"a message of {len(text.encode())} bytes does not fit, {MAX_TEXT} do")
     return text
-
-
-def wire(command: Command) -> dict[str, Any]:
-    """A command as the link carries it."""
-    return {
-        "id": command.id,
-        "kind": command.kind,
-        "call": command.call_id,
-        "args": command.args,
-        "expires": iso(command.expires),
-    }
 
 
 def exchange(services: Services, work: Work, token: str) -> tuple[CollabSession, Participant, str]:
@@ -240,46 +222,23 @@ def withdraw_all(work: Work, session: CollabSession) -> None:
             guest.invitation, guest.detail = "revoked", "the session ended"
 
 
-def result(work: Work, pbx: str, command_id: str, status: str, detail: str) -> bool:
-    """Note what became of a command. False: there is none that waits for it."""
-    command = work.db.get(Command, command_id)
-    if command is None or command.pbx != pbx:
-        return False
-    if command.status not in ("open", "expired", "dropped"):
-        return False
-    withdrawn = command.detail if command.status == "dropped" else ""
-    command.status, command.detail, command.finished = status, detail[:500], work.now
-    command.args = {}  # a link that went out is kept nowhere
+def settle(services: Services, work: Work, command: Command, withdrawn: str) -> None:
+    """Note what became of a message (`collab_server.commands.Settle`)."""
     guest = work.db.get(Participant, command.participant) if command.participant else None
     call = work.db.get(Call, command.call) if command.call else None
-    said = {"done": "sent", "failed": "failed", "unknown": "unknown"}[status]
-    if guest is not None:
-        text = f"message to {guest.uri}: {said}" + (f" ({command.detail})" if detail else "")
-        if withdrawn:
-            text += f"; the link in it had been withdrawn ({withdrawn})"
-        elif guest.invitation in ("pending", "unknown", "failed"):
-            guest.invitation, guest.detail = said, command.detail
-            work.touch(guest.session_id)
-        trace(work, call, "message", text)
-    return True
-
-
-def expire_commands(work: Work) -> float | None:
-    """Give up commands nobody took in time; says when the next one expires."""
-    for command in work.db.scalars(
-        select(Command)
-        .where(Command.status == "open", Command.expires <= work.now)
-        .limit(MAX_AT_ONCE)
-    ).all():
-        command.status, command.finished = "expired", work.now
-        command.detail = "the connector did not take it in time"
-        command.args = {}
-        guest = work.db.get(Participant, command.participant) if command.participant else None
+    if command.status == "expired":
         if guest is not None and guest.invitation == "pending":
             guest.invitation, guest.detail = "failed", command.detail
             work.touch(guest.session_id)
-        call = work.db.get(Call, command.call) if command.call else None
         trace(work, call, "message", f"message given up: {command.detail}")
-    work.db.flush()
-    soonest = select(Command.expires).where(Command.status == "open")
-    return cast("float | None", work.db.scalar(soonest.order_by(Command.expires).limit(1)))
+        return
+    said = {"done": "sent", "failed": "failed", "unknown": "unknown"}[command.status]
+    if guest is None:
+        return
+    text = f"message to {guest.uri}: {said}" + (f" ({command.detail})" if command.detail else "")
+    if withdrawn:
+        text += f"; the link in it had been withdrawn ({withdrawn})"
+    elif guest.invitation in ("pending", "unknown", "failed"):
+        guest.invitation, guest.detail = said, command.detail
+        work.touch(guest.session_id)
+    trace(work, call, "message", text)
