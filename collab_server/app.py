@@ -19,6 +19,7 @@ from collab_server.http.current import EXTENSION
 from collab_server.http.keys import Keys
 from collab_server.http.proxies import Proxies
 from collab_server.http.throttle import Throttle
+from collab_server.invite import blueprint as invite
 from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
 from collab_server.people import blueprint as people
@@ -69,7 +70,7 @@ def create_app(
     app.extensions[health.REALTIME_ALIVE] = realtime_alive
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
-    for part in (sessions, joining, calls, pbx, people, health, pages):
+    for part in (sessions, joining, invite, calls, pbx, people, health, pages):
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)
     app.before_request(bodies.refuse_nul)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collab_server.sessions import invitations
+from collab_server.invite import dialling, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collab_server.commands import Settle
 
 SETTLES: Mapping[str, Settle] = {
-    "message": invitations.settle,
+    "message": message.settle,
+    "dial": dialling.settle,
 }
 """Every kind of command there is."""

@@ -113,6 +113,13 @@ class LiveHub:
     def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
         self._post(self._desk_push, agent_uri, message)
 
+    def open_pages(self, uri: str) -> int:
+        rooms = tuple(self._present.values())
+        return sum(p.role == "user" and p.uri == uri for room in rooms for p in room)
+
+    def page_push(self, uri: str, message: dict[str, Any]) -> None:
+        self._post(self._page_push, uri, message)
+
     def desk_close(self, login_id: str) -> None:
         self._post(self._desk_close, login_id)
 
@@ -373,6 +380,12 @@ class LiveHub:
     def _desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
         for _, socket in list(self._desks.get(agent_uri, ())):
             socket.push(message)
+
+    def _page_push(self, uri: str, message: dict[str, Any]) -> None:
+        for room in list(self._rooms.values()):
+            for socket in list(room.sockets):
+                if socket.person.role == "user" and socket.person.uri == uri:
+                    socket.page(message)
 
     def _desk_close(self, login_id: str) -> None:
         self._outdate("desks")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server.db.models import Call, CollabSession
+from collab_server.invite import dialling
 from collab_server.sessions import invitations
 from collab_server.sessions.history import record, stop, trace
 from collab_server.sessions.places import places, take
@@ -42,8 +43,13 @@ def create(
     call: Call | None,
     cause: str,
     attributes: dict[str, Any] | None = None,
+    given: str = "call",
 ) -> CollabSession:
-    """Make the session of a collaboration; it starts as `requested`."""
+    """Make the session of a collaboration; it starts as `requested`.
+
+    `given` is who gave the user's URI: ``agent``, ``client``, or ``call``, and then it is a label
+    that a caller or a browser may have shaped.
+    """
     session = CollabSession(
         id=secrets.token_hex(10),
         state=State.REQUESTED.value,
@@ -51,6 +57,7 @@ def create(
         panels=[type],
         initiator=initiator,
         user_uri=user_uri,
+        given=given,
         call=call.id if call else None,
         held=call.held if call else False,
         both_in=False,
@@ -87,7 +94,7 @@ def move(work: Work, session: CollabSession, trigger: Trigger, cause: str) -> No
 
 def follow(services: Services, work: Work, session: CollabSession, call: Call) -> None:
     """Bring a session to what its call is now."""
-    if session.state == State.ENDED:
+    if session.state == State.ENDED or dialling.still_ringing(services, work, session, call):
         return
     if call.state == "ended":
         if call.agent_uri not in (None, session.agent_uri):
@@ -148,9 +155,10 @@ def serve(
     trace(
         work, call, "server", f"agent {agent_uri}" if old is None else f"agent {old} -> {agent_uri}"
     )
-    invitations.invite(services, work, session, call, "agent")
+    invitations.invite(services, work, session, call, "agent", asked_by=cause)
     if old is None:
-        invitations.invite(services, work, session, call, "user")
+        names = invitations.by_itself(services, session)
+        invitations.invite(services, work, session, call, "user", asked_by=cause, names=names)
 
 
 def join(work: Work, session: CollabSession, guest: Participant, how: str) -> None:
