@@ -188,7 +188,7 @@ def settle(
     services: Services, work: Work, guest: Participant, attempt: Attempt, state: str, why: str
 ) -> None:
     """Note how an attempt ended, and say when the next way of its link begins."""
-    if attempt.state not in ("waiting", "sending", "unknown", "failed"):
+    if attempt.state not in ("waiting", "sending", "sent", "unknown", "failed"):
         return  # its link has been opened meanwhile, which says more
     attempt.finished = work.now
     _set(work, guest, attempt, state, why)

@@ -99,8 +99,9 @@ def _headers(settings: GatewaySettings, places: Mapping[str, str]) -> dict[str, 
         if not value.isprintable():
             raise RefusedError(f"the header {name} would hold control characters")
     if settings.username:
-        basic = aiohttp.BasicAuth(settings.username, settings.key.get_secret_value(), "utf-8")
-        headers["Authorization"] = basic.encode()
+        headers["Authorization"] = aiohttp.encode_basic_auth(
+            settings.username, settings.key.get_secret_value(), "utf-8"
+        )
     return headers
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -34,6 +36,16 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _there(value: str) -> str:
+    if value and not Path(value).is_file():
+        raise ValueError(f"there is no file {value}")
+    return value
+
+
+AuthoritiesFile = Annotated[str, AfterValidator(_there)]
+"""A file of certificate authorities instead of the system's; empty: the system's."""
+
+
 class LimitSettings(_Table):
     """``[server.invite.limits]``: how often a third party is reached; 0: never."""
 
@@ -58,8 +70,7 @@ class GatewaySettings(_Table):
     username: str = ""
     """HTTP basic authentication, with `key` as the password; empty: none."""
     key: SecretStr = SecretStr("")
-    ca: str = ""
-    """A file of certificate authorities instead of the system's."""
+    ca: AuthoritiesFile = ""
     timeout: Annotated[float, Field(gt=0, le=30)] = 10
 
     @field_validator("url")
@@ -105,7 +116,7 @@ class SmtpSettings(_Table):
     host: str = ""
     port: Annotated[int, Field(ge=1, le=65_535)] = 587
     tls: Literal["starttls", "tls", "none"] = "starttls"
-    ca: str = ""
+    ca: AuthoritiesFile = ""
     username: str = ""
     password: SecretStr = SecretStr("")
     sender: str = ""
