@@ -3,7 +3,7 @@ import { since } from "./clock";
 import { personName } from "./people";
 import type { Gone, LinkState } from "./sync-link";
 import type { Role, View } from "./types";
-import { t, tOr } from "./words";
+import { type Key, t, tOr } from "./words";
 
 export type Tone = "live" | "hold" | "calm" | "danger";
 
@@ -69,6 +69,13 @@ function userStatus({ view, before }: Situation): Status {
   }
 }
 
+const INVITING: Record<string, Key> = {
+  failed: "agent.invitingFailed",
+  sent: "agent.invitingSent",
+  opened: "agent.invitingOpened",
+  confirm: "agent.confirm",
+};
+
 function agentStatus(view: View): Status {
   const user = personName(view.user);
   const caller = view.presence.user;
@@ -93,13 +100,8 @@ function agentStatus(view: View): Status {
         return { tone: "hold", word: t("state.away"), sentence };
       }
       const sent = view.invitation?.user.state;
-      const key =
-        sent === "failed"
-          ? "agent.invitingFailed"
-          : sent === "sent"
-            ? "agent.invitingSent"
-            : "agent.inviting";
-      const tone = sent === "failed" ? "danger" : "calm";
+      const key = INVITING[sent ?? ""] ?? "agent.inviting";
+      const tone = sent === "failed" ? "danger" : sent === "confirm" ? "hold" : "calm";
       return { tone, word: t("state.inviting"), sentence: t(key) };
     }
     default:

@@ -1,10 +1,13 @@
-/** How far the caller's invitation got, and two ways to make a new one. */
+/** How far the caller's invitation got by each way, and how to make a new one. */
 import { useState } from "preact/hooks";
 import { asProblem, type Problem, request } from "../lib/http";
-import type { View } from "../lib/types";
-import { t } from "../lib/words";
+import type { View, WayShown } from "../lib/types";
+import { t, tOr } from "../lib/words";
 import { Icon } from "./icons";
 import { ProblemNotice } from "./parts";
+import "../style/invite.css";
+
+const DIAL = "dial";
 
 export function InvitationBox({ view }: { view: View }) {
   const [busy, setBusy] = useState(false);
@@ -13,9 +16,10 @@ export function InvitationBox({ view }: { view: View }) {
   const [link, setLink] = useState("");
   const state = view.invitation?.user;
   if (!state) return null;
-  const tone = state.state === "failed" ? "danger" : state.state === "joined" ? "live" : "calm";
+  const ways = state.ways ?? [];
+  const sendable = ways.filter((shown) => shown.way !== DIAL && !refused(shown));
 
-  const invite = async (send: boolean) => {
+  const invite = async (send: boolean, way?: string) => {
     setBusy(true);
     setProblem(null);
     setSaid("");
@@ -24,7 +28,7 @@ export function InvitationBox({ view }: { view: View }) {
       const made = await request<{ join_url: string }>(
         "POST",
         `/v1/sessions/${encodeURIComponent(view.id)}/invitations`,
-        send ? { role: "user", send: true } : { role: "user" },
+        { role: "user", ...(send ? { send } : {}), ...(way ? { way } : {}) },
       );
       if (send) setSaid(t("side.resent"));
       else if (await copied(made.join_url)) setSaid(t("side.copied"));
@@ -42,17 +46,38 @@ export function InvitationBox({ view }: { view: View }) {
   return (
     <section>
       <h2>{t("side.invitation")}</h2>
-      <p class={`state ink-${tone}`}>
+      <p class={`state ink-${toneOf(state.state)}`}>
         <span class="dot" aria-hidden="true" />
         {t(`side.inv.${state.state}`)}
       </p>
-      {state.detail && <p class="muted break">{state.detail}</p>}
+      {state.detail && ways.length === 0 && <p class="muted break">{state.detail}</p>}
+      {ways.length > 0 && (
+        <ul class="ways">
+          {ways.map((shown) => (
+            <li key={shown.way} data-way={shown.way}>
+              <span class="way-name">{nameOf(shown)}</span>
+              <span class={`ink-${toneOf(shown.state)}`}>{stateOf(shown)}</span>
+              {shown.way !== DIAL && !refused(shown) && (
+                <button
+                  type="button"
+                  disabled={busy}
+                  aria-label={t("way.sendBy", { way: nameOf(shown) })}
+                  onClick={() => void invite(true, shown.way)}
+                >
+                  {t("way.send")}
+                </button>
+              )}
+              {shown.why && <p class="small muted break">{shown.why}</p>}
+            </li>
+          ))}
+        </ul>
+      )}
       <p class="actions">
         <button type="button" disabled={busy} onClick={() => void invite(false)}>
           <Icon name="link" />
           {t("side.copy")}
         </button>
-        {view.call && (
+        {sendable.length > 0 && (
           <button type="button" disabled={busy} onClick={() => void invite(true)}>
             {t("side.resend")}
           </button>
@@ -73,6 +98,26 @@ export function InvitationBox({ view }: { view: View }) {
       {problem && <ProblemNotice problem={problem} />}
     </section>
   );
+}
+
+/** A way the settings do not allow for this address: it says why, and there is nothing to press. */
+function refused(shown: WayShown): boolean {
+  return shown.state === "none" && shown.why !== "";
+}
+
+function nameOf(shown: WayShown): string {
+  return tOr(`way.${shown.way}`, shown.way);
+}
+
+function stateOf(shown: WayShown): string {
+  const own = shown.way === DIAL ? `way.dial.${shown.state}` : "";
+  return tOr(own, t(`way.state.${shown.state}`));
+}
+
+function toneOf(state: string): string {
+  if (state === "failed") return "danger";
+  if (state === "joined") return "live";
+  return state === "confirm" ? "hold" : "calm";
 }
 
 /** Browsers give the clipboard to secure origins only, and may ask or refuse. */

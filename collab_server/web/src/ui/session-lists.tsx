@@ -4,6 +4,7 @@ import type { DeskFeed } from "../lib/desk-feed";
 import { personName } from "../lib/people";
 import type { View } from "../lib/types";
 import { type Key, t, tOr } from "../lib/words";
+import { InviteButton } from "./invite";
 
 interface Props {
   feed: DeskFeed;
@@ -20,6 +21,7 @@ export function SessionLists({ feed, opened, fresh, open }: Props) {
   ];
   return (
     <nav class="lists" aria-label={t("desk.sessions")}>
+      <InviteButton opened={open} />
       {lists.map(([name, views]) => (
         <section key={name} data-list={name.slice(5)}>
           <h2>
@@ -93,6 +95,7 @@ function standing(view: View): [string, string] {
   if (view.state === "active" || view.state === "inviting") {
     if (caller.connected) return ["live", t("state.active")];
     if (caller.joined) return ["hold", t("state.away")];
+    if (view.invitation?.user.state === "confirm") return ["hold", t("side.inv.confirm")];
     if (view.invitation?.user.state === "failed") return ["danger", t("side.inv.failed")];
     return ["calm", t("state.inviting")];
   }

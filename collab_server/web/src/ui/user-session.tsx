@@ -9,6 +9,7 @@ import { t } from "../lib/words";
 import { Chat } from "./chat";
 import { usePassedOn, useUnread } from "./hooks";
 import { Icon } from "./icons";
+import { InvitedNotice } from "./invited";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
@@ -66,6 +67,7 @@ export function UserSession({ room, leave }: Props) {
           </>
         )}
         <Said status={status} />
+        <InvitedNotice invited={room.invited.value} />
         {fault && <ProblemNotice problem={fault} retry={room.socket.wake} />}
         <div class="panel">
           {ended && !alone ? (

@@ -7,6 +7,7 @@ import { statusOf } from "../lib/state";
 import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { Chat } from "./chat";
+import { ConfirmAsk } from "./confirm";
 import { usePassedOn } from "./hooks";
 import { Icon } from "./icons";
 import { Saved } from "./saved";
@@ -53,6 +54,7 @@ export function Workspace({ view, room, passedOnBy = null, details, toggleDetail
       </div>
       <Strip status={status} />
       <Said status={status} />
+      {!closed && <ConfirmAsk view={view} />}
       {room ? (
         <>
           <Chat room={room} view={view} closed={closed} />
