@@ -268,10 +268,17 @@ async def until(
 class Tandem(Running):
     """Server and connector beside an Asterisk of the laboratory."""
 
-    def __init__(self, pbx: Asterisk, folder: Path, trust: Sequence[str] = (r"PJSIP/trunk",)):
+    def __init__(
+        self,
+        pbx: Asterisk,
+        folder: Path,
+        trust: Sequence[str] = (r"PJSIP/trunk",),
+        more: str = "",
+    ) -> None:
+        """`more` is what its settings have besides."""
         self.pbx = pbx
         ami, secret = pbx.ami_port, pbx.secrets["tandem"]
-        super().__init__(folder, lambda port: settings(folder, port, ami, secret, trust))
+        super().__init__(folder, lambda port: settings(folder, port, ami, secret, trust) + more)
 
 
 @dataclass
