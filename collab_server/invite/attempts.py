@@ -242,6 +242,8 @@ def arrived(
     _drop_waiting(work, guest)
     if attempt is not None:
         _set(work, guest, attempt, state, "", word)
+    if state == "joined" and (attempt is None or attempt.way != DIAL):
+        guest.invitation, guest.detail = "joined", ""
 
 
 def turned_away(work: Work, guest: Participant, attempt: Attempt, why: str) -> None:

@@ -41,7 +41,7 @@ def invite(
     call: Call | None,
     role: Role,
     *,
-    asked_by: str,
+    asked_by: str = "",
     names: Sequence[str] = (),
 ) -> Invitation:
     """Make a new join link for a role, which ends the one before.

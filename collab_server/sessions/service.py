@@ -157,7 +157,8 @@ def serve(
     )
     invitations.invite(services, work, session, call, "agent", asked_by=cause)
     if old is None:
-        names = invitations.by_itself(services, session)
+        here = take(work, session, "user", session.user_uri).joined is not None
+        names = () if here else invitations.by_itself(services, session)
         invitations.invite(services, work, session, call, "user", asked_by=cause, names=names)
 
 

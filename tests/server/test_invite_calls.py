@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from collab_server.db.models import CollabSession
+from collab_server.sessions import invitations
+from collab_server.sessions.views import join_url
 from tests.server.conftest import ALICE, LI, WANG, Browser, Server, json_of, token_of
 from tests.server.doubles import Gateway, Mailbox, gateway, mail_server
 from tests.server.test_invite import ANN, PAGE, PHONE, invite, set_up
@@ -57,14 +60,16 @@ def test_an_address_that_a_caller_can_shape_reaches_nobody(
 
 
 def test_an_agent_may_send_it_there_where_it_is_allowed(start: Start, sms: Gateway) -> None:
-    server = start(**set_up(sms))
+    server = start(**set_up(sms, deny=[r"tel:\+49900\d*"]))
     desk = server.desk("wang", WANG)
+    answers = []
     for call, user in (("1.1", "sip:+4930123456@pbx.example.org"), ("1.2", "tel:+499001234567")):
         server.connector.report(call, "active", user_uri=user, agent_uri=WANG)
         path = f"/v1/sessions/{server.session_of(call)['id']}/invitations"
-        desk.post(path, {"role": "user", "send": True, "way": "sms"})
+        answers.append(desk.post(path, {"role": "user", "send": True, "way": "sms"}).status_code)
     server.carry()
-    assert [asked.json["to"] for asked in sms.asked] == ["+4930123456", "+499001234567"]
+    assert answers == [201, 403]
+    assert [asked.json["to"] for asked in sms.asked] == ["+4930123456"]
 
 
 def test_an_administrator_may_let_calls_send_by_themselves(start: Start, sms: Gateway) -> None:
@@ -277,3 +282,15 @@ def test_the_one_pbx_that_is_linked_calls(server: Server) -> None:
     assert shown == [{"name": "hq", "linked": False}, {"name": "branch", "linked": True}]
     invite(desk, PHONE, call=True)
     assert server.hub.links[-1][0] == "branch"
+
+
+def test_who_is_in_before_there_is_an_agent_gets_no_word(server: Server) -> None:
+    server.connector.report("1.1", "queued")
+    with server.services.write() as work:
+        session = work.db.get_one(CollabSession, server.session_of("1.1")["id"])
+        link = join_url(server.services, invitations.invite(
+            server.services, work, session, None, "user"))  # fmt: skip
+    server.browser().open(link)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    assert server.hub.commands == []
+    assert server.ways(session.id) == {"message": ("none", "")}
