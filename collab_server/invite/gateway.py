@@ -34,6 +34,7 @@ class GatewayWay:
     """One gateway of the settings. It reaches telephone numbers in their international form."""
 
     third_party = True
+    own_leg = False
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings

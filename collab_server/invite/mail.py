@@ -30,6 +30,7 @@ class MailWay:
     """The mail server of the settings."""
 
     third_party = True
+    own_leg = False
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings

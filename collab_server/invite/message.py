@@ -31,6 +31,7 @@ class MessageWay:
     """Asks the connector of the call's PBX."""
 
     third_party = False
+    own_leg = True
 
     def unfit(self, uri: str, call: Call | None) -> str | None:
         """Without a call there is no terminal."""

@@ -17,6 +17,7 @@ class PageWay:
     """Shows the link on the pages that a ``web:`` user has open."""
 
     third_party = False
+    own_leg = False
 
     def unfit(self, uri: str, call: Call | None) -> str | None:
         """Only a browser has pages: nobody else proved that an address is theirs."""

@@ -155,7 +155,7 @@ class InviteSettings(_Table):
     deny: tuple[str, ...] = ()
     """Patterns that win over `allow`, and hold for dialling too."""
     automatic: bool = False
-    """Third parties also for addresses that a call brought, without an agent asking."""
+    """Every way also for addresses that a call brought, without an agent choosing it."""
     patience: Annotated[int, Field(ge=5, le=86_400)] = 60
     """Seconds a link may stay unopened before the next way is tried."""
     link: Annotated[int, Field(ge=60, le=30 * 86_400)] = 86_400

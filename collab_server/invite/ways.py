@@ -80,6 +80,11 @@ class Way(Protocol):
         """Whether it costs, or reaches somebody who is neither on a call nor on a page of ours."""
         ...
 
+    @property
+    def own_leg(self) -> bool:
+        """Whether it goes down the call's own leg, whatever the user's URI says."""
+        ...
+
     def unfit(self, uri: str, call: Call | None) -> str | None:
         """Why it cannot reach this user at all; None: it can."""
         ...

@@ -285,7 +285,7 @@ def _ways(
     if not asked.send or asked.role != "user":
         return ()
     if asked.way is None:
-        return settings.tried()
+        return invitations.by_itself(tandem, session)
     way = tandem.ways.get(asked.way)
     if way is None:
         raise Invalid(f"way: there is no way {asked.way!r} in the settings", "way")

@@ -82,15 +82,15 @@ def invite(
 
 
 def by_itself(services: Services, session: CollabSession) -> tuple[str, ...]:
-    """The ways a user is invited by when nobody asks for it.
+    """The ways a user is invited by when nobody chooses one.
 
-    An address that came with a call may be anybody's: what a third party would carry, perhaps for
-    money, goes there only if the administrator wants it.
+    An address that came with a call may be anybody's: by itself nothing goes there but down the
+    call's own leg, which is the caller's whatever they said, unless the administrator wants more.
     """
     settings = services.settings.server.invite
     if settings.automatic or session.given != "call":
         return settings.tried()
-    return tuple(name for name in settings.tried() if not services.ways[name].third_party)
+    return tuple(name for name in settings.tried() if services.ways[name].own_leg)
 
 
 def _say_who_hears(work: Work, call: Call | None, guest: Participant) -> None:

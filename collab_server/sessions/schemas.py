@@ -176,7 +176,8 @@ class InvitationBody(Body):
     send: bool = False
     """Send the link to the user's terminal again."""
     way: Annotated[str, Field(max_length=40)] | None = None
-    """By this way alone; without it, by each in order until one is opened."""
+    """By this way alone; without it, by each in order until one is opened, as when the session got
+    its agent: an address that came with a call is reached down the call's own leg only."""
 
 
 class InvitationMade(Answer):

@@ -47,16 +47,20 @@ def test_an_address_that_a_caller_can_shape_reaches_nobody(
 ) -> None:
     """X-Collab-User of a trunk, as the connector reports it; everything is set up and allowed."""
     server = start(**set_up(sms, mail, allow=[".*"]))
+    server.hub.pages[PAGE] = []
     server.connector.report("1.1", "queued", user_uri=uri)
     server.connector.report("1.1", "active", user_uri=uri, agent_uri=WANG)
+    for session in sessions(server):
+        path = f"/v1/sessions/{session['id']}/invitations"
+        assert server.api.post(path, {"role": "user", "send": True}).status_code == 201
     for _ in range(3):
         server.carry()
         server.clock.turn(3_600)
-    assert (sms.asked, mail.came, mail.tries) == ([], [], 0)
+    assert (sms.asked, mail.came, mail.tries, server.hub.pages[PAGE]) == ([], [], 0, [])
     for command in server.hub.commands:
         assert (command["kind"], command["call"]) == ("message", "1.1"), "the call's own leg alone"
     states = server.ways(items[0]["id"]) if (items := sessions(server)) else {}
-    assert {way for way, (state, _) in states.items() if state != "none"} <= {"message", "page"}
+    assert {way for way, (state, _) in states.items() if state != "none"} <= {"message"}
 
 
 def test_an_agent_may_send_it_there_where_it_is_allowed(start: Start, sms: Gateway) -> None:

@@ -17,7 +17,8 @@ export function InvitationBox({ view }: { view: View }) {
   const state = view.invitation?.user;
   if (!state) return null;
   const ways = state.ways ?? [];
-  const sendable = ways.filter((shown) => shown.way !== DIAL && !refused(shown));
+  // What has been tried may be tried again as a whole; another way has a button of its own.
+  const tried = ways.some((shown) => shown.way !== DIAL && shown.state !== "none");
 
   const invite = async (send: boolean, way?: string) => {
     setBusy(true);
@@ -77,7 +78,7 @@ export function InvitationBox({ view }: { view: View }) {
           <Icon name="link" />
           {t("side.copy")}
         </button>
-        {sendable.length > 0 && (
+        {tried && (
           <button type="button" disabled={busy} onClick={() => void invite(true)}>
             {t("side.resend")}
           </button>
