@@ -20,6 +20,7 @@ from collab_server.http.current import EXTENSION
 from collab_server.http.keys import Keys
 from collab_server.http.proxies import Proxies
 from collab_server.http.throttle import Throttle
+from collab_server.invite import blueprint as invite
 from collab_server.metrics import METRICS, Metrics
 from collab_server.pages import blueprint as pages
 from collab_server.pairing import blueprint as pairing
@@ -82,8 +83,8 @@ def create_app(
 
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
     for part in (
-        sessions, joining, agreeing, pairing, calls, placed, placed_pages, pbx, people, desk, floor,
-        health, pages,
+        sessions, joining, agreeing, pairing, invite, calls, placed, placed_pages, pbx, people,
+        desk, floor, health, pages,
     ):  # fmt: skip
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)

@@ -21,6 +21,7 @@ from collab_server.db.engine import BusyError, Database, DatabaseError
 from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
+from collab_server.invite.courier import Courier
 from collab_server.people import agents
 from collab_server.realtime import server as realtime
 from collab_server.settings import Settings, SettingsError
@@ -116,13 +117,14 @@ def run(context: click.Context, file: Path | None) -> None:
         hub = realtime.create_hub()
         app = create_app(settings, hub=hub, database=database, realtime_alive=hub.alive)
         services = app.extensions[EXTENSION]
-        housekeeper = Housekeeper(services)
+        housekeeper, courier = Housekeeper(services), Courier(services)
 
         def listening(host: str, port: int) -> None:
             shown = f"[{host}]" if ":" in host else host
             click.echo(f"listening on http://{shown}:{port}, reached as {settings.url}")
             sys.stdout.flush()
             housekeeper.start()
+            courier.start()
 
         _spare_the_collector()
         try:
@@ -136,6 +138,7 @@ def run(context: click.Context, file: Path | None) -> None:
         except (OSError, ValueError) as error:
             _fail(f"server.listen: {error}")
         finally:
+            courier.stop()
             housekeeper.stop()
             database.close()
 

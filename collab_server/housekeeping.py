@@ -34,7 +34,6 @@ from collab_server.placed import leaving, line, voice
 from collab_server.results import SETTLES
 from collab_server.sessions import service
 from collab_server.sessions.history import record
-from collab_server.sessions.invitations import LINK_SECONDS
 from collab_server.sessions.states import Reason, State
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ class Housekeeper:
             unopened = select(CollabSession).where(
                 or_(CollabSession.call.is_(None), CollabSession.call.in_(unreported)),
                 CollabSession.state != State.ENDED.value,
-                CollabSession.created < work.now - LINK_SECONDS,
+                CollabSession.created < work.now - services.settings.server.invite.link,
                 CollabSession.id.not_in(joined),
             )
             for session in work.db.scalars(unopened.limit(BATCH)).all():

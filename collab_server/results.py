@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collab_server.invite import dialling, message
 from collab_server.pairing import phone
 from collab_server.people import pauses
 from collab_server.placed import busy, settle, voice
-from collab_server.sessions import invitations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,9 @@ def _settle_pause(services: Services, work: Work, command: Command, withdrawn: s
 
 SETTLES: Mapping[str, Settle] = {
     "answer": phone.settle,
+    "dial": dialling.settle,
     "hangup": settle.settle_hangup,
-    "message": invitations.settle,
+    "message": message.settle,
     "pause": _settle_pause,
     "queue": settle.settle_queue,
     "voice": voice.settle,

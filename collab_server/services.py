@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collab_server.db.engine import Database, Work
+from collab_server.invite import registry
 from collab_server.pairing.limits import Refusals
 from collab_server.people import standing
 from collab_server.placed.lines import Lines
@@ -18,6 +19,7 @@ from collab_server.times import Alarm, Clock, system_clock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from collab_server.invite.ways import Ways
     from collab_server.realtime.hub import Hub
     from collab_server.settings import Settings
 
@@ -38,15 +40,19 @@ class Services:
     clock: Clock = system_clock
     brand: str = BRAND
     signer: Signer = field(init=False)
+    ways: Ways = field(init=False)
     alarm: Alarm = field(default_factory=Alarm)
     lines: Lines = field(default_factory=Lines)
     refusals: Refusals = field(default_factory=Refusals)
+    post: Alarm = field(default_factory=Alarm)
+    """Wakes whoever sends invitations (`collab_server.invite.courier`)."""
 
     _logins: dict[str, str] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self.signer = Signer(self.settings.secret, self.clock)
+        self.ways = registry.build(self.settings.server.invite)
 
     @contextmanager
     def write(self) -> Iterator[Work]:

@@ -28,6 +28,12 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from collab_server import screen_pop
+from collab_server.invite.settings import (
+    GatewaySettings,
+    InviteSettings,
+    LimitSettings,
+    SmtpSettings,
+)
 from collab_server.settings_sources import SettingsError, from_environment, from_toml
 
 __all__ = ["PbxSettings", "ServerSettings", "Settings", "SettingsError", "SiteSettings"]
@@ -117,6 +123,7 @@ class ServerSettings(BaseModel):
     """When a supervisor is shown to the user: also when reading along, or only when taking part."""
     api_keys: dict[Name, SecretStr] = Field(default_factory=dict)
     sites: dict[Name, SiteSettings] = Field(default_factory=dict)
+    invite: InviteSettings = InviteSettings()
 
     @field_validator("listen")
     @classmethod
@@ -275,7 +282,14 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{host}:{port}"
 
 
-SECRETS = ("server.secret", "server.api_keys.*", "server.sites.*.key", "pbx.*.key")
+SECRETS = (
+    "server.secret",
+    "server.api_keys.*",
+    "server.sites.*.key",
+    "server.invite.http.*.key",
+    "server.invite.smtp.password",
+    "pbx.*.key",
+)
 """Settings that may also come from a file named by ``…_FILE``."""
 
 LISTS = (
@@ -283,15 +297,32 @@ LISTS = (
     "server.outcomes",
     "server.sites.*.origins",
     "server.sites.*.queues",
+    "server.invite.order",
+    "server.invite.allow",
+    "server.invite.deny",
 )
 """Settings that the environment gives as a list: JSON, or separated by commas."""
+
+TABLES = ("server.invite.http.*.headers", "server.invite.http.*.body")
+"""Settings that the environment gives as a table: JSON."""
+
+_NESTED: Mapping[str, type[BaseModel]] = {
+    "limits": LimitSettings,
+    "http.*": GatewaySettings,
+    "smtp": SmtpSettings,
+}
 
 
 def setting_names() -> list[str]:
     """Every setting the server reads, as the documentation names it (``server.sites.*.key``)."""
-    names = [f"server.{name}" for name in ServerSettings.model_fields if name != "sites"]
+    tables = ("sites", "invite")
+    names = [f"server.{name}" for name in ServerSettings.model_fields if name not in tables]
     names[names.index("server.api_keys")] += ".*"
     names += [f"server.sites.*.{name}" for name in SiteSettings.model_fields]
+    nested = {name.removesuffix(".*") for name in _NESTED}
+    names += [f"server.invite.{n}" for n in InviteSettings.model_fields if n not in nested]
+    for table, model in _NESTED.items():
+        names += [f"server.invite.{table}.{name}" for name in model.model_fields]
     return names + [f"pbx.*.{name}" for name in PbxSettings.model_fields]
 
 
@@ -303,7 +334,7 @@ def load(path: Path, environment: Mapping[str, str], *, required: bool = False) 
     """
     values = {"server": {}} | from_toml(path, required=required)
     origins = dict.fromkeys(values, path.name)
-    origins |= from_environment(values, environment, setting_names(), SECRETS, LISTS)
+    origins |= from_environment(values, environment, setting_names(), SECRETS, LISTS, TABLES)
     try:
         return Settings(**values)
     except ValidationError as error:

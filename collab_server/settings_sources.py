@@ -41,6 +41,7 @@ def from_environment(
     known: Sequence[str],
     secrets: Sequence[str],
     lists: Sequence[str],
+    tables: Sequence[str] = (),
 ) -> dict[str, str]:
     """Put what the environment sets into `values`; what is there is replaced.
 
@@ -67,6 +68,8 @@ def from_environment(
         value: Any = _content(variable, text) if from_file else text
         if setting in lists:
             value = _list(variable, value)
+        elif setting in tables:
+            value = _json(variable, value, dict, "a table")
         origins[".".join(_put(variable, values, path, value))] = variable
     return origins
 
@@ -97,12 +100,17 @@ def _content(variable: str, file: str) -> str:
 def _list(variable: str, text: str) -> list[Any]:
     if not text.lstrip().startswith("["):
         return [item.strip() for item in text.split(",") if item.strip()]
+    found: list[Any] = _json(variable, text, list, "a list")
+    return found
+
+
+def _json(variable: str, text: str, kind: type, said: str) -> Any:
     try:
         value = json.loads(text)
     except ValueError as error:
         raise SettingsError(f"{variable}: not JSON: {_one_line(error)}") from None
-    if not isinstance(value, list):
-        raise SettingsError(f"{variable}: expected a list")
+    if not isinstance(value, kind):
+        raise SettingsError(f"{variable}: expected {said}")
     return value
 
 

@@ -12,10 +12,18 @@ Clock = Callable[[], float]
 
 system_clock: Clock = time.time
 
+HOUR = 3_600
+DAY = 24 * HOUR
+
+
+def utc(at: float) -> datetime:
+    """A time as the library has it."""
+    return datetime.fromtimestamp(at, UTC)
+
 
 def iso(at: float) -> str:
     """Write a time as the API does: ``2026-11-23T12:00:00.123Z``."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def iso_or_none(at: float | None) -> str | None:

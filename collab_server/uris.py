@@ -72,3 +72,48 @@ def dialled(uri: str | None) -> str:
     if scheme == "tel":
         user = re.sub(r"[-.()]", "", user)  # RFC 3966: visual separators
     return user if _DIALLED.fullmatch(user) else ""
+
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*"
+_MAIL = re.compile(
+    rf"[A-Za-z0-9!#$&'*+/=_~-]+(?:\.[A-Za-z0-9!#$&'*+/=_~-]+)*@{_LABEL}(?:\.{_LABEL})+"
+)
+_INVITED = {
+    "sip": re.compile(rf"[A-Za-z0-9_.+*#~!-]{{1,64}}@{_HOST}(?::[0-9]{{1,5}})?"),
+    "tel": re.compile(r"\+[1-9][0-9]{6,14}"),
+    "mailto": _MAIL,
+    "web": re.compile(r"[A-Za-z0-9_.~-]{8,100}"),
+}
+_INVITED["sips"] = _INVITED["sip"]
+_SEPARATORS = re.compile(r"[-.() ]")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether `text` is one plain e-mail address (the part of RFC 5322 that mail servers take)."""
+    local = text.partition("@")[0]
+    return len(text) <= 254 and len(local) <= 64 and _MAIL.fullmatch(text) is not None
+
+
+def invited(text: str) -> str:
+    """The URI of somebody whom an agent invites, in its one form; raise ValueError otherwise.
+
+    One terminal, without parameters or headers: ``sip:`` user and host, ``tel:`` an E.164 number
+    (visual separators go), ``mailto:`` one address, ``web:`` a browser page.
+    """
+    scheme, _, rest = text.strip().partition(":")
+    scheme = scheme.lower()
+    if scheme == "tel":
+        rest = _SEPARATORS.sub("", rest)
+    known = _INVITED.get(scheme)
+    if known is None or known.fullmatch(rest) is None or len(text) > MAX_URI:
+        raise ValueError(
+            "expected sip:alice@example.org, tel:+4930123456 (with the country) or "
+            "mailto:ann@example.org"
+        )
+    if scheme == "mailto":
+        if not is_mail_address(rest):
+            raise ValueError("the e-mail address is too long")
+        local, _, domain = rest.rpartition("@")
+        rest = f"{local}@{domain.lower()}"
+    return f"{scheme}:{rest}"

@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from collab_server.invite.settings import (
+    GatewaySettings,
+    InviteSettings,
+    LimitSettings,
+    SmtpSettings,
+)
 from collab_server.settings import ServerSettings, SiteSettings
 from connectors.menus import Choice, Menu
 from connectors.settings import PbxSettings
@@ -58,18 +64,24 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
     section = readme.partition("## Settings")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
-    fields = {*ServerSettings.model_fields, *PbxSettings.model_fields} - {"name"}
+    parts = (ServerSettings, PbxSettings, InviteSettings, SmtpSettings, GatewaySettings)
+    fields = {name for part in parts for name in part.model_fields} - {"name"}
     tables = {
         "api_keys": "[server.api_keys]",
         "sites": "[server.sites.",
         "agents": "[pbx.NAME.agents]",
         "menus": "[pbx.NAME.menus.MENU]",
+        "invite": "[server.invite]",
+        "limits": "[server.invite.limits]",
+        "http": "[server.invite.http.NAME]",
+        "smtp": "[server.invite.smtp]",
     }
     for name in sorted(fields - tables.keys()):
         assert name in documented, f"the README's settings lack {name}"
     for table in tables.values():
         assert table in section
-    for name in (*SiteSettings.model_fields, *Menu.model_fields, *Choice.model_fields):
+    nested = (SiteSettings, LimitSettings, Menu, Choice)
+    for name in (name for part in nested for name in part.model_fields):
         assert re.search(rf"`(?:[^`]*\W)?{name}\b[^`]*`", section), name
     assert documented - fields == set()
 

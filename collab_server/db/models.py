@@ -219,6 +219,9 @@ class CollabSession(Base):
     number: Mapped[str | None] = mapped_column(String(NUMBER))
     """The user's telephone number (`collab_server.uris.number`), by which earlier sessions are
     found; None: no number is known."""
+    given: Mapped[str] = mapped_column(String(8), default="call", server_default="call")
+    """Who gave the user's URI: an ``agent`` at the desk, a ``client`` with a key, or a ``call``,
+    which makes it a label that anybody may have shaped."""
     agent_uri: Mapped[str | None] = mapped_column(String(URI))
     """Who serves it, or served it last."""
     call: Mapped[int | None] = mapped_column(
@@ -291,10 +294,14 @@ class Participant(Base):
     left: Mapped[float | None]
     """When their last socket closed."""
     invitation: Mapped[str] = mapped_column(String(16), default="none")
-    """``none``, ``pending``, ``sent``, ``failed``, ``unknown``, ``joined``, ``revoked``."""
+    """``none``, ``pending``, ``sent``, ``opened``, ``confirm``, ``failed``, ``unknown``,
+    ``joined``, ``revoked``."""
     detail: Mapped[str] = mapped_column(Text, default="")
     asks: Mapped[bool] = mapped_column(default=True, server_default=true())
     """Of a user: their page can ask them whether another agent may see what is theirs."""
+    ways: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default="[]")
+    """How each way of reaching them stands, as the desk shows it: what `Attempt` has, kept here
+    since every view of the session shows it."""
 
 
 class Whisper(Base):
@@ -345,6 +352,53 @@ class Grant(Base):
         ForeignKey("participants.id", ondelete="CASCADE"), index=True
     )
     created: Mapped[float]
+    held: Mapped[str | None] = mapped_column(String(ID))
+    """The attempt whose link this browser opened; it opens nothing until the agent has confirmed
+    who that is. None: it is good."""
+
+
+class Attempt(Base):
+    """One try to bring an invitation, or a call, to somebody (`collab_server.invite.attempts`)."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        Index("ix_attempts_state_due", "state", "due"),
+        Index("ix_attempts_destination_started", "destination", "started"),
+        Index("ix_attempts_asked_by_started", "asked_by", "started"),
+        Index("ix_attempts_scope_started", "scope", "started"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    participant: Mapped[int] = mapped_column(
+        ForeignKey("participants.id", ondelete="CASCADE"), index=True
+    )
+    invitation: Mapped[str | None] = mapped_column(
+        ForeignKey("invitations.id", ondelete="CASCADE"), index=True
+    )
+    """The link it carries; None: it carries none, it dials."""
+    way: Mapped[str] = mapped_column(String(40))
+    n: Mapped[int]
+    """Its place in the order of the link's ways."""
+    state: Mapped[str] = mapped_column(String(16))
+    why: Mapped[str] = mapped_column(Text, default="")
+    asked_by: Mapped[str] = mapped_column(String(URI))
+    """Whose doing it counts as: an agent's URI, a client's name, or the call itself."""
+    scope: Mapped[str] = mapped_column(String(80))
+    """The call, or the session, it counts for."""
+    destination: Mapped[str] = mapped_column(String(URI), default="")
+    """Whom a third party is to reach, in one form; empty: no third party is."""
+    confirm: Mapped[bool] = mapped_column(default=False)
+    """Who opens its link is held until the agent has confirmed who that is."""
+    created: Mapped[float]
+    due: Mapped[float | None]
+    """When it is to begin; None: an earlier way is being tried."""
+    started: Mapped[float | None] = mapped_column(index=True)
+    finished: Mapped[float | None]
+    expires: Mapped[float]
+    """Its link opens until then."""
 
 
 class Command(Base):

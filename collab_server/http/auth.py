@@ -17,7 +17,8 @@ from collab_server.db.models import Agent, Grant, Login, Participant
 from collab_server.http import cookies
 from collab_server.http.current import services
 from collab_server.http.keys import Client, Keys
-from collab_server.problems import CsrfRefused, Forbidden, Unauthorized
+from collab_server.invite.holding import word_of
+from collab_server.problems import Conflict, CsrfRefused, Forbidden, Unauthorized
 from collab_server.sessions.links import hashed
 from collab_server.sessions.roles import May, Who, allows
 
@@ -141,11 +142,34 @@ def guests(db: Session, session_id: str) -> list[Guest]:
         person = db.scalar(
             select(Participant)
             .join(Grant, Grant.participant == Participant.id)
-            .where(Grant.token == hashed(value))
+            .where(Grant.token == hashed(value), Grant.held.is_(None))
         )
         if person is not None and person.session_id == session_id and person.role == role:
             found.append(Guest(person.id, session_id, role, person.uri))
     return found
+
+
+def check_held(db: Session, session_id: str) -> None:
+    """Raise Conflict for a browser that waits until the agent has confirmed who it is."""
+    tandem = services()
+    value = request.cookies.get(cookies.guest_name(tandem.settings, "user"))
+    if not value or request.headers.get("Authorization") is not None:
+        return
+    grant = db.scalar(
+        select(Grant)
+        .join(Participant, Participant.id == Grant.participant)
+        .where(
+            Grant.token == hashed(value),
+            Grant.held.is_not(None),
+            Participant.session_id == session_id,
+        )
+    )
+    if grant is not None:
+        raise Conflict(
+            "the agent is asked whether this is the caller",
+            why="confirm",
+            word=word_of(tandem, session_id, grant),
+        )
 
 
 def require_somebody() -> None:

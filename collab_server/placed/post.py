@@ -93,7 +93,7 @@ def post(
         pauses=0,
     )
     work.db.add(placed)
-    invitations.invite(services, work, session, call, "user", send=False)
+    invitations.invite(services, work, session, call, "user")
     user = take(work, session, "user", user_uri)
     user.invitation, user.detail = "sent", f"given to site {site}"
     line.admit(services, work, pbx)

@@ -47,6 +47,14 @@ class Hub(Protocol):
         """Send a message to every desk socket of an agent."""
         ...
 
+    def open_pages(self, uri: str) -> int:
+        """How many pages of sessions this user has open."""
+        ...
+
+    def page_push(self, uri: str, message: dict[str, Any]) -> None:
+        """Send a message (104) to every page of sessions this user has open."""
+        ...
+
     def desk_close(self, login_id: str) -> None:
         """Send `{"kind": "signed_out"}` to the desk and floor sockets of one log-in, then close
         them with 4401."""

@@ -119,6 +119,13 @@ class LiveHub:
     def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
         self._post(self._desks.push, agent_uri, message)
 
+    def open_pages(self, uri: str) -> int:
+        rooms = tuple(self._present.values())
+        return sum(p.role == "user" and p.uri == uri for room in rooms for p in room)
+
+    def page_push(self, uri: str, message: dict[str, Any]) -> None:
+        self._post(self._page_push, uri, message)
+
     def desk_close(self, login_id: str) -> None:
         self._post(self._desk_close, login_id)
 
@@ -423,6 +430,12 @@ class LiveHub:
         room = self._rooms.get(session_id)
         if room is not None:
             room.set_sights(sights)
+
+    def _page_push(self, uri: str, message: dict[str, Any]) -> None:
+        for room in list(self._rooms.values()):
+            for socket in list(room.sockets):
+                if socket.person.role == "user" and socket.person.uri == uri:
+                    socket.page(message)
 
     def _desk_close(self, login_id: str) -> None:
         self._outdate("desks")

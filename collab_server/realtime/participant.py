@@ -150,6 +150,11 @@ class SyncSocket:
         if self.knows_ours:
             self._send(wire.session(json.dumps(view, ensure_ascii=False, separators=(",", ":"))))
 
+    def page(self, message: dict[str, Any]) -> None:
+        """Tell who has this page open something that is not the session's."""
+        if self.knows_ours:
+            self.send(wire.page(json.dumps(message, ensure_ascii=False, separators=(",", ":"))))
+
     # ---------------------------------------------------------------------------------------------
 
     def _send(self, message: bytes) -> None:

@@ -20,6 +20,9 @@ SESSION = 102
 WRITERS = 103
 """Server: whose Yjs clients are, as JSON `{"<client>": {"role", "name", "me": bool}}`."""
 
+PAGE = 104
+"""Server: something for who has this page open, not for the session, as JSON with a `kind`."""
+
 STEP1 = 0
 STEP2 = 1
 UPDATE = 2
@@ -106,6 +109,11 @@ def stored(state: bytes) -> bytes:
 def session(view: str) -> bytes:
     """Frame the session's state, a JSON text."""
     return b"\x66" + write_varbytes(view.encode())
+
+
+def page(message: str) -> bytes:
+    """Frame a message for who has the page open, a JSON text."""
+    return b"\x68" + write_varbytes(message.encode())
 
 
 def writers(owners: str) -> bytes:

@@ -14,6 +14,7 @@ from collab_server.http.auth import Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
+from collab_server.invite import policy
 from collab_server.placed import leaving
 from collab_server.problems import Conflict, Forbidden, Invalid
 from collab_server.sessions import access, invitations, schemas, service
@@ -28,6 +29,7 @@ from collab_server.times import iso
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
     from collab_server.http.throttle import Throttle
+    from collab_server.services import Services
 
 bp = Blueprint("sessions", __name__, url_prefix="/v1/sessions")
 
@@ -209,7 +211,7 @@ def invite(session_id: str) -> tuple[Response, int]:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
         to = May.INVITE_USER if asked.role == "user" else May.INVITE_AGENT
-        access.acting_agent(work.db, session, callers, to)
+        by = access.acting_agent(work.db, session, callers, to)
         shown = asked.role == "agent" or access.sees_user_link(work.db, session, callers)
         if not shown and not asked.send:
             raise Forbidden("the user has not agreed to you yet: have the link sent to them")
@@ -221,7 +223,8 @@ def invite(session_id: str) -> tuple[Response, int]:
             throttle: Throttle = current_app.extensions[THROTTLE]
             throttle.hit(session_id)
         call = _call(work, session)
-        link = invitations.invite(tandem, work, session, call, asked.role, send=asked.send)
+        names = _ways(tandem, session, call, asked)
+        link = invitations.invite(tandem, work, session, call, asked.role, asked_by=by, names=names)
         return jsonify({"join_url": join_url(tandem, link) if shown else None}), 201
 
 
@@ -263,13 +266,15 @@ def note(session_id: str) -> Response:
     body=schemas.RoleBody,
     answers={200: schemas.Joined},
     auth=("participant", "desk"),
-    problems=(401, 403, 404, 410, 422),
+    problems=(401, 403, 404, 409, 410, 422),
 )
 def token(session_id: str) -> Response:
     auth.require_somebody()
     asked = bodies.read(schemas.RoleBody)
     tandem = services()
     with tandem.write() as work:
+        if asked.role != "agent":
+            auth.check_held(work.db, session_id)
         callers = auth.callers(work.db, session_id)
         if isinstance(callers[0], Client):
             raise Forbidden("a key opens no document: exchange a join link")
@@ -283,6 +288,31 @@ def token(session_id: str) -> Response:
         if place.role == "user":
             leaving.opens(tandem, work, session, _call(work, session))
         return jsonify(joined(session, place))
+
+
+def _ways(
+    tandem: Services, session: CollabSession, call: Call | None, asked: schemas.InvitationBody
+) -> tuple[str, ...]:
+    """The ways a link is asked to go by; the link of before stays good where one cannot.
+
+    Raises Invalid and Forbidden.
+    """
+    settings = tandem.settings.server.invite
+    if not asked.send or asked.role != "user":
+        return ()
+    if asked.way is None:
+        return invitations.by_itself(tandem, session)
+    way = tandem.ways.get(asked.way)
+    if way is None:
+        raise Invalid(f"way: there is no way {asked.way!r} in the settings", "way")
+    unfit = way.unfit(session.user_uri, call)
+    if unfit is not None:
+        raise Invalid(f"way: {unfit}", "way")
+    if way.third_party:
+        why = policy.refused(settings, way.destination(session.user_uri))
+        if why is not None:
+            raise Forbidden(why)
+    return (asked.way,)
 
 
 def _call(work: Work, session: CollabSession) -> Call | None:

@@ -53,6 +53,7 @@ def _establish(
         call=call,
         cause=cause,
         attributes=dict(asked.attributes),
+        given="client",
     )
     service.serve(services, work, session, call, asked.agent_uri, cause)
     return session, 201

@@ -1,15 +1,16 @@
-"""Invitations: making join links, sending them, exchanging them once, taking them back."""
+"""Invitations: making join links, exchanging them once, taking them back."""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from collab_server import commands
 from collab_server.db.models import (
     Agent,
+    Attempt,
     Call,
     CollabSession,
     Command,
@@ -17,11 +18,11 @@ from collab_server.db.models import (
     Invitation,
     Participant,
 )
+from collab_server.invite import attempts, holding
 from collab_server.problems import Gone, LinkInvalid
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.links import LinkError, digest, hashed
 from collab_server.sessions.places import place, places, take
-from collab_server.sessions.views import join_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
     from collab_server.services import Services
     from collab_server.sessions.links import Role
 
-LINK_SECONDS = 24 * 3600
-"""How long a join link may be opened, if nothing revokes it before."""
-MESSAGE_SECONDS = 300
-"""How long a message to a terminal is worth sending."""
-MAX_TEXT = 700
-"""Bytes of a message: a line of AMI holds 1,022, and base64 makes four bytes of three."""
-
 
 def invite(
     services: Services,
@@ -47,12 +41,14 @@ def invite(
     call: Call | None,
     role: Role,
     *,
-    send: bool = True,
+    asked_by: str = "",
+    names: Sequence[str] = (),
 ) -> Invitation:
-    """Make a new join link for a role, which ends the one before, and send it where that can be.
+    """Make a new join link for a role, which ends the one before.
 
-    The agent's desk learns of the session by itself. The user's link goes to their terminal as a
-    message through the PBX of the call, if there is one and `send` says so.
+    The agent's desk learns of the session by itself. The user's link goes by the ways in `names`,
+    one after the other until it is opened (`collab_server.invite.attempts`); `asked_by` is who
+    wants that.
     """
     uri = session.user_uri if role == "user" else session.agent_uri
     if uri is None:
@@ -67,7 +63,7 @@ def invite(
         role=role,
         uri=uri,
         created=work.now,
-        expires=work.now + LINK_SECONDS,
+        expires=work.now + services.settings.server.invite.link,
     )
     work.db.add(link)
     work.touch(session.id)
@@ -76,13 +72,25 @@ def invite(
     guest.invitation, guest.detail = "pending", ""
     if role == "agent":
         _say_who_hears(work, call, guest)
-    elif call is not None and call.placed and send:
-        guest.detail = "a call without a telephone takes no message"
-    elif call is not None and send:
-        _send(services, work, session, call, guest, link)
-    elif send:
-        guest.detail = "there is no call to send the link through"
+        return link
+    if names:
+        work.db.flush()  # the rows of attempts name it
+    attempts.plan(services, work, session, call, guest, link, asked_by=asked_by, names=names)
+    if names and not any(shown["state"] != "none" for shown in guest.ways):
+        guest.detail = services.ways["message"].unfit(uri, call) or ""
     return link
+
+
+def by_itself(services: Services, session: CollabSession) -> tuple[str, ...]:
+    """The ways a user is invited by when nobody chooses one.
+
+    An address that came with a call may be anybody's: by itself nothing goes there but down the
+    call's own leg, which is the caller's whatever they said, unless the administrator wants more.
+    """
+    settings = services.settings.server.invite
+    if settings.automatic or session.given != "call":
+        return settings.tried()
+    return tuple(name for name in settings.tried() if services.ways[name].own_leg)
 
 
 def _say_who_hears(work: Work, call: Call | None, guest: Participant) -> None:
@@ -97,56 +105,33 @@ def _say_who_hears(work: Work, call: Call | None, guest: Participant) -> None:
         )
 
 
-def _send(
-    services: Services,
-    work: Work,
-    session: CollabSession,
-    call: Call,
-    guest: Participant,
-    link: Invitation,
-) -> None:
-    commands.ask(
-        services,
-        work,
-        id=f"{session.id}-{link.id}",
-        kind="message",
-        pbx=call.pbx,
-        args={
-            "text": message(services, link),
-            "content_type": "text/plain",
-            "to": guest.uri,
-        },
-        seconds=MESSAGE_SECONDS,
-        call=call,
-        participant=guest,
-    )
-    trace(work, call, "invitation", f"message to {guest.uri} asked of PBX {call.pbx}")
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What a browser that exchanged a join link has now."""
+
+    session: CollabSession
+    guest: Participant
+    cookie: str
+    word: str | None
+    """It is held until the agent has confirmed this word; None: it is in."""
 
 
-def message(services: Services, link: Invitation) -> str:
-    """The text that goes to a terminal. Raises ValueError when it would not fit."""
-    text = f"{services.brand}: open this page to go on together with your agent\n"
-    text += join_url(services, link)
-    if len(text.encode()) > MAX_TEXT:
-        raise ValueError(f"a message of {len(text.encode())} bytes does not fit, {MAX_TEXT} do")
-    return text
-
-
-def exchange(services: Services, work: Work, token: str) -> tuple[CollabSession, Participant, str]:
-    """Exchange a join link for a cookie. Raises LinkInvalid and Gone.
-
-    Gives the session, the participant and the cookie's value.
-    """
-    link, session, guest = look(services, work.db, token)
+def exchange(services: Services, work: Work, token: str) -> Exchanged:
+    """Exchange a join link for a cookie. Raises LinkInvalid and Gone."""
+    link, session, guest, attempt = look(services, work.db, token)
     cookie = secrets.token_urlsafe(32)
     link.used = work.now
-    work.db.add(Grant(token=hashed(cookie), participant=guest.id, created=work.now))
-    return session, guest, cookie
+    grant = Grant(token=hashed(cookie), participant=guest.id, created=work.now, held=None)
+    work.db.add(grant)
+    word = holding.word_if_held(services, work, session, grant, attempt)
+    if guest.role == "user":
+        attempts.arrived(work, guest, attempt, "confirm" if word else "joined", word or "")
+    return Exchanged(session, guest, cookie, word)
 
 
 def look(
     services: Services, db: Session, token: str
-) -> tuple[Invitation, CollabSession, Participant]:
+) -> tuple[Invitation, CollabSession, Participant, Attempt | None]:
     """Read a join link that may still be exchanged. Raises LinkInvalid and Gone."""
     try:
         read = services.signer.read_join(token)
@@ -170,9 +155,14 @@ def look(
         raise Gone("the call went to another agent", why="revoked")
     if link.revoked is not None:
         raise Gone("a newer link took the place of this one", why="revoked")
-    if link.expires <= services.clock():
+    attempt = None
+    if read.attempt is not None:
+        carried = (Attempt.invitation == link.id, Attempt.n == read.attempt)
+        attempt = db.scalars(select(Attempt).where(*carried)).one()
+    expires = attempt.expires if attempt is not None else link.expires
+    if min(expires, link.expires) <= services.clock():
         raise Gone("this link is too old", why="expired")
-    return link, session, db.get_one(Participant, link.participant)
+    return link, session, db.get_one(Participant, link.participant), attempt
 
 
 def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
@@ -191,12 +181,16 @@ def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
         .values(revoked=work.now, why=why),
         execution_options=unseen,
     )
+    kinds = ("message", "dial") if why == "ended" else ("message",)
     work.db.execute(
         update(Command)
-        .where(Command.participant.in_(ids), Command.status == "open")
+        .where(Command.participant.in_(ids), Command.status == "open", Command.kind.in_(kinds))
         .values(status="dropped", finished=work.now, detail=why, args={}),
         execution_options=unseen,
     )
+    attempts.drop(work, guests)
+    if any(guest.invitation == "confirm" for guest in guests):
+        holding.let_nobody_in(work, ids)
 
 
 def revoke(
@@ -250,28 +244,5 @@ def withdraw_all(work: Work, session: CollabSession) -> None:
     guests = places(work, session)
     _withdraw(work, guests, "ended")
     for guest in guests:
-        if guest.invitation in ("pending", "sent", "unknown"):
+        if guest.invitation in ("pending", "sent", "opened", "confirm", "unknown"):
             guest.invitation, guest.detail = "revoked", "the session ended"
-
-
-def settle(services: Services, work: Work, command: Command, withdrawn: str) -> None:
-    """Note what became of a message (`collab_server.commands.Settle`)."""
-    command.args = {}  # a link that went out is kept nowhere
-    guest = work.db.get(Participant, command.participant) if command.participant else None
-    call = work.db.get(Call, command.call) if command.call else None
-    if command.status == "expired":
-        if guest is not None and guest.invitation == "pending":
-            guest.invitation, guest.detail = "failed", command.detail
-            work.touch(guest.session_id)
-        trace(work, call, "message", f"message given up: {command.detail}")
-        return
-    said = {"done": "sent", "failed": "failed", "unknown": "unknown"}[command.status]
-    if guest is None:
-        return
-    text = f"message to {guest.uri}: {said}" + (f" ({command.detail})" if command.detail else "")
-    if withdrawn:
-        text += f"; the link in it had been withdrawn ({withdrawn})"
-    elif guest.invitation in ("pending", "unknown", "failed"):
-        guest.invitation, guest.detail = said, command.detail
-        work.touch(guest.session_id)
-    trace(work, call, "message", text)

@@ -11,6 +11,7 @@ from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import Throttle, address_key
+from collab_server.invite import attempts
 from collab_server.problems import Gone, LinkInvalid
 from collab_server.sessions import invitations, schemas, service
 from collab_server.sessions.history import trace
@@ -34,26 +35,30 @@ THROTTLE = "tandem.join-throttle"
 @operation(
     "Exchange a join link, once; sets the participant's cookie",
     body=schemas.JoinBody,
-    answers={200: schemas.Joined},
+    answers={200: schemas.Joined, 202: schemas.Held},
     problems=(401, 403, 410, 413, 415, 422, 429),
 )
-def join() -> Response:
+def join() -> Response | tuple[Response, int]:
     tandem = services()
     token, page = _token()
     try:
         with tandem.write() as work:
-            session, guest, cookie = invitations.exchange(tandem, work, token)
-            call = work.db.get(Call, session.call) if session.call else None
-            trace(work, call, "browser", f"{guest.role} opened the join link")
+            made = invitations.exchange(tandem, work, token)
+            session, guest = made.session, made.guest
             if guest.role == "user":
                 guest.asks = page.can_ask
-            service.join(work, session, guest, "join link", page.agent)
-            answer = jsonify(joined(session, guest))
+            if made.word is None:
+                call = work.db.get(Call, session.call) if session.call else None
+                trace(work, call, "browser", f"{guest.role} opened the join link")
+                service.join(work, session, guest, "join link", page.agent)
+                answer, status = jsonify(joined(session, guest)), 200
+            else:
+                answer, status = jsonify(_held(session, guest, made.word)), 202
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)
         raise
-    cookies.set_guest(answer, session.id, guest.role, cookie)
-    return answer
+    cookies.set_guest(answer, session.id, guest.role, made.cookie)
+    return answer, status
 
 
 @bp.post("/look")
@@ -68,18 +73,33 @@ def look() -> Response:
     token, _ = _token()
     try:
         with tandem.database.read() as db:
-            link, session, _ = invitations.look(tandem, db, token)
+            link, session, guest, attempt = invitations.look(tandem, db, token)
             view = Views(tandem, db, [session]).view(session, "user")
+        if link.role == "user" and guest.invitation in attempts.UNOPENED:
+            with tandem.write() as work:
+                attempts.looked_at(work, *invitations.look(tandem, work.db, token))
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)
         raise
     shown = {key: view[key] for key in ("type", "word", "brand", "agent")}
+    if attempt is not None and attempt.confirm:
+        shown["word"] = ""
     more = {
         "role": link.role,
         "placed": view["placed"] is not None,
         "disclose": tandem.settings.server.disclose,
     }
     return jsonify(shown | more)
+
+
+def _held(session: CollabSession, guest: Participant, word: str) -> dict[str, Any]:
+    return {
+        "session": session.id,
+        "role": guest.role,
+        "type": session.type,
+        "word": word,
+        "csrf": cookies.csrf(),
+    }
 
 
 def joined(session: CollabSession, guest: Participant) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class JoinLink:
     session_id: str
     role: Role
     uri_digest: str
+    attempt: int | None = None
+    """Which of the invitation's attempts carried it; None: it was handed over by who made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +102,22 @@ class Signer:
             secret, salt="tandem.device", signer=_Timed, signer_kwargs=options
         )
 
-    def join_token(self, invitation: str, session_id: str, role: Role, uri: str) -> str:
+    def join_token(
+        self, invitation: str, session_id: str, role: Role, uri: str, attempt: int | None = None
+    ) -> str:
         """The part of a join link behind ``/join#``."""
-        return self._join.dumps([invitation, session_id, role, digest(uri)])
+        said = [invitation, session_id, role, digest(uri)]
+        return self._join.dumps(said if attempt is None else [*said, attempt])
 
     def read_join(self, token: str) -> JoinLink:
         """Read a join link. Raises LinkError."""
         if len(token) > MAX_TOKEN:
             raise LinkError("too long")
         try:
-            invitation, session_id, role, uri_digest = self._join.loads(token)
+            invitation, session_id, role, uri_digest, *more = self._join.loads(token)
         except (BadData, ValueError, TypeError) as error:
             raise LinkError(str(error)) from None
-        return JoinLink(invitation, session_id, role, uri_digest)
+        return JoinLink(invitation, session_id, role, uri_digest, *more[:1])
 
     def sync_token(self, session_id: str, role: Role, participant: int) -> str:
         """What opens ``/v1/sync/{session}`` within `SYNC_SECONDS`."""

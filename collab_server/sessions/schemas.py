@@ -182,6 +182,9 @@ class InvitationBody(Body):
     role: RoleName
     send: bool = False
     """Send the link to the user's terminal again."""
+    way: Annotated[str, Field(max_length=40)] | None = None
+    """By this way alone; without it, by each in order until one is opened, as when the session got
+    its agent: an address that came with a call is reached down the call's own leg only."""
 
 
 class InvitationMade(Answer):
@@ -280,11 +283,29 @@ class PresenceShown(Answer):
     joined: bool
 
 
+class WayShown(Answer):
+    """How one way of inviting somebody stands; ``why`` where it failed, or will not be tried."""
+
+    way: str
+    """``page``, ``message``, ``mail``, ``dial`` or the name of a gateway."""
+    state: Literal[
+        "none", "waiting", "sending", "sent", "opened", "confirm", "joined", "failed", "unknown",
+        "dropped",
+    ]  # fmt: skip
+    why: str
+    at: AwareDatetime
+    word: str | None = None
+    """``confirm``: what the one who opened the link sees."""
+
+
 class InvitationShown(Answer):
     """What became of an invitation."""
 
-    state: Literal["none", "pending", "sent", "failed", "unknown", "joined", "revoked"]
+    state: Literal[
+        "none", "pending", "sent", "opened", "confirm", "failed", "unknown", "joined", "revoked"
+    ]
     detail: str
+    ways: list[WayShown]
 
 
 class Brand(Answer):
@@ -345,12 +366,31 @@ class View(Answer):
     """Number of the last one."""
 
 
+class Held(Answer):
+    """The agent is asked whether this is the caller; until they say yes, nothing is shared."""
+
+    session: str
+    role: RoleName
+    type: CollabType
+    word: str
+    """What the agent will ask for."""
+    csrf: str
+
+
+class ConfirmBody(Body):
+    """Body of ``POST /v1/sessions/{id}/confirm``."""
+
+    yes: bool
+    """The caller sees the word that the desk shows; false: the link is ended."""
+
+
 class Look(Answer):
     """What a join link leads to, before it is opened."""
 
     role: RoleName
     type: CollabType
     word: str
+    """Empty where the agent will be asked to confirm who opened it: that word comes then."""
     brand: Brand
     agent: Uri | None
     placed: bool

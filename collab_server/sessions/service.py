@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from collab_server import uris
 from collab_server.db.models import Call, CollabSession
+from collab_server.invite import dialling
 from collab_server.placed import ends
 from collab_server.sessions import agreement, invitations
 from collab_server.sessions.consent import Consent
@@ -45,8 +46,13 @@ def create(
     call: Call | None,
     cause: str,
     attributes: dict[str, Any] | None = None,
+    given: str = "call",
 ) -> CollabSession:
-    """Make the session of a collaboration; it starts as `requested`."""
+    """Make the session of a collaboration; it starts as `requested`.
+
+    `given` is who gave the user's URI: ``agent``, ``client``, or ``call``, and then it is a label
+    that a caller or a browser may have shaped.
+    """
     session = CollabSession(
         id=secrets.token_hex(10),
         state=State.REQUESTED.value,
@@ -55,6 +61,7 @@ def create(
         initiator=initiator,
         user_uri=user_uri,
         number=uris.number(user_uri) or uris.number(call.user_uri if call else None),
+        given=given,
         call=call.id if call else None,
         held=call.held if call else False,
         held_since=work.now if call and call.held else None,
@@ -95,7 +102,7 @@ def move(work: Work, session: CollabSession, trigger: Trigger, cause: str) -> No
 
 def follow(services: Services, work: Work, session: CollabSession, call: Call) -> None:
     """Bring a session to what its call is now."""
-    if session.state == State.ENDED:
+    if session.state == State.ENDED or dialling.still_ringing(services, work, session, call):
         return
     if call.state == "ended":
         if call.agent_uri not in (None, session.agent_uri):
@@ -160,10 +167,11 @@ def serve(
     trace(
         work, call, "server", f"agent {agent_uri}" if old is None else f"agent {old} -> {agent_uri}"
     )
-    invitations.invite(services, work, session, call, "agent")
+    invitations.invite(services, work, session, call, "agent", asked_by=cause)
     user = take(work, session, "user", session.user_uri)
     if old is None and user.invitation == "none":
-        invitations.invite(services, work, session, call, "user")
+        names = invitations.by_itself(services, session)
+        invitations.invite(services, work, session, call, "user", asked_by=cause, names=names)
 
 
 def join(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from collab_server.db.models import Attempt
     from collab_server.realtime.hub import Present
     from collab_server.services import Services
     from collab_server.sessions.links import Role
@@ -192,10 +193,11 @@ class Views:
         return join_url(self._services, link) if link else None
 
 
-def join_url(services: Services, link: Invitation) -> str:
-    """The address that exchanges a join link."""
+def join_url(services: Services, link: Invitation, attempt: Attempt | None = None) -> str:
+    """The address that exchanges a join link; one that `attempt` carries says so."""
     role: Role = "user" if link.role == "user" else "agent"
-    token = services.signer.join_token(link.id, link.session_id, role, link.uri)
+    by = attempt.n if attempt is not None else None
+    token = services.signer.join_token(link.id, link.session_id, role, link.uri, by)
     return f"{services.settings.url}/join#{token}"
 
 
@@ -223,5 +225,5 @@ def _presence(person: Participant | None, present: Iterable[Present]) -> dict[st
 
 def _invitation(person: Participant | None) -> dict[str, Any]:
     if person is None:
-        return {"state": "none", "detail": ""}
-    return {"state": person.invitation, "detail": person.detail}
+        return {"state": "none", "detail": "", "ways": []}
+    return {"state": person.invitation, "detail": person.detail, "ways": person.ways}

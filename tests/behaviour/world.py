@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.simulator import Call, Rings
 from connectors.simulator.script import CALLER, Until
 from tests.behaviour.wire import Wire
-from tests.e2e.world import API_KEY, DOMAIN, PBX_KEY, WITHIN, Running, until, uri
+from tests.e2e.world import API_KEY, DOMAIN, PBX_KEY, WITHIN, Running, invitation_in, until, uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,7 +145,7 @@ class Told:
 
     async def invited(self, phone: str = CALLER) -> dict[str, Any]:
         """The session, once its link is at the user's telephone; it has come once."""
-        link = (await self.session())["user"]["join_url"]
+        link = invitation_in((await self.session())["user"]["join_url"])
 
         async def came() -> tuple[bool, Any]:
             texts = self.tandem.pbx.texts(phone)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.world import arrived, uri
+from tests.e2e.world import arrived, invitation_in, uri
 from tests.realtime.yclient import YClient
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ANSWER = 0.01
 
 def links(phone: Phone, session: dict[str, Any]) -> int:
     """How many SIP MESSAGEs with a link of this session came to a telephone, repeats aside."""
-    url = session["user"]["join_url"]
+    url = invitation_in(session["user"]["join_url"])
     came = {
         m.call_id for m in phone.heard.messages if m.method == "MESSAGE" and url.encode() in m.raw
     }

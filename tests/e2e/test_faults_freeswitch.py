@@ -17,7 +17,7 @@ from connectors.simulator import Call, FreeSwitchSimulator, Rings
 from connectors.simulator.freeswitch import lab
 from connectors.simulator.script import MoveCaller
 from tests.e2e.simulated import Beside
-from tests.e2e.world import uri
+from tests.e2e.world import invitation_in, uri
 from tests.realtime.yclient import YClient
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ async def talk(
 
 def links(pbx: FreeSwitchSimulator, session: dict[str, Any], phone: str = "caller") -> int:
     """How many messages with this session's link came to a telephone."""
-    return sum(session["user"]["join_url"] in text.body for text in pbx.phone(phone).messages)
+    return sum(
+        invitation_in(session["user"]["join_url"]) in text.body
+        for text in pbx.phone(phone).messages
+    )
 
 
 async def served(at_work: Beside, call: PlacedCall, agent: str, **wanted: Any) -> dict[str, Any]:
@@ -123,7 +126,9 @@ async def test_calls_during_which_the_server_is_dead(
 ) -> None:
     call = await talk(pbx, "1001")
     session = await served(at_work, call, "1001")
-    text = await pbx.phone("caller").next_message(containing=session["user"]["join_url"])
+    text = await pbx.phone("caller").next_message(
+        containing=invitation_in(session["user"]["join_url"])
+    )
     await at_work.told(call.id, "message: ", "sent")
     token = text.body.rpartition("/join#")[2].split()[0]
     status, joined = await at_work.post("/v1/join", {"token": token})
@@ -240,7 +245,7 @@ async def test_freeswitch_restarted_during_calls_loses_them_and_serves_the_next(
     following = await talk(pbx, "1001", "form-all")
     session = await served(at_work, following, "1001")
     assert session["id"] != ended["id"]
-    await pbx.phone("caller").next_message(containing=session["user"]["join_url"])
+    await pbx.phone("caller").next_message(containing=invitation_in(session["user"]["join_url"]))
     pbx.hang_up(following)
     await at_work.ended(following.id, "hangup", CALLER, [uri("1001")])
 

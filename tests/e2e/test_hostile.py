@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,9 +18,10 @@ from connectors.model import COLLAB_TYPES
 from tests.e2e.world import Tandem, until, uri
 from tests.lab import attacks
 from tests.lab.test_attacks import UNPARSED
+from tests.server.doubles import Gateway, Mailbox, gateway, mail_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from connectors.demo.asterisk import Asterisk
     from connectors.demo.phones import Phones
@@ -29,13 +33,41 @@ AT_ONCE = 5
 STAGES = {"wire", "mark", "queue", "agent", "outbox", "server", "invitation", "message", "end"}
 
 
+@pytest.fixture(scope="module")
+def outside() -> Iterator[tuple[Gateway, Mailbox]]:
+    """A gateway for SMS and a mail server, which write down what comes."""
+    with gateway() as sms, mail_server() as mail:
+        yield sms, mail
+
+
+INVITE = """
+[server.invite]
+order = ["sms", "mail", "page", "message"]
+allow = ['.*']
+patience = 5
+[server.invite.http.sms]
+url = "{url}"
+body = {{ to = "{{number}}", text = "{{text}}" }}
+[server.invite.smtp]
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+sender = "desk@example.org"
+"""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def trusting(
-    pbx: Asterisk, tmp_path_factory: pytest.TempPathFactory
+    pbx: Asterisk,
+    outside: tuple[Gateway, Mailbox],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Tandem]:
-    """A second Tandem beside the same Asterisk, which takes the hostile endpoint's word."""
+    """A second Tandem beside the same Asterisk, which takes the hostile endpoint's word, and may
+    send anything to anybody."""
     folder = tmp_path_factory.mktemp("trusting")
-    async with Tandem(pbx, folder, trust=(r"PJSIP/(trunk|evil)",)) as tandem:
+    sms, mail = outside
+    more = INVITE.format(url=sms.url, port=mail.port)
+    async with Tandem(pbx, folder, trust=(r"PJSIP/(trunk|evil)",), more=more) as tandem:
         yield tandem
 
 
@@ -141,6 +173,45 @@ async def test_headers_of_a_caller_who_is_not_trusted_change_nothing(
             assert session["agent"]["uri"] == uri(agent), each
             assert session["user"]["uri"] == uri("evil"), each
             assert session["reason"] == "hangup", each
+
+
+VICTIMS = {
+    "mail": b"mailto:victim@example.org",
+    "two": b"mailto:victim@example.org,other@example.org",
+    "line": b"mailto:victim@example.org%0d%0aBcc: other@example.org",
+    "premium": b"tel:+499001234567",
+    "sip": b"sip:caller@pbx.example.org",
+}
+"""Name -> whom X-Collab-User says the invitation is for."""
+
+
+async def test_an_address_in_a_header_that_is_trusted_reaches_nobody(
+    trusting: Tandem, outside: tuple[Gateway, Mailbox], watcher: Watcher, phones: Phones
+) -> None:
+    victim = await phones.listen("caller")
+    lines = {n: b"X-Collab-Type: form\r\nX-Collab-User: " + uri for n, uri in VICTIMS.items()}
+    hostile = [Attack(name, "header-team", lines=each) for name, each in lines.items()]
+    calls = await attack(hostile, watcher, phones, trusting)
+    sessions = await sessions_of(trusting, set(calls))
+
+    believed = {session["user"]["uri"] for session in sessions.values()}
+    assert {"mailto:victim@example.org", "tel:+499001234567"} <= believed
+    ids = {session["id"] for session in sessions.values()}
+    assert not {name for text in victim.texts for name in named(text)} & ids
+    # What an API client gives is sent, after whatever was due before.
+    body = {"type": "form", "user_uri": "tel:+4930123456", "agent_uri": uri("agent1")}
+    async with trusting.http.post("/v1/sessions", json=body) as answer:
+        assert answer.status == 201, await answer.text()
+    sms, mail = outside
+    assert await asyncio.to_thread(sms.came.wait, 20)
+    assert [asked.json["to"] for asked in sms.asked] == ["+4930123456"]
+    assert (mail.came, mail.tries) == ([], 0)
+
+
+def named(text: str) -> set[str]:
+    """The sessions of the join links in a message, which name them signed and in the open."""
+    tokens = re.findall(r"/join#([\w-]+)", text)
+    return {json.loads(base64.urlsafe_b64decode(token + "=="))[1] for token in tokens}
 
 
 async def test_a_careless_dialplan_makes_no_session_for_somebody_else(

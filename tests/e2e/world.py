@@ -228,14 +228,23 @@ class Running:
         return session
 
 
+def invitation_in(join_url: str) -> str:
+    """How every link of a join URL's invitation begins; a SIP MESSAGE carries one of its own.
+
+    It names invitation and session in front, signed and in the open.
+    """
+    address, _, token = join_url.partition("#")
+    return f"{address}#{token[:56]}"
+
+
 async def arrived(phone: Phone, session: Mapping[str, Any]) -> str:
     """Wait for the user's join link of a session at a telephone; gives the link.
 
     Asterisk goes on sending to a telephone that is off the line, so that a message of a call
     before may come first.
     """
-    wanted = session["user"]["join_url"]
-    assert wanted is not None, session
+    assert session["user"]["join_url"] is not None, session
+    wanted = invitation_in(session["user"]["join_url"])
     while wanted not in (text := await phone.message()):
         assert "/join#" in text, text
     found = re.search(r"https?://\S+", text)
@@ -259,10 +268,17 @@ async def until(
 class Tandem(Running):
     """Server and connector beside an Asterisk of the laboratory."""
 
-    def __init__(self, pbx: Asterisk, folder: Path, trust: Sequence[str] = (r"PJSIP/trunk",)):
+    def __init__(
+        self,
+        pbx: Asterisk,
+        folder: Path,
+        trust: Sequence[str] = (r"PJSIP/trunk",),
+        more: str = "",
+    ) -> None:
+        """`more` is what its settings have besides."""
         self.pbx = pbx
         ami, secret = pbx.ami_port, pbx.secrets["tandem"]
-        super().__init__(folder, lambda port: settings(folder, port, ami, secret, trust))
+        super().__init__(folder, lambda port: settings(folder, port, ami, secret, trust) + more)
 
 
 @dataclass

@@ -205,6 +205,22 @@ async def test_the_session_is_pushed_at_once_and_at_each_change(port: RunningPor
         await wang.until(lambda: wang.views[-1] == {"state": "active", "call": 1})
 
 
+async def test_what_is_for_an_open_page_reaches_that_user_alone(port: RunningPort) -> None:
+    async with user(port) as ann, agent(port) as wang, user(port, ours=False) as stock:
+        for each in (ann, wang, stock):
+            await each.until_synced()
+        await ann.until(lambda: ann.views)
+        await eventually(lambda: port.hub.open_pages("ann") == 1, "her page is open")
+        assert (port.hub.open_pages("wang"), port.hub.open_pages("bob")) == (0, 0)
+        for uri in ("bob", "wang", "ann"):
+            port.hub.page_push(uri, {"kind": "invited", "for": uri})
+        port.hub.session_changed("s1", {"user": {"state": "x"}, "agent": {"state": "x"}})
+        await ann.until(lambda: {"state": "x"} in ann.views)
+        await wang.until(lambda: {"state": "x"} in wang.views)
+        assert (ann.pages, wang.pages) == ([{"kind": "invited", "for": "ann"}], [])
+        assert {message[0] for message in stock.received} <= {0, 1}
+
+
 # -- who is there ---------------------------------------------------------------------------------
 
 

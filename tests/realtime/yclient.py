@@ -91,6 +91,8 @@ class YClient:
         """Last state vector the server said is stored."""
         self.views: list[dict[str, Any]] = []
         """Session states (102), oldest first."""
+        self.pages: list[dict[str, Any]] = []
+        """What came for who has the page open (104), oldest first."""
         self.writers: dict[int, dict[str, Any]] = {}
         """Whose each client is (103)."""
         self.relayed: list[bytes] = []
@@ -249,6 +251,9 @@ class YClient:
         elif kind == 102:
             body, _ = read_varbytes(message, at)
             self.views.append(json.loads(body))
+        elif kind == 104:
+            body, _ = read_varbytes(message, at)
+            self.pages.append(json.loads(body))
         elif kind == 103:
             body, _ = read_varbytes(message, at)
             self.writers |= {int(client): owner for client, owner in json.loads(body).items()}

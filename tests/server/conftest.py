@@ -19,6 +19,7 @@ from collab_server.db.engine import Database
 from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
+from collab_server.invite.courier import Courier
 from collab_server.people import agents
 from collab_server.realtime.backend import DeskGrant, Role, Sight
 from collab_server.realtime.hub import Present
@@ -69,6 +70,8 @@ class RecordingHub:
         self.sights: list[tuple[str, Mapping[tuple[Role, str], Sight]]] = []
         self.floor: list[dict[str, Any]] = []
         self.desks_since: dict[str, float] = {}
+        self.pages: dict[str, list[dict[str, Any]]] = {}
+        """Open pages of users, and what was pushed to them."""
 
     def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         self.views.append((session_id, views))
@@ -90,6 +93,12 @@ class RecordingHub:
 
     def desk_push(self, agent_uri: str, message: dict[str, Any]) -> None:
         self.desks.append((agent_uri, message))
+
+    def open_pages(self, uri: str) -> int:
+        return int(uri in self.pages)
+
+    def page_push(self, uri: str, message: dict[str, Any]) -> None:
+        self.pages[uri].append(message)
 
     def desk_close(self, login_id: str) -> None:
         self.signed_out.append(login_id)
@@ -134,6 +143,7 @@ class Server:
         self.services: Services = self.app.extensions[EXTENSION]
         self.backend = DatabaseBackend(self.services)
         self.housekeeper = Housekeeper(self.services)
+        self.courier = Courier(self.services, pause=0.01)
         self.api = Keyed(self.app.test_client(use_cookies=False), API)
         self.site = Keyed(self.app.test_client(use_cookies=False), SITE)
         self.connector = Connector(Keyed(self.app.test_client(use_cookies=False), HQ))
@@ -163,6 +173,20 @@ class Server:
         answer = self.api.post("/v1/sessions", body)
         assert answer.status_code in (200, 201), answer.text
         return json_of(answer)
+
+    def carry(self) -> None:
+        """Send whatever is due, and wait until it is done."""
+        self.courier.round()
+        assert self.courier.wait(20)
+
+    def invitation(self, session_id: str) -> dict[str, Any]:
+        """How the user's invitation stands on the agent's desk."""
+        shown: dict[str, Any] = self.backend.sync_view(session_id, "agent")["invitation"]["user"]
+        return shown
+
+    def ways(self, session_id: str) -> dict[str, tuple[str, str]]:
+        """State and reason of each way of the user's invitation."""
+        return {w["way"]: (w["state"], w["why"]) for w in self.invitation(session_id)["ways"]}
 
     def session(self, session_id: str) -> dict[str, Any]:
         return json_of(self.api.get(f"/v1/sessions/{session_id}"))
@@ -257,6 +281,15 @@ class Connector:
 def json_of(answer: TestResponse) -> dict[str, Any]:
     body: dict[str, Any] = answer.get_json()
     return body
+
+
+def carries(text: str, join_url: str) -> bool:
+    """Whether a message carries the invitation of a join URL, in a link of its own.
+
+    A link names its invitation and its session in front, signed and in the open.
+    """
+    address, _, token = join_url.partition("#")
+    return f"{address}#{token[:56]}" in text
 
 
 def token_of(join_url: str) -> str:

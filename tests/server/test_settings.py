@@ -26,6 +26,17 @@ secret = "the PBX's"
 """
 
 
+INVITE = (
+    "order", "allow", "deny", "automatic", "patience", "link", "message_link", "confirm", "text",
+    "limits.destination_hour", "limits.destination_day", "limits.agent_hour", "limits.call",
+    "limits.hour", "limits.day",
+    "http.*.url", "http.*.method", "http.*.headers", "http.*.body", "http.*.format",
+    "http.*.username", "http.*.key", "http.*.ca", "http.*.timeout",
+    "smtp.host", "smtp.port", "smtp.tls", "smtp.ca", "smtp.username", "smtp.password",
+    "smtp.sender", "smtp.subject", "smtp.timeout",
+)  # fmt: skip
+
+
 def read(tmp_path: Path, text: str = GOOD, **environment: str) -> Settings:
     file = tmp_path / "tandem.toml"
     file.write_text(text)
@@ -87,6 +98,7 @@ def test_every_setting_has_a_name() -> None:
         "server.sites.*.key",
         "server.sites.*.origins",
         "server.sites.*.queues",
+        *(f"server.invite.{name}" for name in INVITE),
         "pbx.*.key",
         "pbx.*.max_placeholders",
     ]
@@ -270,3 +282,56 @@ def test_the_url_is_kept_as_browsers_write_an_origin(
 def test_the_address_is_written_as_browsers_write_an_origin(tmp_path: Path) -> None:
     assert read(tmp_path, TANDEM_SERVER__LISTEN="127.0.0.1:80").url == "http://127.0.0.1"
     assert read(tmp_path, TANDEM_SERVER__LISTEN="[::1]:8080").url == "http://[::1]:8080"
+
+
+def test_ways_of_inviting_come_from_file_and_environment(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("hunter2\n")
+    text = GOOD + "[server.invite.http.sms]\nurl = 'https://sms.example.org/{number}'\n"
+    invite = read(
+        tmp_path,
+        text,
+        TANDEM_SERVER__INVITE__ALLOW=r'["tel:\\+49\\d{5,}"]',
+        TANDEM_SERVER__INVITE__LIMITS__DAY="7",
+        TANDEM_SERVER__INVITE__HTTP__SMS__BODY='{"to": "{number}", "text": ["{text}"]}',
+        TANDEM_SERVER__INVITE__HTTP__SMS__KEY="k",
+        TANDEM_SERVER__INVITE__SMTP__HOST="mail.example.org",
+        TANDEM_SERVER__INVITE__SMTP__SENDER="desk@example.org",
+        TANDEM_SERVER__INVITE__SMTP__PASSWORD_FILE=str(tmp_path / "p"),
+    ).server.invite
+    assert invite.allow == (r"tel:\+49\d{5,}",)
+    assert invite.limits.day == 7
+    assert invite.http["sms"].body == {"to": "{number}", "text": ["{text}"]}
+    assert invite.smtp.password.get_secret_value() == "hunter2"
+    assert invite.tried() == ("page", "message", "sms", "mail")
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("[server.invite]\nallow = ['tel:[']", "server.invite.allow: 'tel:[' is no regular"),
+        ("[server.invite]\norder = ['fax']", "server.invite: order: there is no way 'fax'"),
+        ("[server.invite]\ntext = 'come'", "server.invite.text: must hold {link}"),
+        ("[server.invite]\ntext = '{link} {key}'", "server.invite.text: {key} is no place"),
+        ("[server.invite.http.page]\nurl = 'https://x'", "server.invite.http: page is the name"),
+        ("[server.invite.http.sms]\nurl = 'ftp://x'", "server.invite.http.sms.url: expected"),
+        (
+            "[server.invite.http.sms]\nurl = 'https://{number}.example'",
+            "server.invite.http.sms.url: a place in braces may stand behind the host only",
+        ),
+        (
+            "[server.invite.http.sms]\nurl = 'https://x'\nbody = { a = ['{nummer}'] }",
+            "server.invite.http.sms.body: {nummer} is no place",
+        ),
+        (
+            "[server.invite.http.sms]\nurl = 'https://x'\nheaders = { X = \"a\\r\\nb\" }",
+            "server.invite.http.sms.headers: X: must not hold control characters",
+        ),
+        ("[server.invite.smtp]\nhost = 'x'", "server.invite.smtp: sender is not set"),
+        (
+            "[server.invite.smtp]\nsender = 'a@example.org, b@example.org'",
+            "server.invite.smtp.sender: expected an address",
+        ),
+    ],
+)
+def test_a_wrong_way_of_inviting_is_named(tmp_path: Path, lines: str, said: str) -> None:
+    assert refused(tmp_path, f"{GOOD}{lines}\n").startswith(said)

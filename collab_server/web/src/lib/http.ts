@@ -23,6 +23,8 @@ export class Problem extends Error {
     readonly why = "",
     /** The session a used link led to; empty when not said. */
     readonly session = "",
+    /** What the agent asks for before they let this browser in (409, why confirm). */
+    readonly word = "",
   ) {
     super(detail);
   }
@@ -113,6 +115,7 @@ function problem(response: Response, data: unknown): Problem {
     Number.isFinite(wait) ? wait : 0,
     word("why"),
     word("session"),
+    word("word"),
   );
 }
 

@@ -14,7 +14,7 @@ import {
   type Vector,
 } from "./lines";
 import { SyncLink } from "./sync-link";
-import type { Seat, SyncAccess, View } from "./types";
+import type { Invited, Seat, SyncAccess, View } from "./types";
 
 /** How the reader's own lines stand: with the server, on the way, on this device, nowhere. */
 export type SaveState = "saved" | "saving" | "device" | "nowhere";
@@ -41,6 +41,8 @@ export class Room {
   readonly lines = signal<readonly Line[]>([]);
   /** The others who are typing. */
   readonly typing = signal<readonly Author[]>([]);
+  /** An agent invites who has this page open to another session. */
+  readonly invited = signal<Invited | null>(null);
   readonly save: ReadonlySignal<SaveState>;
   readonly socket: SyncLink;
 
@@ -81,6 +83,9 @@ export class Room {
       },
       // It was another's, who used this browser before: a reload begins without it.
       disowned: () => this.#keep.forget(),
+      page: (text) => {
+        this.invited.value = parseInvited(text) ?? this.invited.value;
+      },
       writers: (text) => {
         readAuthors(text).forEach((author, client) => this.#authors.set(client, author));
         this.#read();
@@ -126,6 +131,16 @@ export class Room {
       this.#kept.value = true;
     }
     this.#unsaved.value = unsaved;
+  }
+}
+
+function parseInvited(text: string): Invited | null {
+  try {
+    const value = JSON.parse(text) as Invited;
+    const fits = value?.kind === "invited" && typeof value.join_url === "string";
+    return fits ? value : null;
+  } catch {
+    return null;
   }
 }
 

@@ -5,7 +5,7 @@ import { personName } from "./people";
 import { noTelephone, placedStatus } from "./placed";
 import type { Gone, LinkState } from "./sync-link";
 import type { Role, View } from "./types";
-import { t, tOr } from "./words";
+import { type Key, t, tOr } from "./words";
 
 export type Tone = "live" | "hold" | "calm" | "danger";
 
@@ -77,6 +77,13 @@ function userStatus({ view, before }: Situation): Status {
   }
 }
 
+const INVITING: Record<string, Key> = {
+  failed: "agent.invitingFailed",
+  sent: "agent.invitingSent",
+  opened: "agent.invitingOpened",
+  confirm: "agent.confirm",
+};
+
 function agentStatus(view: View): Status {
   const user = personName(view.user);
   const caller = view.presence.user;
@@ -109,13 +116,8 @@ function agentStatus(view: View): Status {
       }
       if (placed) return { tone: "calm", word: t("state.inviting"), sentence: t("agent.never") };
       const sent = view.invitation?.user.state;
-      const key =
-        sent === "failed"
-          ? "agent.invitingFailed"
-          : sent === "sent"
-            ? "agent.invitingSent"
-            : "agent.inviting";
-      const tone = sent === "failed" ? "danger" : "calm";
+      const key = INVITING[sent ?? ""] ?? "agent.inviting";
+      const tone = sent === "failed" ? "danger" : sent === "confirm" ? "hold" : "calm";
       return { tone, word: t("state.inviting"), sentence: t(key) };
     }
     default:

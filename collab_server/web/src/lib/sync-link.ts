@@ -19,6 +19,7 @@ const SYNC = 0;
 const STORED = 100;
 const VIEW = 102;
 const WRITERS = 103;
+const PAGE = 104;
 
 /** Why the connection is over for good. */
 export type Gone = "transferred" | "ended" | "forbidden" | "too-large";
@@ -69,6 +70,8 @@ export interface LinkOptions {
   disowned: () => void;
   /** Whose the Yjs clients of the document are, as JSON; more of them come later. */
   writers: (text: string) => void;
+  /** Something for who has this page open, as JSON. */
+  page: (text: string) => void;
   /** What each other client shows of itself. Written by their pages: to be checked. */
   peers: (states: ReadonlyMap<number, Record<string, unknown>>) => void;
 }
@@ -203,6 +206,9 @@ export class SyncLink {
     };
     provider.messageHandlers[WRITERS] = (_encoder, decoder) => {
       this.#options.writers(readVarString(decoder));
+    };
+    provider.messageHandlers[PAGE] = (_encoder, decoder) => {
+      this.#options.page(readVarString(decoder));
     };
   }
 

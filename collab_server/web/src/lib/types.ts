@@ -22,11 +22,43 @@ export interface Presence {
 }
 
 export type InvitationState =
-  "none" | "pending" | "sent" | "failed" | "unknown" | "joined" | "revoked";
+  "none" | "pending" | "sent" | "opened" | "confirm" | "failed" | "unknown" | "joined" | "revoked";
+
+export type WayState =
+  | "none"
+  | "waiting"
+  | "sending"
+  | "sent"
+  | "opened"
+  | "confirm"
+  | "joined"
+  | "failed"
+  | "unknown"
+  | "dropped";
+
+/** How one way of reaching somebody stands. */
+export interface WayShown {
+  way: string;
+  state: WayState;
+  why: string;
+  at: string;
+  /** To be confirmed: what who opened the link sees. */
+  word?: string | null;
+}
 
 export interface Invitation {
   state: InvitationState;
   detail?: string | null;
+  ways?: WayShown[];
+}
+
+/** What a page that is open is told (message 104). */
+export interface Invited {
+  kind: "invited";
+  session: string;
+  type: string;
+  agent: Party;
+  join_url: string;
 }
 
 export interface WrapUp {
@@ -123,6 +155,15 @@ export interface Joined {
   sync: SyncAccess;
   csrf?: string;
   outcomes?: string[];
+}
+
+/** Answer of POST /v1/join where the agent has to confirm who this is. */
+export interface Held {
+  session: string;
+  role: Role;
+  type: string;
+  word: string;
+  csrf: string;
 }
 
 /** What a join link opens, seen before it is used. */

@@ -28,6 +28,11 @@ export async function visit(session: string): Promise<Room> {
   return makeRoom(session, joined.role, joined.role, joined);
 }
 
+/** Say which side of a session this window is, before it opens. */
+export function expectRole(session: string, role: Role): void {
+  remember(roleKey(session), role, "session");
+}
+
 /** The way back of a browser whose link is used up already; null when it was not this browser. */
 export async function rejoin(session: string): Promise<Joined | null> {
   try {

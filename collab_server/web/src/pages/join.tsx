@@ -3,8 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem, rememberCsrf, request } from "../lib/http";
 import { personName } from "../lib/people";
 import { go, handOver } from "../lib/routes";
-import { rejoin } from "../lib/visit";
-import type { Joined, JoinPreview } from "../lib/types";
+import { expectRole, rejoin } from "../lib/visit";
+import type { Held, Joined, JoinPreview } from "../lib/types";
 import { t } from "../lib/words";
 import { CardPage } from "../ui/card-page";
 import { ProblemNotice } from "../ui/parts";
@@ -35,9 +35,10 @@ export default function JoinPage() {
     return () => removeEventListener("hashchange", changed);
   }, []);
 
-  const enter = (joined: Joined) => {
+  const enter = (joined: Joined | Held) => {
     rememberCsrf(joined.csrf);
-    handOver(joined);
+    if ("sync" in joined) handOver(joined);
+    else expectRole(joined.session, joined.role);
     go(`/s/${joined.session}`, true);
   };
 
@@ -63,7 +64,7 @@ export default function JoinPage() {
     try {
       // The yes is for the agent this page names, should another have taken the call meanwhile.
       const agent = preview?.agent?.uri ?? null;
-      enter(await request<Joined>("POST", "/v1/join", { token, agent }));
+      enter(await request<Joined | Held>("POST", "/v1/join", { token, agent }));
     } catch (error) {
       await failed(error);
     }
@@ -104,12 +105,14 @@ export default function JoinPage() {
                     <dd>{personName(preview.agent)}</dd>
                   </div>
                 )}
-            <div>
-              <dt>{t("join.word")}</dt>
-              <dd class="word-big">{preview.word}</dd>
-            </div>
+            {preview.word && (
+              <div>
+                <dt>{t("join.word")}</dt>
+                <dd class="word-big">{preview.word}</dd>
+              </div>
+            )}
           </dl>
-          <p class="small muted">{t("join.wordHint")}</p>
+          <p class="small muted">{t(preview.word ? "join.wordHint" : "join.wordLater")}</p>
           {!isAgent && (
             <>
               <h2>{t("join.shared")}</h2>

@@ -1,10 +1,11 @@
 /** /s/{id}: the session for whoever joined it, the caller or an agent with a join link. */
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../lib/http";
 import type { Room } from "../lib/room";
 import { t } from "../lib/words";
 import { visit } from "../lib/visit";
 import { CardPage } from "../ui/card-page";
+import { HeldPage } from "../ui/held";
 import { problemText } from "../ui/parts";
 import { useRetry } from "../ui/hooks";
 import { AgentSession } from "../ui/agent-session";
@@ -36,15 +37,28 @@ export default function SessionPage({ id = "" }: Record<string, string>) {
     };
   }, [id, left, attempt]);
 
-  const again = () => setAttempt(attempt + 1);
+  const again = useCallback(() => setAttempt((before) => before + 1), []);
   useRetry(problem, again);
+  const held = useRef(false);
+  held.current ||= problem?.why === "confirm";
   if (left) return <Left comeBack={() => setLeft(false)} />;
+  if (problem?.why === "confirm") return <HeldPage word={problem.word} again={again} />;
+  if (problem?.status === 401 && held.current) return <TurnedAway />;
   if (problem) return <NotOpen session={id} problem={problem} again={again} />;
   if (!room) return <p class="loading">{t("app.loading")}</p>;
   return room.role === "agent" ? (
     <AgentSession room={room} />
   ) : (
     <UserSession room={room} leave={() => setLeft(true)} />
+  );
+}
+
+/** The agent said that this is not the caller, or the link was replaced meanwhile. */
+function TurnedAway() {
+  return (
+    <CardPage title={t("join.revoked.title")}>
+      <p>{t("held.refused")}</p>
+    </CardPage>
   );
 }
 

@@ -119,7 +119,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
           <QueueAnswers feed={feed} />
         </div>
         <SessionLists feed={feed} opened={opened} fresh={fresh.ids} open={open}>
-          <DeskTools dock={dock} />
+          <DeskTools dock={dock} open={open} />
           <StandingCalls feed={feed} open={open} />
         </SessionLists>
         {view ? (

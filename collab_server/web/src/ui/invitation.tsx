@@ -1,11 +1,14 @@
-/** How far the caller's invitation got, and two ways to make a new one. */
+/** How far the caller's invitation got by each way, and how to make a new one. */
 import { useState } from "preact/hooks";
 import { withheld } from "../lib/consent";
 import { asProblem, type Problem, request } from "../lib/http";
-import type { View } from "../lib/types";
-import { t } from "../lib/words";
+import type { View, WayShown } from "../lib/types";
+import { t, tOr } from "../lib/words";
 import { Icon } from "./icons";
 import { ProblemNotice } from "./parts";
+import "../style/invite.css";
+
+const DIAL = "dial";
 
 export function InvitationBox({ view }: { view: View }) {
   const [busy, setBusy] = useState(false);
@@ -14,9 +17,11 @@ export function InvitationBox({ view }: { view: View }) {
   const [link, setLink] = useState("");
   const state = view.invitation?.user;
   if (!state) return null;
-  const tone = state.state === "failed" ? "danger" : state.state === "joined" ? "live" : "calm";
+  const ways = state.ways ?? [];
+  // What has been tried may be tried again as a whole; another way has a button of its own.
+  const tried = ways.some((shown) => shown.way !== DIAL && shown.state !== "none");
 
-  const invite = async (send: boolean) => {
+  const invite = async (send: boolean, way?: string) => {
     setBusy(true);
     setProblem(null);
     setSaid("");
@@ -25,7 +30,7 @@ export function InvitationBox({ view }: { view: View }) {
       const made = await request<{ join_url: string }>(
         "POST",
         `/v1/sessions/${encodeURIComponent(view.id)}/invitations`,
-        send ? { role: "user", send: true } : { role: "user" },
+        { role: "user", ...(send ? { send } : {}), ...(way ? { way } : {}) },
       );
       if (send) setSaid(t("side.resent"));
       else if (await copied(made.join_url)) setSaid(t("side.copied"));
@@ -43,11 +48,32 @@ export function InvitationBox({ view }: { view: View }) {
   return (
     <section>
       <h2>{t("side.invitation")}</h2>
-      <p class={`state ink-${tone}`}>
+      <p class={`state ink-${toneOf(state.state)}`}>
         <span class="dot" aria-hidden="true" />
         {t(`side.inv.${state.state}`)}
       </p>
-      {state.detail && <p class="muted break">{state.detail}</p>}
+      {state.detail && ways.length === 0 && <p class="muted break">{state.detail}</p>}
+      {ways.length > 0 && (
+        <ul class="ways">
+          {ways.map((shown) => (
+            <li key={shown.way} data-way={shown.way}>
+              <span class="way-name">{nameOf(shown)}</span>
+              <span class={`ink-${toneOf(shown.state)}`}>{stateOf(shown)}</span>
+              {shown.way !== DIAL && !refused(shown) && (
+                <button
+                  type="button"
+                  disabled={busy}
+                  aria-label={t("way.sendBy", { way: nameOf(shown) })}
+                  onClick={() => void invite(true, shown.way)}
+                >
+                  {t("way.send")}
+                </button>
+              )}
+              {shown.why && <p class="small muted break">{shown.why}</p>}
+            </li>
+          ))}
+        </ul>
+      )}
       <p class="actions">
         {!withheld(view) && (
           <button type="button" disabled={busy} onClick={() => void invite(false)}>
@@ -55,7 +81,7 @@ export function InvitationBox({ view }: { view: View }) {
             {t("side.copy")}
           </button>
         )}
-        {view.call && !view.placed && (
+        {tried && (
           <button type="button" disabled={busy} onClick={() => void invite(true)}>
             {t("side.resend")}
           </button>
@@ -76,6 +102,26 @@ export function InvitationBox({ view }: { view: View }) {
       {problem && <ProblemNotice problem={problem} />}
     </section>
   );
+}
+
+/** A way the settings do not allow for this address: it says why, and there is nothing to press. */
+function refused(shown: WayShown): boolean {
+  return shown.state === "none" && shown.why !== "";
+}
+
+function nameOf(shown: WayShown): string {
+  return tOr(`way.${shown.way}`, shown.way);
+}
+
+function stateOf(shown: WayShown): string {
+  const own = shown.way === DIAL ? `way.dial.${shown.state}` : "";
+  return tOr(own, t(`way.state.${shown.state}`));
+}
+
+function toneOf(state: string): string {
+  if (state === "failed") return "danger";
+  if (state === "joined") return "live";
+  return state === "confirm" ? "hold" : "calm";
 }
 
 /** Browsers give the clipboard to secure origins only, and may ask or refuse. */

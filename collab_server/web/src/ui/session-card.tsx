@@ -60,6 +60,7 @@ function standing(view: View): [string, string] {
     if (withheld(view)) return ["hold", consentStatus("agent", view)?.word ?? ""];
     if (caller.connected) return ["live", t("state.active")];
     if (caller.joined) return ["hold", t("state.away")];
+    if (view.invitation?.user.state === "confirm") return ["hold", t("side.inv.confirm")];
     if (view.invitation?.user.state === "failed") return ["danger", t("side.inv.failed")];
     return ["calm", t("state.inviting")];
   }

@@ -11,6 +11,7 @@ import { Chat } from "./chat";
 import { ConsentBar } from "./consent";
 import { usePassedOn, useUnread } from "./hooks";
 import { Icon } from "./icons";
+import { InvitedNotice } from "./invited";
 import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
 import { Leave, PlaceInLine, useFarewell } from "./placed";
 import { Saved } from "./saved";
@@ -74,6 +75,7 @@ export function UserSession({ room, leave }: Props) {
         <Said status={status} />
         {view && !ended && <ConsentBar key={view.agent?.uri} view={view} />}
         {view && !ended && <Watchers view={view} />}
+        <InvitedNotice invited={room.invited.value} />
         {fault && <ProblemNotice problem={fault} retry={room.socket.wake} />}
         {view && !ended && <VoiceNotice view={view} />}
         {view && !ended && noTelephone(view) && waits(view) && <PlaceInLine view={view} />}

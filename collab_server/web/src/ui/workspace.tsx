@@ -8,6 +8,7 @@ import { statusOf } from "../lib/state";
 import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { Chat } from "./chat";
+import { ConfirmAsk } from "./confirm";
 import { Withheld } from "./consent";
 import { usePassedOn } from "./hooks";
 import { Icon } from "./icons";
@@ -57,6 +58,7 @@ export function Workspace({ view, room, passedOnBy = null, details, toggleDetail
       </div>
       <Strip status={status} />
       <Said status={status} />
+      {!closed && <ConfirmAsk view={view} />}
       {room && !closed && <Watchers view={view} />}
       {room && !closed && <Whispers view={view} />}
       {room && !closed && withheld(view) ? (

@@ -1,0 +1,1 @@
+"""How an invitation reaches a terminal: the ways, their rows, the worker that sends, the limits."""

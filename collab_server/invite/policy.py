@@ -1,0 +1,80 @@
+"""Who may be reached through a third party, and how often: what keeps pumpers of SMS out.
+
+The counts are rows of the database, read in the same transaction that begins an attempt, one writer
+at a time: they hold for every process that works on it, and over restarts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from collab_server.db.models import Attempt
+from collab_server.times import DAY, HOUR
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from collab_server.db.engine import Work
+    from collab_server.invite.settings import InviteSettings
+
+
+def denied(settings: InviteSettings, destination: str) -> str | None:
+    """Why nobody may be reached there, by whatever way; None: no pattern is against it."""
+    if any(re.fullmatch(pattern, destination) for pattern in settings.deny):
+        return f"{destination} is among the destinations denied (server.invite.deny)"
+    return None
+
+
+def refused(settings: InviteSettings, destination: str) -> str | None:
+    """Why no third party may carry an invitation there; None: it may."""
+    why = denied(settings, destination)
+    if why is None and not any(re.fullmatch(p, destination) for p in settings.allow):
+        why = f"{destination} is not among the destinations allowed (server.invite.allow)"
+    return why
+
+
+def over(
+    work: Work, settings: InviteSettings, *, destination: str, asked_by: str, scope: str
+) -> str | None:
+    """Which limit one more attempt would break; None: none."""
+    limits = settings.limits
+    rules: tuple[tuple[str, int, str, int, ColumnElement[bool] | None], ...] = (
+        (
+            "destination_hour",
+            limits.destination_hour,
+            "to one destination in an hour",
+            HOUR,
+            Attempt.destination == destination,
+        ),
+        (
+            "destination_day",
+            limits.destination_day,
+            "to one destination in a day",
+            DAY,
+            Attempt.destination == destination,
+        ),
+        (
+            "agent_hour",
+            limits.agent_hour,
+            "by one who asks in an hour",
+            HOUR,
+            Attempt.asked_by == asked_by,
+        ),
+        ("call", limits.call, "for one call", DAY, Attempt.scope == scope),
+        ("hour", limits.hour, "in an hour", HOUR, None),
+        ("day", limits.day, "in a day", DAY, None),
+    )
+    for name, most, said, seconds, mine in rules:
+        begun = (
+            select(func.count())
+            .select_from(Attempt)
+            .where(Attempt.started > work.now - seconds, Attempt.destination != "")
+        )
+        if mine is not None:
+            begun = begun.where(mine)
+        if (work.db.scalar(begun) or 0) >= most:
+            return f"no more than {most} {said} (server.invite.limits.{name})"
+    return None
