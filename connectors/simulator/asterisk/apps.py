@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ..world import MemberSpec
+from .channel import UNKNOWN
 from .dial import answer, dial
 from .dialplan import Feature, arguments, substitute
 from .queue_app import queue
@@ -121,14 +122,22 @@ def set_value(pbx: Pbx, channel: Channel, data: str, frames: list[GosubFrame]) -
     name = name.strip()
     if name.startswith("LOCAL(") and frames:
         set_local(pbx, channel, frames[-1], name[6:-1], value)
-    elif name == "CALLERID(name)":
-        if value != channel.cid_name:
-            channel.cid_name = value
-            pbx.new_callerid(channel)
+    elif name in ("CALLERID(name)", "CALLERID(num)"):
+        _set_caller(pbx, channel, name[9:-1], value or UNKNOWN)
     elif name.startswith("TIMEOUT("):
         return  # no call of the simulator's lasts that long
     elif not name.startswith("LOCAL("):
         pbx.set_variable(channel, name, value)
+
+
+def _set_caller(pbx: Pbx, channel: Channel, part: str, value: str) -> None:
+    before = (channel.cid_num, channel.cid_name)
+    if part == "name":
+        channel.cid_name = value
+    else:
+        channel.cid_num = value
+    if before != (channel.cid_num, channel.cid_name):
+        pbx.new_callerid(channel)
 
 
 def user_event(pbx: Pbx, channel: Channel, data: str) -> bool:

@@ -77,6 +77,8 @@ exten => _to_!,1,StopPlayTones()
 [collab-dial]
 exten => _to_!,1,Set(COLLAB_TYPE=${FILTER(A-Za-z0-9_\x2d,${COLLAB_TYPE:0:32})})
  same => n,Set(COLLAB_USER_URI=${FILTER(A-Za-z0-9%._~\x2d,${COLLAB_USER_URI:0:900})})
+ same => n,Set(CALLERID(name)=)
+ same => n,Set(CALLERID(num)=${FILTER(0-9A-Za-z_.+\x2d,${CHANNEL(endpoint)})})
  same => n,Gosub(collab,features,1)
  same => n,Goto(${FILTER(0-9A-Za-z_.\x2d,${COLLAB_DIAL:0:80})},${FILTER(0-9A-Za-z_.+*#\x2d,${EXTEN:3:64})},1)
 """  # noqa: E501  # the lines of dialplan/asterisk/collab.conf as they are; a test compares them
