@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ..world import MemberSpec
+from . import transfer
 from .channel import UNKNOWN
 from .dial import answer, dial
 from .dialplan import Feature, arguments, substitute
@@ -114,6 +115,26 @@ async def _exec_if(thread: CallThread, data: str) -> bool:
     app, _, inner = chosen.partition("(")
     runner = APPLICATIONS.get(app.strip(), _nothing)
     return await runner(thread, inner.removesuffix(")"))
+
+
+async def _try_exec(thread: CallThread, data: str) -> bool:
+    """TryExec(app(data)): an application that is not there does no harm."""
+    app, _, inner = data.partition("(")
+    runner = APPLICATIONS.get(app.strip())
+    go_on = await runner(thread, inner.removesuffix(")")) if runner is not None else True
+    thread.pbx.set_variable(thread.channel, "TRYSTATUS", "SUCCESS" if runner else "NOAPP")
+    return go_on
+
+
+async def _channel_redirect(thread: CallThread, data: str) -> bool:
+    """ChannelRedirect(channel,context,exten,priority)."""
+    name, *place = data.split(",")
+    other = thread.pbx.find(name)
+    if other is not None:
+        transfer.redirect(thread.pbx, other, place[0], place[1], int(place[2]))
+    status = "SUCCESS" if other is not None else "NOCHANNEL"
+    thread.pbx.set_variable(thread.channel, "CHANNELREDIRECT_STATUS", status)
+    return True
 
 
 def set_value(pbx: Pbx, channel: Channel, data: str, frames: list[GosubFrame]) -> None:
@@ -262,6 +283,7 @@ APPLICATIONS: dict[str, Application] = {
     "AddQueueMember": _add_member,
     "Answer": _answer,
     "Busy": _hangup,
+    "ChannelRedirect": _channel_redirect,
     "Dial": dial,
     "ExecIf": _exec_if,
     "Gosub": _gosub,
@@ -278,6 +300,7 @@ APPLICATIONS: dict[str, Application] = {
     "Ringing": _nothing,
     "Set": _set,
     "StopPlayTones": _nothing,
+    "TryExec": _try_exec,
     "UserEvent": _user_event,
     "Verbose": _nothing,
     "Wait": _wait,
