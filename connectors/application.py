@@ -319,7 +319,7 @@ class Application:
         call = self._book.anchors.get(event.leg)
         if call is None or self._outgoing.rings_on(call, event, now):
             return
-        cause = "lost" if event.lost else _cause(call)
+        cause = "lost" if event.lost else call.cause_of_end()
         self._outgoing.over(call)
         self._book.end(call, cause, event.cause, now)
         self._placed.ended(call)
@@ -347,21 +347,6 @@ class Application:
         asked = [leg for leg in legs if is_phone(leg) and self.cti.agent_uri(leg) is None]
         if asked:
             self._book.move(call, asked[0].id, now)
-
-
-def _cause(call: Call) -> str:
-    """What the end of its user's leg means for a call."""
-    if call.served or call.answered:
-        return "hangup"
-    if call.gave_up == "timeout":
-        return "queue_timeout"
-    if call.uncertain:
-        return "lost"
-    if call.placed == "dial":
-        return "hangup"  # nobody waited: who was rung did not answer
-    if call.placed == "queue" and not call.hung_up and call.gave_up is None:
-        return "queue_timeout"  # nobody asked for its end: the queue would not have it
-    return "abandoned"
 
 
 def _who(event: model.Offered | model.Served) -> str:

@@ -100,6 +100,20 @@ class Call:
         if state is not self.state:
             self.state, self.since = state, now
 
+    def cause_of_end(self) -> str:
+        """What the end of its user's leg means, where the PBX itself does not end it."""
+        if self.served or self.answered:
+            return "hangup"
+        if self.gave_up == "timeout":
+            return "queue_timeout"
+        if self.uncertain:
+            return "lost"
+        if self.placed == "dial":
+            return "hangup"  # nobody waited: who was rung did not answer
+        if self.placed == "queue" and not self.hung_up and self.gave_up is None:
+            return "queue_timeout"  # nobody asked for its end: the queue would not have it
+        return "abandoned"
+
     def end(self, cause: str, now: float) -> None:
         """End the call: `cause` is a session's reason."""
         self.cause, self.waiting, self.position = cause, False, None

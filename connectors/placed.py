@@ -90,6 +90,8 @@ class Placed:
 
     def effects(self) -> list[model.Effect]:
         """What is to be done on the PBX because of what it said; each is given once."""
+        if not self._effects:
+            return []
         effects, self._effects = self._effects, []
         return effects
 

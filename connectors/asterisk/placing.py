@@ -28,6 +28,7 @@ _POSITION_MOVED = 21
 Action = dict[str, str | list[str]]
 """Fields of an AMI action; a list is a header that occurs several times."""
 
+_MAJOR = re.compile(r"(?:certified[/-])?(\d+)\.")
 _ID = re.compile(r"[0-9a-f-]{36}")
 _QUEUE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.+-]{0,79}")
 _PHONE = re.compile(r"PJSIP/[0-9A-Za-z_][0-9A-Za-z_.+-]{0,79}")
@@ -52,8 +53,8 @@ def place_call(effect: PlaceCall, dial_context: str, version: str) -> Action:
         "COLLAB_WAIT": str(seconds),
         "COLLAB_DIAL": _checked("dial_context", _CONTEXT, dial_context) if dial_context else "",
     }
-    if effect.place is not None and (major := re.match(r"\d+", version)):
-        commas = "," if int(major[0]) >= _POSITION_MOVED else ",,"
+    if effect.place is not None and (major := _MAJOR.match(version)):
+        commas = "," if int(major[1]) >= _POSITION_MOVED else ",,"
         # A comma parts variables, unless a backslash stands before it.
         variables["COLLAB_PLACE"] = f"{commas}{effect.place}".replace(",", "\\,")
     return {

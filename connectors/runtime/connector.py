@@ -176,13 +176,18 @@ class Connector:
         except Exception:
             self._failures += 1
             log.exception("the core could not take in a %s", type(event).__name__)
-        self._commands.want(self._core.effects())
+        self._want()
         if isinstance(event, Snapshot):
             self._stands()
             self._reporter.snapshot()
         elif isinstance(event, LinkDown):
             self._stands(event.why)
             self._synced.clear()
+
+    def _want(self) -> None:
+        """Have done what the core itself wants done on the PBX."""
+        if effects := self._core.effects():
+            self._commands.want(effects)
 
     def _stands(self, why: str | None = None) -> None:
         """The PBX is connected, or, with `why`, it is not."""
@@ -213,4 +218,4 @@ class Connector:
             reports: list[CallReport] = self._core.idle(time.time())
             if reports:
                 self._outbox.put(reports)
-            self._commands.want(self._core.effects())
+            self._want()

@@ -43,7 +43,12 @@ def test_a_placeholder_is_a_local_channel_with_ids_of_ours() -> None:
 
 @pytest.mark.parametrize(
     ("version", "value"),
-    [("22.10.1", "\\,3"), ("21.0.0", "\\,3"), ("20.9.0", "\\,\\,3"), ("18.24.0", "\\,\\,3")],
+    [
+        ("22.10.1", "\\,3"),
+        ("21.0.0", "\\,3"),
+        ("20.9.0", "\\,\\,3"),
+        ("certified/18.9-cert5", "\\,\\,3"),
+    ],
 )
 def test_the_place_is_where_that_version_of_queue_takes_it(version: str, value: str) -> None:
     assert f"COLLAB_PLACE={value}" in place_call(PLACE, "", version)["Variable"]

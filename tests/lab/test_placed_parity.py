@@ -62,6 +62,11 @@ class Script:
         await self.act({"Action": "Hangup", "Channel": leg, "Cause": "16"})
         await self._ami.quiet()
 
+    async def agent_hangs_up(self) -> None:
+        """As if the telephone did; AMI ends its channel."""
+        names = [m["Channel"] for m in self._ami.messages if m.get("Event") == "Newchannel"]
+        await self.hang_up(next(name for name in reversed(names) if "PJSIP/agent1-" in name))
+
     async def voice(self) -> None:
         for action in onward(Onward(self.id, "phone1", "from-sip")):
             await self.act(action)
@@ -86,6 +91,13 @@ async def leaves(script: Script) -> None:
 async def is_served_and_ended(script: Script) -> None:
     await script.place("solo")
     await script.talks()
+    await script.hang_up(script.id)
+
+
+async def outlives_the_agents_phone(script: Script) -> None:
+    await script.place("solo")
+    await script.talks()
+    await script.agent_hangs_up()
     await script.hang_up(script.id)
 
 
@@ -133,8 +145,8 @@ async def dials_who_is_not_there(script: Script) -> None:
 SCRIPTS: dict[str, Callable[[Script], Awaitable[None]]] = {
     run.__name__: run
     for run in (
-        leaves, is_served_and_ended, is_given_up, no_such_queue, twice, becomes_a_voice_call,
-        dials, dials_who_is_busy, dials_who_is_not_there,
+        leaves, is_served_and_ended, outlives_the_agents_phone, is_given_up, no_such_queue, twice,
+        becomes_a_voice_call, dials, dials_who_is_busy, dials_who_is_not_there,
     )
 }  # fmt: skip
 ANSWER = 0.2

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from ..world import MemberSpec
+from . import transfer
+from .channel import UNKNOWN
 from .dial import answer, dial
 from .dialplan import Feature, arguments, substitute
 from .queue_app import queue
@@ -115,20 +117,48 @@ async def _exec_if(thread: CallThread, data: str) -> bool:
     return await runner(thread, inner.removesuffix(")"))
 
 
+async def _try_exec(thread: CallThread, data: str) -> bool:
+    """TryExec(app(data)): an application that is not there does no harm."""
+    app, _, inner = data.partition("(")
+    runner = APPLICATIONS.get(app.strip())
+    go_on = await runner(thread, inner.removesuffix(")")) if runner is not None else True
+    thread.pbx.set_variable(thread.channel, "TRYSTATUS", "SUCCESS" if runner else "NOAPP")
+    return go_on
+
+
+async def _channel_redirect(thread: CallThread, data: str) -> bool:
+    """ChannelRedirect(channel,context,exten,priority)."""
+    name, *place = data.split(",")
+    other = thread.pbx.find(name)
+    if other is not None:
+        transfer.redirect(thread.pbx, other, place[0], place[1], int(place[2]))
+    status = "SUCCESS" if other is not None else "NOCHANNEL"
+    thread.pbx.set_variable(thread.channel, "CHANNELREDIRECT_STATUS", status)
+    return True
+
+
 def set_value(pbx: Pbx, channel: Channel, data: str, frames: list[GosubFrame]) -> None:
     """Set(name=value) on a channel; LOCAL(name) belongs to the innermost Gosub frame."""
     name, _, value = data.partition("=")
     name = name.strip()
     if name.startswith("LOCAL(") and frames:
         set_local(pbx, channel, frames[-1], name[6:-1], value)
-    elif name == "CALLERID(name)":
-        if value != channel.cid_name:
-            channel.cid_name = value
-            pbx.new_callerid(channel)
+    elif name in ("CALLERID(name)", "CALLERID(num)"):
+        _set_caller(pbx, channel, name[9:-1], value or UNKNOWN)
     elif name.startswith("TIMEOUT("):
         return  # no call of the simulator's lasts that long
     elif not name.startswith("LOCAL("):
         pbx.set_variable(channel, name, value)
+
+
+def _set_caller(pbx: Pbx, channel: Channel, part: str, value: str) -> None:
+    before = (channel.cid_num, channel.cid_name)
+    if part == "name":
+        channel.cid_name = value
+    else:
+        channel.cid_num = value
+    if before != (channel.cid_num, channel.cid_name):
+        pbx.new_callerid(channel)
 
 
 def user_event(pbx: Pbx, channel: Channel, data: str) -> bool:
@@ -266,6 +296,7 @@ APPLICATIONS: dict[str, Application] = {
     "AddQueueMember": _add_member,
     "Answer": _answer,
     "Busy": _hangup,
+    "ChannelRedirect": _channel_redirect,
     "Dial": dial,
     "ExecIf": _exec_if,
     "Gosub": _gosub,
@@ -282,6 +313,7 @@ APPLICATIONS: dict[str, Application] = {
     "Ringing": _nothing,
     "Set": _set,
     "StopPlayTones": _nothing,
+    "TryExec": _try_exec,
     "UserEvent": _user_event,
     "Verbose": _nothing,
     "Wait": _wait,

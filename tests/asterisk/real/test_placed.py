@@ -88,6 +88,37 @@ async def test_the_members_of_a_freepbx_find_their_telephones(
     await lab.action("QueueRemove", **member)
 
 
+async def test_an_agent_hands_a_placeholder_on(pbx: Asterisk, phones: Phones, lab: Ami) -> None:
+    for name in ("agent1", "agent2"):
+        await phones.listen(name, answer=0.01)
+    async with placing(LabPbx(pbx)) as tandem:
+        call = await tandem.queue("solo")
+        report = await tandem.call(call, state="active", agent_uri=AGENT)
+        leg = {"Channel": report.agent_leg or "", "Context": "from-sip"}
+        assert (await lab.action("BlindTransfer", Exten="agent2", **leg))["Response"] == "Success"
+        await tandem.call(call, state="active", agent_uri=uri("agent2"))
+        await tandem.do("hangup", call)
+        await tandem.call(call, state="ended", cause="hangup")
+        await tandem.nothing_stands()
+
+
+async def test_each_of_two_who_are_dialled_is_shown_the_other(
+    pbx: Asterisk, phones: Phones
+) -> None:
+    agent = await phones.listen("agent1", answer=0.01)
+    user = await phones.listen("phone1", answer=0.01)
+    async with placing(LabPbx(pbx)) as tandem:
+        call = str(uuid.uuid4())
+        await tandem.do("dial", call, agent_uri=AGENT, user_uri=uri("phone1"), type="form")
+        for phone, shown in ((agent, "phone1"), (user, "agent1")):
+            rung = await phone.incoming()
+            invite = await rung.heard.wait(lambda m: m.method == "INVITE", "INVITE")
+            assert f"<sip:{shown}@" in invite.header("From")
+        await tandem.call(call, state="active")
+        await tandem.do("hangup", call)
+        await tandem.nothing_stands()
+
+
 async def test_without_the_privileges_the_line_is_named(pbx: Asterisk, phones: Phones) -> None:
     async with placing(LabPbx(pbx, "tandem")) as tandem:
         result = await tandem.do("queue", str(uuid.uuid4()), queue="support", **ARGS)
