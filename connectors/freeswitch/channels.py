@@ -6,6 +6,7 @@ here, as plain mappings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -17,10 +18,18 @@ Headers = Mapping[str, str]
 TOOLS = frozenset({"null"})
 """Technologies of channels behind which there never is a person."""
 
+PLACEHOLDER = "null/collab-"
+"""How the name of a placeholder begins, which stands for a person."""
+
+PLACED = "collab_call"
+"""The variable that says for which call a connector has made a leg."""
+
 LOOPBACK = "loopback"
 
 _UNKNOWN = frozenset({"_undef_", "unknown", "(null)", "0000000000"})
 """What stands where nothing is known; the zeros are FreeSWITCH's own number as a caller."""
+
+_EXACT = re.compile(r"user/(?a:[\w.+-]{1,64}@[\w.-]{1,253})")
 
 _BRACKETS = {"{": "}", "[": "]", "<": ">"}
 
@@ -30,6 +39,8 @@ class Agent(NamedTuple):
 
     interface: str
     queues: tuple[str, ...] = ()
+    exact: str = ""
+    """``user/1001@a.example``: a user of the directory with its domain; '' for all others."""
 
 
 def leg_up(headers: Headers) -> LegUp:
@@ -46,6 +57,7 @@ def leg_up(headers: Headers) -> LegUp:
         role=role_of(name, outgoing=outgoing),
         context=f"{headers.get('Caller-Context', '')}/{dialled}",
         exact=exact_of(headers, outgoing=outgoing),
+        placed=headers.get(f"variable_{PLACED}", ""),
     )
 
 
@@ -142,6 +154,8 @@ def user_of(headers: Headers, *, outgoing: bool) -> tuple[str, str]:
 def role_of(channel: str, *, outgoing: bool) -> LegRole:
     """Why a channel exists. `outgoing`: FreeSWITCH made it to call somebody."""
     technology = channel.partition("/")[0]
+    if channel.startswith(PLACEHOLDER):
+        return LegRole.INTERNAL
     if technology in TOOLS:
         return LegRole.TOOL
     if technology == LOOPBACK:
@@ -165,6 +179,20 @@ def user_part(address: str) -> str:
     return address.partition("@")[0].partition(";")[0]
 
 
+def agent_at(contact: str, queues: tuple[str, ...] = ()) -> Agent:
+    """An agent that is rung at a contact."""
+    exact = _plain(contact)
+    return Agent(interface_of(contact), queues, exact if _EXACT.fullmatch(exact) else "")
+
+
+def _plain(contact: str) -> str:
+    """The first place a contact rings, without its variables."""
+    rest = contact.strip()
+    while rest[:1] in _BRACKETS:
+        rest = rest[_closing(rest) + 1 :].lstrip()
+    return rest.partition(",")[0].partition("|")[0]
+
+
 def interface_of(contact: str) -> str:
     """How a queue names its agent, from the agent's contact: ``[leg_timeout=6]user/1001@default``
     is ``user/1001``.
@@ -172,11 +200,7 @@ def interface_of(contact: str) -> str:
     It equals the endpoint of the leg this makes, save for a gateway: many people are behind one,
     so its number stays (``gateway/carrier/+4930123``).
     """
-    rest = contact.strip()
-    while rest[:1] in _BRACKETS:
-        rest = rest[_closing(rest) + 1 :].lstrip()
-    rest = rest.partition(",")[0].partition("|")[0]
-    technology, _, peer = rest.partition("/")
+    technology, _, peer = _plain(contact).partition("/")
     technology = technology.lower()
     if technology == "sofia":
         profile, _, far_end = peer.partition("/")

@@ -6,12 +6,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from connectors.freeswitch.actions import far_end_of, in_dialog, message, said_no
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.events import Decoder
-from connectors.freeswitch.resync import Window, read_dump, resync
+from connectors.freeswitch.performing import Performer
+from connectors.freeswitch.resync import Window, resync
 from connectors.freeswitch.wire import Event
-from connectors.model import Effect, SendMessage
+from connectors.model import Effect, PbxEvent
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -32,12 +32,6 @@ PHONE = "user/{name}@{domain}"
 
 _VERSION = re.compile(r"\(Version (\d[\w.]*)")
 
-ALLOWED = "variable_fs_send_unsupported_message"
-"""Lets mod_sofia send text in a dialog to telephones that did not say they take it."""
-
-MESSAGE_TIMEOUT = 10.0
-"""Seconds a message may take; after that nobody knows whether it was sent."""
-
 
 class FreeSwitchDriver:
     """One FreeSWITCH, as `connectors.runtime.driver.Driver` wants it."""
@@ -48,7 +42,8 @@ class FreeSwitchDriver:
         self._window: Window | None = None
         """Set while a resync is under way."""
         self._on_event: EventSink | None = None
-        self._esl: Esl | None = None
+        self._performer: Performer | None = None
+        """Set from the first resync of a session to its end."""
         self._core = ""
         """``Core-UUID``: another one is another run of FreeSWITCH."""
         self._version = ""
@@ -70,10 +65,11 @@ class FreeSwitchDriver:
         self._on_event = on_event
         self._window = Window()
         esl = await Esl.connect(self._settings, self._take)
-        self._esl = esl
+        performer = Performer(esl, self._settings.domain, self._decoder, self._say)
         ready = False
         try:
             await self._resync(esl)
+            self._performer = performer
             ready = True
             on_ready()
             why = await esl.ended
@@ -82,30 +78,17 @@ class FreeSwitchDriver:
             if not ready:
                 raise UnreachableError(f"{self.title}: {why}") from None
         finally:
-            self._esl = None
+            self._performer = None
             self._window = None
+            await performer.close()
             await esl.close()
         return why
 
     async def perform(self, effect: Effect) -> Outcome:
         """See `connectors.runtime.driver.Driver.perform`."""
-        esl = self._esl
-        if esl is None:
+        if self._performer is None:
             return Outcome("failed", "the connector is not connected to FreeSWITCH")
-        if not isinstance(effect, SendMessage):
-            return Outcome("failed", "this PBX's connector cannot do that yet")
-        try:
-            far_end = "" if effect.endpoint.startswith("user/") else await _far_end(esl, effect.leg)
-            command = message(effect, self._settings.domain, far_end)
-            # As a job, since FreeSWITCH waits for the telephone's answer.
-            answer = await esl.bgapi(command, MESSAGE_TIMEOUT)
-        except ActionError as error:
-            return Outcome("failed", str(error))
-        except UnansweredError as error:
-            return Outcome("unknown", str(error))
-        if said_no(answer):
-            return Outcome("failed", f"FreeSWITCH: {' '.join(answer.split())[:200]}")
-        return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
+        return await self._performer.perform(effect)
 
     async def _resync(self, esl: Esl) -> None:
         """Deliver a snapshot, then what came meanwhile; from then on events go straight on."""
@@ -114,7 +97,7 @@ class FreeSwitchDriver:
         if window is None or self._on_event is None:
             raise PbxError("a resync outside a session")
         result = await resync(esl, window, restarted=restarted)
-        self._decoder.adopt(result.snapshot, result.agents)
+        self._decoder.adopt(result.snapshot, result.agents, result.since)
         log.info(
             "resync: %d channels, %d queue members, %d looks%s",
             len(result.snapshot.legs),
@@ -146,6 +129,10 @@ class FreeSwitchDriver:
         self._version = version[1] if version else ""
         return restarted
 
+    def _say(self, event: PbxEvent) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
     def _take(self, event: Event) -> None:
         if self._window is not None:
             self._window.add(event)
@@ -157,6 +144,8 @@ class FreeSwitchDriver:
             return
         for said in self._decoder.decode(event):
             self._on_event(said)
+            if self._performer is not None:
+                self._performer.heard(said)
         if self._decoder.refused.total() > self._refused:
             self._refused = self._decoder.refused.total()
             if self._refused & (self._refused - 1) == 0:  # 1, 2, 4, 8 …: no flood of lines
@@ -165,29 +154,3 @@ class FreeSwitchDriver:
                     self._refused,
                     self._decoder.last_refusal,
                 )
-
-
-async def _far_end(esl: Esl, leg: str) -> str:
-    """Where a leg's telephone is; '' where text is to be sent on the leg. Raises `ActionError`."""
-    try:
-        dump = read_dump(leg, await esl.api(f"uuid_dump {leg} json"))
-        if dump is None:
-            raise ActionError("nothing was sent: uuid_dump does not say what the leg is")
-        allowed = dump.headers.get(ALLOWED)
-        if allowed is None:  # as FreeSWITCH does: a leg without the variable has the global one
-            allowed = await _global(esl, ALLOWED.removeprefix("variable_"))
-    except UnansweredError as error:
-        raise ActionError(f"nothing was sent: {error}") from None
-    except ActionError as error:
-        if "No such channel" in str(error):
-            raise ActionError("nothing was sent: the call is over") from None
-        raise
-    return "" if in_dialog(allowed) else far_end_of(dump.headers)
-
-
-async def _global(esl: Esl, name: str) -> str:
-    """A global variable; '' where it is not set or not to be seen."""
-    try:
-        return (await esl.api(f"global_getvar {name}")).strip()
-    except ActionError:
-        return ""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from connectors import model
 from connectors.freeswitch.channels import (
+    PLACEHOLDER,
     Agent,
     Headers,
     bridge_of,
@@ -82,8 +83,14 @@ class Decoder:
             self.last_refusal = f"{name}: {error}"
             return self._refusal(event, error)
 
-    def adopt(self, snapshot: model.Snapshot, agents: Mapping[str, Agent] | None = None) -> None:
-        """Replace what is known by what stands; `agents` are mod_callcenter's, by full name."""
+    def adopt(
+        self,
+        snapshot: model.Snapshot,
+        agents: Mapping[str, Agent] | None = None,
+        since: Mapping[str, int] | None = None,
+    ) -> None:
+        """Replace what is known by what stands; `agents` are mod_callcenter's, by full name, and
+        `since` says of those who wait when that counts from."""
         self._legs = {listed.up.leg: listed.up for listed in snapshot.legs}
         self._gone.clear()
         self._partners.clear()
@@ -100,7 +107,27 @@ class Decoder:
         in_line = sorted(
             (listed for listed in snapshot.legs if listed.queue), key=lambda s: s.position or 0
         )
-        self._queues.adopt({listed.up.leg: listed.queue for listed in in_line}, agents or {})
+        waiting = {listed.up.leg: listed.queue for listed in in_line}
+        self._queues.adopt(waiting, agents or {}, since)
+
+    # --- what an effect is to know
+
+    def partner(self, leg: str) -> str | None:
+        """The leg it is bridged with."""
+        return self._partners.get(leg)
+
+    def stands(self, leg: str) -> bool:
+        """Whether it has come up and has not ended."""
+        return leg in self._legs
+
+    def is_placeholder(self, leg: str) -> bool:
+        """Whether a connector has put it into a queue for somebody without a telephone."""
+        up = self._legs.get(leg)
+        return up is not None and up.name.startswith(PLACEHOLDER)
+
+    def agents_at(self, interface: str, domain: str) -> list[str]:
+        """See `connectors.freeswitch.queues.Queues.agents_at`."""
+        return self._queues.agents_at(interface, domain)
 
     # --- channels
 

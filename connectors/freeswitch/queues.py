@@ -9,18 +9,24 @@ bridge. mod_fifo's consumer says whom it takes with ``consumer_pop`` and starts 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from connectors import model
-from connectors.freeswitch.channels import Agent, Headers, agent_name, hung_up, interface_of
+from connectors.freeswitch.channels import Agent, Headers, agent_at, agent_name, hung_up
 from connectors.freeswitch.wire import Event
 from connectors.model import PbxEvent
 
 AGENTS_LIMIT = 20_000
 WAITING_LIMIT = 20_000
 NO_FIFO = "manual_calls"
+NO_LONGER = "ALLOTTED_TIMEOUT"
+"""The cause of a call that was to be ended at its time (``sched_hangup``): a placeholder that has
+waited as long as it may."""
+
+_EPOCH = re.compile(r"[0-9]{1,12}")
 
 Outcome = Literal["served", "abandoned", "timeout", "left"]
 
@@ -42,15 +48,24 @@ class Queues:
         """Leg to queue, in the order they came."""
         self._lengths: Counter[str] = Counter()
         """Of the queues in which somebody waits."""
+        self._since: dict[str, int] = {}
+        """Leg to when its wait counts from, where that is known."""
         self._unsure: set[str] = set()
-        """Queues in which somebody waits with a score of their own: places are not told."""
+        """Queues in which somebody waits whose place cannot be told: none is, for anybody."""
         self._popped: dict[str, str] = {}
         """A fifo's consumer to the caller it takes."""
 
-    def adopt(self, waiting: Mapping[str, str], agents: Mapping[str, Agent]) -> None:
-        """Replace what is known by what stands: legs with their queues, agents by full name."""
+    def adopt(
+        self,
+        waiting: Mapping[str, str],
+        agents: Mapping[str, Agent],
+        since: Mapping[str, int] | None = None,
+    ) -> None:
+        """Replace what is known by what stands: legs with their queues, agents by full name;
+        `since`: what `counts_from` says of those legs."""
         self._agents = dict(agents)
         self._waiting = dict(waiting)
+        self._since = dict(since or {})
         self._lengths = Counter(self._waiting.values())
         self._unsure.clear()
         self._popped.clear()
@@ -59,6 +74,14 @@ class Queues:
         """A leg is gone."""
         self._leave(leg)
         self._popped.pop(leg, None)
+
+    def agents_at(self, interface: str, domain: str) -> list[str]:
+        """The full names of the agents that are rung at an interface. Where those are users of one
+        name in several domains, only those of `domain`."""
+        named = {name: a for name, a in self._agents.items() if a.interface == interface}
+        if len({agent.exact for agent in named.values()}) <= 1:
+            return list(named)
+        return [name for name, a in named.items() if a.exact == f"{interface}@{domain}"]
 
     # --- the agent's leg
 
@@ -94,7 +117,7 @@ class Queues:
         queue, member = event.get("CC-Queue"), event.get("CC-Member-Session-UUID")
         match event.get("CC-Action"):
             case "member-queue-start" | "member-queue-resume" if member:
-                return (self._joined(member, queue, scored=is_scored(event.headers)),)
+                return (self._joined(member, queue, event.headers),)
             case "member-queue-end" if member:
                 self._leave(member)
                 return (model.Unqueued(member, queue, _outcome(event)),)
@@ -111,19 +134,32 @@ class Queues:
                 return self._moved(event.get("CC-Agent"), event.get("CC-Agent-Contact"))
         return ()
 
-    def _joined(self, leg: str, queue: str, *, scored: bool) -> model.Queued:
+    def _joined(self, leg: str, queue: str, headers: Headers) -> model.Queued:
         self._leave(leg)
         if len(self._waiting) >= WAITING_LIMIT:
             self._leave(next(iter(self._waiting)))
+        since, scored = counts_from(headers), is_scored(headers)
+        place = self._lengths[queue] + 1
+        if scored:
+            place = self._behind(queue, since) + 1
         self._waiting[leg] = queue
         self._lengths[queue] += 1
-        if scored:
+        if since is not None:
+            self._since[leg] = since
+        if not place:
             self._unsure.add(queue)
-        place = None if queue in self._unsure else self._lengths[queue]
-        return model.Queued(leg, queue, place)
+        return model.Queued(leg, queue, None if queue in self._unsure else place)
+
+    def _behind(self, queue: str, since: int | None) -> int:
+        """How many wait there at least as long; -1 where that cannot be told."""
+        others = [self._since.get(leg) for leg, where in self._waiting.items() if where == queue]
+        if since is None or None in others:
+            return -1
+        return sum(other is not None and other <= since for other in others)
 
     def _leave(self, leg: str) -> None:
         queue = self._waiting.pop(leg, None)
+        self._since.pop(leg, None)
         if queue is None:
             return
         self._lengths[queue] -= 1
@@ -136,7 +172,7 @@ class Queues:
         old = self._agents.get(name)
         if old is None and len(self._agents) >= AGENTS_LIMIT:
             return ()
-        new = Agent(interface_of(contact), old.queues if old else ())
+        new = agent_at(contact, old.queues if old else ())
         self._agents[name] = new
         gone = [model.MemberGone(queue, old.interface) for queue in new.queues] if old else []
         return (*gone, *members(name, new))
@@ -150,7 +186,7 @@ class Queues:
             return ()
         match event.get("FIFO-Action"):
             case "push":
-                return (self._joined(leg, queue, scored=is_scored(event.headers)),)
+                return (self._joined(leg, queue, event.headers),)
             case "abort":
                 self._leave(leg)
                 return (model.Unqueued(leg, queue, "abandoned" if _gone(event) else "left"),)
@@ -174,16 +210,28 @@ def is_scored(headers: Headers) -> bool:
     return any(headers.get(name, "") not in ("", "0", "false") for name in names)
 
 
+def counts_from(headers: Headers) -> int | None:
+    """When a caller's wait in a mod_callcenter queue counts from, in seconds since the epoch:
+    ``cc_base_score`` are seconds it has waited before. None where that is not to be known."""
+    joined = headers.get("variable_cc_queue_joined_epoch", "")
+    score = headers.get("variable_cc_base_score", "0")
+    if not _EPOCH.fullmatch(joined) or not _EPOCH.fullmatch(score):
+        return None
+    return int(joined) - int(score)
+
+
 def members(name: str, agent: Agent) -> Iterable[model.MemberKnown]:
     """An agent as a member of each of its queues."""
     for queue in agent.queues:
-        yield model.MemberKnown(queue, agent.interface, agent_name(name))
+        yield model.MemberKnown(queue, agent.interface, agent_name(name), agent.exact)
 
 
 def _outcome(event: Event) -> Outcome:
     """Why a caller is out of line. Who is transferred out of it ends with BREAK_OUT as well."""
     if event.get("CC-Cause") == "Terminated":
         return "served"
+    if event.get("Hangup-Cause") == NO_LONGER:
+        return "timeout"
     outcome = _CANCELLED.get(event.get("CC-Cancel-Reason"), "left")
     return "left" if outcome == "abandoned" and not _gone(event) else outcome
 

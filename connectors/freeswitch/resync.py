@@ -28,9 +28,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from connectors.freeswitch.channels import Agent, Headers, hung_up, interface_of
+from connectors.freeswitch.channels import Agent, Headers, agent_at, hung_up
 from connectors.freeswitch.events import EVENTS, LEGS_LIMIT, name_of
-from connectors.freeswitch.queues import AGENTS_LIMIT
+from connectors.freeswitch.queues import AGENTS_LIMIT, counts_from
 from connectors.freeswitch.standing import beside, number, snapshot_of
 from connectors.freeswitch.trust import twice
 from connectors.freeswitch.wire import Event, Frame, event_of
@@ -101,6 +101,8 @@ class Resynced(NamedTuple):
     """What the dumps tell besides: holds, and agents whom no list names. Right behind it."""
     agents: dict[str, Agent]
     """mod_callcenter's agents by full name; `Decoder.adopt` wants them with the snapshot."""
+    since: dict[str, int]
+    """When the wait of each leg counts from that waits; for `Decoder.adopt` too."""
     after: list[Event]
     """Events that are newer than the snapshot; to be decoded behind `beside`."""
     looks: int
@@ -140,10 +142,16 @@ async def resync(esl: Api, window: Window, *, restarted: bool) -> Resynced:
     overflown, window.overflown = window.overflown, False
     live = {leg: dump for leg, dump in dumps.items() if not hung_up(dump.headers)}
     headers = {leg: dump.headers for leg, dump in live.items()} | _ended(events, live)
+    snapshot = snapshot_of(headers, agents, restarted=restarted)
     return Resynced(
-        snapshot=snapshot_of(headers, agents, restarted=restarted),
+        snapshot=snapshot,
         beside=tuple(beside(headers, agents)),
         agents=agents,
+        since={
+            listed.up.leg: since
+            for listed in snapshot.legs
+            if listed.queue and (since := counts_from(headers[listed.up.leg])) is not None
+        },
         after=[event for event in events if is_news(event, headers)],
         looks=looks,
         settled=fenced and not overflown,
@@ -245,7 +253,7 @@ def read_agents(agents: str, tiers: str) -> dict[str, Agent]:
     for row in _table(tiers):
         queues.setdefault(row.get("agent", ""), []).append(row.get("queue", ""))
     return {
-        row["name"]: Agent(interface_of(row.get("contact", "")), tuple(queues.get(row["name"], ())))
+        row["name"]: agent_at(row.get("contact", ""), tuple(queues.get(row["name"], ())))
         for row in _table(agents)
         if row.get("name")
     }

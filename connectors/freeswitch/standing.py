@@ -19,8 +19,10 @@ from connectors.freeswitch.channels import (
     is_near,
     leg_up,
 )
-from connectors.freeswitch.queues import is_scored, members
+from connectors.freeswitch.queues import counts_from, is_scored, members
 from connectors.model import LegRole, LegsPaired, Marked, PbxEvent, Snapshot, SnapshotLeg
+
+_PARKED = "CS_PARK"
 
 _WAITING = {"callcenter": "", "fifo": "in"}
 """Applications that hold a waiting caller, and the word behind the queue that says so."""
@@ -77,8 +79,11 @@ def beside(dumps: Mapping[str, Headers], agents: Mapping[str, Agent]) -> Iterato
 
 def partner(leg: str, dumps: Mapping[str, Headers]) -> str | None:
     """The leg it is bridged with: each names the other. A leg that rings names who dialled it,
-    and one that was left still names who left (facts: stale variables)."""
+    and one that was left still names who left (facts: stale variables); a placeholder from which
+    the agent went on and the agent's leg even name each other, but it is parked."""
     other = dumps[leg].get("variable_signal_bond", "")
+    if _PARKED in (dumps[leg].get("Channel-State"), dumps.get(other, {}).get("Channel-State")):
+        return None
     back = dumps[other].get("variable_signal_bond") if other in dumps else None
     return other if back == leg and other != leg else None
 
@@ -103,7 +108,7 @@ def _application(dump: Headers, name: str) -> tuple[str, str]:
 
 
 def _places(dumps: Mapping[str, Headers]) -> dict[str, tuple[str, int | None]]:
-    """Who waits in which queue, and at which place, as long as none there has a score."""
+    """Who waits in which queue, and at which place, where that of all who do can be told."""
     lines: dict[str, list[tuple[int, str]]] = {}
     scored: set[str] = set()
     for leg, dump in dumps.items():
@@ -112,11 +117,11 @@ def _places(dumps: Mapping[str, Headers]) -> dict[str, tuple[str, int | None]]:
             waits = dump.get("Channel-State") == "CS_EXECUTE" and partner(leg, dumps) is None
             if not queue or not waits or (word and way != word):
                 continue
-            if is_scored(dump):
+            since = counts_from(dump)
+            if since is None and is_scored(dump):
                 scored.add(queue)
-            since = dump.get("variable_cc_queue_joined_epoch")
-            since = since or dump.get("Caller-Channel-Created-Time", "")[:-6]
-            lines.setdefault(queue, []).append((number(since), leg))
+            created = number(dump.get("Caller-Channel-Created-Time", "")[:-6])
+            lines.setdefault(queue, []).append((created if since is None else since, leg))
     return {
         leg: (queue, None if queue in scored else place)
         for queue, line in lines.items()

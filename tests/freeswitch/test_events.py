@@ -568,6 +568,27 @@ def test_no_places_where_somebody_has_a_score(switch: Switch) -> None:
     assert said == [Queued("d", "support@default", None)]
 
 
+def test_who_has_waited_before_comes_in_front_of_those_who_have_not(switch: Switch) -> None:
+    for n, leg in enumerate(("c", "d"), 1):
+        switch.comes(leg, cc_queue_joined_epoch=str(1_000 * n))
+        said = switch.queue("member-queue-start", leg, CC_Member_Session_UUID=leg)
+        assert said == [Queued(leg, "support@default", n)]
+    switch.comes("e", cc_queue_joined_epoch="2001", cc_base_score="1001")
+    said = switch.queue("member-queue-start", "e", CC_Member_Session_UUID="e")
+    assert said == [Queued("e", "support@default", 2)]  # as long as c, so behind it
+    assert switch.world.wait(1).latest["d"].position == 3
+
+
+def test_a_call_that_was_ended_at_its_time_was_not_given_up(switch: Switch) -> None:
+    switch.comes("c")
+    switch.queue("member-queue-start")
+    said = switch.queue(
+        "member-queue-end", CC_Cause="Cancel", CC_Cancel_Reason="BREAK_OUT",
+        Answer_State="hangup", Hangup_Cause="ALLOTTED_TIMEOUT",
+    )  # fmt: skip
+    assert said == [Unqueued("c", "support@default", "timeout")]
+
+
 def test_an_agent_who_refuses_is_named_by_its_interface(switch: Switch) -> None:
     switch.decoder.adopt(Snapshot(()), {"1001@default": Agent("user/1001", ("support@default",))})
     switch.comes("c")

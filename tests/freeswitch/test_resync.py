@@ -162,9 +162,9 @@ def test_the_recorded_list_names_the_channels() -> None:
 
 def test_the_recorded_agents_and_tiers_are_members() -> None:
     assert read_agents(AGENTS, TIERS) == {
-        "1001": Agent("user/1001", ("support@default", "sales@default")),
-        "1002": Agent("user/1002", ("sales@default", "support@default")),
-        "1003@default": Agent("user/1003", ("support@default",)),
+        "1001": Agent("user/1001", ("support@default", "sales@default"), "user/1001@default"),
+        "1002": Agent("user/1002", ("sales@default", "support@default"), "user/1002@default"),
+        "1003@default": Agent("user/1003", ("support@default",), "user/1003@default"),
     }
 
 
@@ -181,7 +181,10 @@ async def test_the_recorded_call_stands_with_its_mark_and_its_agent() -> None:
     assert found[CALLER].bridge == found[AGENT].bridge is not None
     assert found[AGENT].up.endpoint == "user/1001"
     assert (found[CALLER].queue, found[WAITING].queue) == ("", "support@default")
-    assert MemberKnown("support@default", "user/1003", "1003") in result.snapshot.members
+    assert (
+        MemberKnown("support@default", "user/1003", "1003", "user/1003@default")
+        in result.snapshot.members
+    )
     world = World(CoreSettings(domain="lab.example"))(result.snapshot, *result.beside)
     assert world.latest[CALLER].state is CallState.ACTIVE
     assert world.latest[CALLER].agent_uri == "sip:1001@lab.example"
@@ -395,9 +398,16 @@ async def test_callers_stand_in_the_order_they_joined() -> None:
     ]  # fmt: skip
 
 
-async def test_a_queue_with_scores_tells_no_places() -> None:
-    esl = FakeEsl(waiting("a", 10), waiting("b", 20, cc_base_score="100"))
+async def test_a_queue_with_scores_that_are_no_seconds_tells_no_places() -> None:
+    esl = FakeEsl(waiting("a", 10), waiting("b", 20, cc_base_score="-100"))
     assert [listed.position for listed in (await look(esl)).snapshot.legs] == [None, None]
+
+
+async def test_who_has_waited_before_stands_in_front() -> None:
+    esl = FakeEsl(waiting("a", 10), waiting("b", 20, cc_base_score="11"), waiting("c", 5))
+    result = await look(esl)
+    assert {leg: at.position for leg, at in legs(result).items()} == {"c": 1, "b": 2, "a": 3}
+    assert result.since == {"a": 10, "b": 9, "c": 5}
 
 
 async def test_who_was_served_waits_no_more_though_the_variables_say_so() -> None:

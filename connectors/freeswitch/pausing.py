@@ -1,0 +1,98 @@
+"""Pausing an agent's members: mod_callcenter's status ``On Break``, and back.
+
+mod_callcenter keeps no reason. So that an agent is not let work again who went on a break by
+themselves, and so that a pause that is asked for again (a new process, an answer that got lost) is
+known as ours, the reason and the status before it stand in ``hash`` (mod_hash), by agent. Where
+that may not be used, every break counts as another's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+from connectors.freeswitch.resync import Api
+from connectors.model import PauseMember
+from connectors.runtime.driver import ActionError, Outcome
+
+ON_BREAK = "On Break"
+LOGGED_OUT = "Logged Out"
+AVAILABLE = "Available"
+_WORKS = frozenset({AVAILABLE, "Available (On Demand)"})
+
+_AGENT = re.compile(r"(?a:[\w.@+-]{1,128})")
+_NOTE = re.compile(r"(?a:[\w.~%-]*):(?a:[\w.~%-]+)")
+_REALM = "tandem_pause"
+
+
+class _Note(NamedTuple):
+    reason: str
+    before: str
+    """The status before the break."""
+
+
+async def pause(esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
+    """See `connectors.model.PauseMember`; `agents` are mod_callcenter's names of its members."""
+    if not agents:
+        return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
+    if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
+        return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
+    do = _break if effect.paused else _back
+    found = [await do(esl, agent, effect.reason) for agent in agents]
+    if any(done for done, _ in found):
+        return Outcome("done", f"{sum(done for done, _ in found)} of {len(agents)} members")
+    return Outcome("failed", f"already {found[0][1]}")
+
+
+async def _break(esl: Api, agent: str, reason: str) -> tuple[bool, str]:
+    """Whether the agent is on a break of this reason, and else what."""
+    status = await _status(esl, agent)
+    if status == ON_BREAK:
+        note = await _noted(esl, agent)
+        return note is not None and note.reason == reason, "on a break"
+    if status not in _WORKS:
+        return False, status.lower()
+    # The note first: a status without one would be taken for somebody else's.
+    value = f"{quote(reason, safe='')}:{quote(status, safe='')}"
+    await _or_nothing(esl, f"hash insert/{_REALM}/{agent}/{value}")
+    await _set(esl, agent, ON_BREAK)
+    return True, ""
+
+
+async def _back(esl: Api, agent: str, reason: str) -> tuple[bool, str]:
+    """Whether the agent was on a break of this reason, or of any where it is '', and works again;
+    else why not."""
+    status = await _status(esl, agent)
+    if status != ON_BREAK:
+        return False, "at work" if status in _WORKS else status.lower()
+    note = await _noted(esl, agent)
+    if reason and (note is None or note.reason != reason):
+        return False, "on a break for another reason"
+    await _set(esl, agent, note.before if note else AVAILABLE)
+    await _or_nothing(esl, f"hash delete/{_REALM}/{agent}")
+    return True, ""
+
+
+async def _status(esl: Api, agent: str) -> str:
+    return (await esl.api(f"callcenter_config agent get status {agent}")).strip()
+
+
+async def _set(esl: Api, agent: str, status: str) -> None:
+    await esl.api(f"callcenter_config agent set status {agent} '{status}'")
+
+
+async def _noted(esl: Api, agent: str) -> _Note | None:
+    value = (await _or_nothing(esl, f"hash select/{_REALM}/{agent}")).strip()
+    if _NOTE.fullmatch(value) is None:
+        return None
+    reason, _, before = value.partition(":")
+    status = unquote(before)
+    return _Note(unquote(reason), status if status in _WORKS else AVAILABLE)
+
+
+async def _or_nothing(esl: Api, command: str) -> str:
+    try:
+        return await esl.api(command)
+    except ActionError:
+        return ""
