@@ -22,7 +22,8 @@ from connectors.model import DialBoth, LegId, Onward, PlaceCall
 from connectors.runtime.driver import ActionError
 
 LONGEST = 12 * 3600
-"""Seconds after which FreeSWITCH ends a placeholder that everybody has forgotten."""
+"""Seconds after which FreeSWITCH ends a parked placeholder that everybody has forgotten."""
+_PARKS = ("park_after_bridge=true", f"park_timeout={LONGEST}")
 AGENT_RINGS = 45
 """Seconds an agent's telephone rings that is to dial a user."""
 RINGBACK = "%(1000,4000,425)"
@@ -51,8 +52,7 @@ def place(effect: PlaceCall) -> str:
     waited, wait = round(_seconds(effect.waited)), max(1, round(_seconds(effect.wait)))
     variables = [
         *_marks(leg, leg, mark, effect.user_uri),
-        f"park_timeout={LONGEST}",
-        "park_after_bridge=true",
+        *_PARKS,
         "cc_moh_override=silence_stream://-1",
         "cc_export_vars=api_on_answer",
     ]
@@ -112,6 +112,8 @@ def onward(effect: Onward, agent: LegId) -> str:
         "set:continue_on_fail=true",
         f"set:transfer_ringback={RINGBACK}",
         f"execute_extension:{number} XML {context}",
+        # Parking has used both up.
+        f"set:collab_parks=${{uuid_setvar_multi({leg} {';'.join(_PARKS)})}}",
         f"intercept:{leg}",
         "hangup",
     )

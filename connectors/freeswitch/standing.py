@@ -22,8 +22,6 @@ from connectors.freeswitch.channels import (
 from connectors.freeswitch.queues import counts_from, is_scored, members
 from connectors.model import LegRole, LegsPaired, Marked, PbxEvent, Snapshot, SnapshotLeg
 
-_PARKED = "CS_PARK"
-
 _WAITING = {"callcenter": "", "fifo": "in"}
 """Applications that hold a waiting caller, and the word behind the queue that says so."""
 
@@ -79,11 +77,8 @@ def beside(dumps: Mapping[str, Headers], agents: Mapping[str, Agent]) -> Iterato
 
 def partner(leg: str, dumps: Mapping[str, Headers]) -> str | None:
     """The leg it is bridged with: each names the other. A leg that rings names who dialled it,
-    and one that was left still names who left (facts: stale variables); a placeholder from which
-    the agent went on and the agent's leg even name each other, but it is parked."""
+    and one that was left still names who left (facts: stale variables)."""
     other = dumps[leg].get("variable_signal_bond", "")
-    if _PARKED in (dumps[leg].get("Channel-State"), dumps.get(other, {}).get("Channel-State")):
-        return None
     back = dumps[other].get("variable_signal_bond") if other in dumps else None
     return other if back == leg and other != leg else None
 
