@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 MARKING = "execute_extension collab_request_TYPE XML collab"
 """The dialplan's line that marks a call."""
 
-PHONE = "user/{name}@{domain}"
-"""A telephone's endpoint."""
+PHONE = "user/{name}"
+"""A telephone's endpoint; a user of the directory in the domain of the settings."""
 
 _VERSION = re.compile(r"\(Version (\d[\w.]*)")
 

@@ -136,7 +136,7 @@ class Performer:
         return Outcome("done", f"it waits in {effect.queue}")
 
     async def _dial(self, effect: model.DialBoth) -> Outcome:
-        command = placing.dial(effect)
+        command = placing.dial(effect, self._domain)
         if await self._exists(effect.leg):
             return Outcome("done", "it stands already")
         with self._watch(effect.leg) as news:

@@ -71,14 +71,16 @@ def place(effect: PlaceCall) -> str:
     )
 
 
-def dial(effect: DialBoth) -> str:
+def dial(effect: DialBoth, domain: str) -> str:
     """Ring an agent's telephone; it dials on when it answers. Raises `ActionError` likewise.
 
+    `domain`: where users of the directory are looked for of whom no domain is said.
     The agent is shown the user's number, the user's side whatever the context makes of the
     agent's.
     """
     leg, call = _fits(_LEG, effect.leg, "leg"), _fits(_LEG, effect.call, "call")
-    phone = _fits(_PHONE, effect.endpoint, "endpoint")
+    named = effect.endpoint if "@" in effect.endpoint else f"{effect.endpoint}@{domain}"
+    phone = _fits(_PHONE, named, "endpoint")
     number, context = _target(effect.number, effect.context)
     mark = _type(effect.type)
     variables = [

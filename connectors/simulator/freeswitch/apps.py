@@ -178,9 +178,9 @@ async def _socket(pbx: FreeSwitch, channel: Channel, data: str) -> None:
 
 
 async def _transfer(pbx: FreeSwitch, channel: Channel, data: str) -> None:
-    exten, _, rest = data.partition(" ")
-    context = rest.split()[1] if len(rest.split()) > 1 else channel.profile.context
-    transfer(pbx, channel, exten, context)
+    exten, *rest = data.split()
+    context = rest[1] if len(rest) > 1 else channel.profile.context
+    transfer(pbx, channel, exten, context, rest[0] if rest else "XML")
 
 
 async def _intercept(pbx: FreeSwitch, channel: Channel, data: str) -> None:
@@ -211,6 +211,11 @@ async def _digit_action_set_realm(_pbx: FreeSwitch, channel: Channel, data: str)
     channel.realm = split(data)[0]
 
 
+async def _sched_hangup(pbx: FreeSwitch, channel: Channel, data: str) -> None:
+    moment, _, cause = data.partition(" ")
+    pbx.scheduler.hang_up(channel, float(moment.removeprefix("+") or 0), cause.strip().upper())
+
+
 async def _nothing(_pbx: FreeSwitch, _channel: Channel, _data: str) -> None:
     await asyncio.sleep(0)
 
@@ -236,6 +241,7 @@ APPLICATIONS: dict[str, Application] = {
     "playback": _playback,
     "pre_answer": _nothing,
     "ring_ready": _nothing,
+    "sched_hangup": _sched_hangup,
     "set": _set,
     "sleep": _sleep,
     "socket": _socket,

@@ -10,6 +10,7 @@ from .channel import EXCHANGE_MEDIA, EXECUTE, SOFT_EXECUTE, Channel
 from .dialling import dial
 from .hold import stop_music
 from .originate import target
+from .parking import parks
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -58,6 +59,8 @@ async def bridge(pbx: FreeSwitch, channel: Channel, data: str) -> None:
     channel.unset("originate_signal_bond")
     if callee is not None:
         pbx.hangup(callee, "ORIGINATOR_CANCEL")
+    if channel.answer == "answered":
+        pbx.set_callstate(channel, "ACTIVE")
     if channel.get("continue_on_fail") not in ("true", "yes"):
         pbx.hangup(channel, cause)
 
@@ -208,7 +211,8 @@ def _part(pbx: FreeSwitch, one: Channel, two: Channel, pair: Headers, *, moved: 
         two.unset("bridge_to")
         if stays:
             stop_music(pbx, two)
-            pbx.hangup(two, "NORMAL_CLEARING")
+            if not parks(pbx, two):
+                pbx.hangup(two, "NORMAL_CLEARING")
     elif one.up and not moved:
         stop_music(pbx, one, whole=True)
     one.set("bridge_hangup_cause", two.cause or one.cause or "NORMAL_CLEARING")
@@ -217,11 +221,14 @@ def _part(pbx: FreeSwitch, one: Channel, two: Channel, pair: Headers, *, moved: 
     two.set("bridge_hangup_cause", "NORMAL_CLEARING")
     two.unset("bridge_to")
     if moved and stays:
-        pbx.hangup(two, "NORMAL_CLEARING")
+        if not parks(pbx, two):
+            pbx.hangup(two, "NORMAL_CLEARING")
     elif one.up and not moved:
         one.set("last_bridge_hangup_cause", "NORMAL_CLEARING")
         one.set("last_bridge_role", "originator")
-        if soft:
+        if parks(pbx, one):
+            pass
+        elif soft:
             pbx.move(one, EXECUTE)  # with nothing left to do there
         elif one.get("hangup_after_bridge") == "true" or one.get("endpoint_disposition") in GONE:
             pbx.hangup(one, "NORMAL_CLEARING")

@@ -144,8 +144,9 @@ class CallCenter:
         pbx.answer(channel)
         now = int(pbx.clock())
         member = Member(
-            pbx.new_uuid(), queue, channel, channel.profile.name, channel.profile.number, now
-        )
+            pbx.new_uuid(), queue, channel, channel.profile.name, channel.profile.number, now,
+            base_score=_whole(channel.get("cc_base_score")),
+        )  # fmt: skip
         channel.set("cc_side", "member")
         channel.set("cc_member_uuid", member.uuid)
         channel.set("cc_queue_joined_epoch", str(now))
@@ -158,7 +159,9 @@ class CallCenter:
         queue.members.append(member)
         self.count(queue, waiting=self._waiting(queue))
         pbx.poke(channel)
-        music: Headers = [("Playback-File-Type", "tone_stream"), ("Playback-File-Path", MUSIC)]
+        path = channel.get("cc_moh_override") or MUSIC
+        kind = path.partition("://")[0]
+        music: Headers = [("Playback-File-Type", kind), ("Playback-File-Path", path)]
         pbx.say("PLAYBACK_START", channel, after=music)
         self.wake()
         await self._held(member)
@@ -229,3 +232,8 @@ class CallCenter:
     @staticmethod
     def _waiting(queue: Queue) -> int:
         return sum(each.state in ("Waiting", "Trying") for each in queue.members)
+
+
+def _whole(text: str) -> int:
+    """As C's ``atoi`` reads it, of a few digits."""
+    return int(text[:9]) if text[:9].isascii() and text[:9].isdigit() else 0

@@ -31,6 +31,10 @@ CALLSTATES = (
 )  # fmt: skip
 
 
+SET_MULTI = "<uuid> <var>=<value>;<var>=<value>..."
+"""How ``uuid_setvar_multi`` is used."""
+
+
 @dataclass(slots=True)
 class Times:
     """When things happened to a channel, in microseconds since the epoch; 0: they did not."""
@@ -122,6 +126,8 @@ class Channel:
     application: tuple[str, str] = ("", "")
     callee_direction: str = ""
     sent_callee: tuple[str, str] = ("", "")
+    inline: str = ""
+    """What it shall do, where its dialplan is ``inline``."""
     actions: deque[Action] = field(default_factory=deque)
     bindings: list[DigitBinding] = field(default_factory=list)
     keys: deque[str] = field(default_factory=lambda: deque(maxlen=100))

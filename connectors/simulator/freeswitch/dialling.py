@@ -1,10 +1,11 @@
-"""Who can be dialled: telephones, and loopback pairs."""
+"""Who can be dialled: telephones, loopback pairs, and nobody."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .loopback import LoopbackLeg
+from .nothing import NullLeg
 from .originate import Attempt, Leg, Target
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def dial(
     identity: str = "",
 ) -> Attempt:
     """Begin to reach whom a dial string names; the arguments are those of `Leg`."""
-    kind = LoopbackLeg if wanted.kind == "loopback" else Leg
+    kinds: dict[str, type[LoopbackLeg | NullLeg]] = {"loopback": LoopbackLeg, "null": NullLeg}
+    kind = kinds.get(wanted.kind, Leg)
     return kind(
         pbx, wanted, caller=caller, originator=originator, extra=extra, call=call,
         identity=identity,

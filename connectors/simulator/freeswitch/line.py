@@ -76,6 +76,13 @@ class Member:
     agent: str = ""
     race: Race | None = None
     """Who is being rung for it."""
+    base_score: int = 0
+    """Seconds it has waited elsewhere (``cc_base_score``)."""
+
+    @property
+    def since(self) -> int:
+        """When its wait counts from: who has the highest score is offered first."""
+        return self.joined - self.base_score
 
     def headers(self) -> Headers:
         """What events say of it."""
@@ -89,11 +96,12 @@ class Member:
     def row(self, now: int) -> list[str]:
         """As ``queue list members`` has it."""
         session = "" if self.state == "Abandoned" else self.channel.uuid
-        score = max((self.gone or now) - self.joined, 0)
+        score = max((self.gone or now) - self.joined, 0) + self.base_score
         return [
             self.queue.name, SYSTEM, self.uuid, session, self.number, self.name,
-            str(self.joined), str(self.joined), "0", str(self.bridged), str(self.gone), "0", "0",
-            self.agent, SYSTEM if self.agent else "", self.state, str(score),
+            str(self.joined), str(self.joined), "0", str(self.bridged), str(self.gone),
+            str(self.base_score), "0", self.agent, SYSTEM if self.agent else "", self.state,
+            str(score),
         ]  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class Dispatcher:
         if self._pbx.callcenter is not self._callcenter:
             return  # the switch was restarted meanwhile
         for queue in self._callcenter.queues.values():
-            for member in list(queue.members):
+            for member in sorted(queue.members, key=lambda each: each.since):
                 again = queue.strategy == "ring-all" and member.state == "Trying"
                 if member.channel.up and (again or member.state == "Waiting"):
                     self._offer(queue, member)
@@ -200,6 +200,7 @@ class Race:
             "ignore_early_media": "true",
             "origination_caller_id_name": member.name,
             "origination_caller_id_number": member.number,
+            **self._exported(),
         }  # fmt: skip
         return dial(
             pbx,
@@ -208,6 +209,12 @@ class Race:
             extra=parameters,
             call=member.channel.call,
         )
+
+    def _exported(self) -> dict[str, str]:
+        """Variables the member wants the agent's leg to have (``cc_export_vars``)."""
+        channel = self._member.channel
+        names = channel.get("cc_export_vars").split(",")
+        return {name: value for name in names if (value := channel.get(name))}
 
     def _about(self, agent: Agent) -> dict[str, str]:
         """What an agent's leg has of the member it is for."""

@@ -240,6 +240,9 @@ class Leg:
         media = variables.media(channel, local=self.local, remote=self._port + 1049)
         channel.update(media)
         pbx.say("CHANNEL_ANSWER", channel)
+        command, _, argument = channel.get("api_on_answer").partition(" ")
+        if command == "sched_del":
+            pbx.scheduler.delete(argument)
         pbx.presence(channel, "answered", "active")
         pbx.set_callstate(channel, "ACTIVE")
 

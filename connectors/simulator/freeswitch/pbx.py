@@ -18,7 +18,7 @@ from ..world import Phone, WorldSpec
 from . import hold, loopback, variables
 from .bus import EventBus, stamp
 from .callcenter import CallCenter
-from .channel import HANGUP, STATES, Channel, Profile, Times
+from .channel import HANGUP, SET_MULTI, STATES, Channel, Profile, Times
 from .dialplan import Dialplan
 from .fifo import Fifos
 from .heart import Heart
@@ -81,7 +81,13 @@ class FreeSwitch(Speaker):
         self.callcenter = CallCenter(self)
         self.fifos = Fifos(self)
         self.scheduler = Scheduler(self)
-        self._functions = {"sched_api": self.scheduler.add, "sched_del": self.scheduler.delete}
+        self._functions = {
+            "sched_api": self.scheduler.add,
+            "sched_del": self.scheduler.delete,
+            "uuid_setvar_multi": self.set_variables,
+        }
+        self.hash: dict[str, str] = {}
+        """What mod_hash keeps: ``realm/key`` to its value."""
 
     # --- ids, time, tasks ----------------------------------------------------------------
 
@@ -154,6 +160,19 @@ class FreeSwitch(Speaker):
             self._by_phone.setdefault(channel.phone.name, []).append(channel)
         self.peak = max(self.peak, len(self.channels))
         channel.task = self.spawn(run(self, channel), channel.name)
+
+    def set_variables(self, text: str) -> str:
+        """``<uuid> <name>=<value>;…``; the answer of ``uuid_setvar_multi``."""
+        uuid, _, rest = text.partition(" ")
+        channel = self.channels.get(uuid)
+        if not rest:
+            return "-ERR no reply\n"
+        if channel is None:
+            return f"-ERR No such channel!\n-USAGE: {SET_MULTI}\n"
+        for pair in rest.split(";"):
+            name, _, value = pair.partition("=")
+            channel.set(name.strip(), value)
+        return "+OK\n"
 
     def phone_channels(self, name: str) -> list[Channel]:
         """Standing channels of a telephone."""

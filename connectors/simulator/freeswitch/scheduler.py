@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .channel import Channel
     from .pbx import FreeSwitch
 
 TASKS_MAX = 10_000
@@ -40,6 +41,18 @@ class Scheduler:
         timer = loop.call_later(int(seconds), self._due, number, command.removesuffix("&"))
         self._tasks[number] = (group, timer)
         return f"+OK Added: {number}\n"
+
+    def hang_up(self, channel: Channel, seconds: float, cause: str) -> None:
+        """The application ``sched_hangup``, in seconds of the switch: a call is what it ends."""
+        self._last += 1
+        number = self._last
+
+        def due() -> None:
+            del self._tasks[number]
+            self._pbx.hangup(channel, cause or "ALLOTTED_TIMEOUT")
+
+        timer = asyncio.get_running_loop().call_later(self._pbx.clock.real(seconds), due)
+        self._tasks[number] = (channel.uuid, timer)
 
     def delete(self, what: str) -> str:
         """By number or by group; the answer of ``sched_del``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from . import records
+from . import inline, records
 from .apps import execute
 from .bridging import softly_execute
 from .channel import (
@@ -16,6 +16,7 @@ from .channel import (
     HIBERNATE,
     INIT,
     NONE,
+    PARK,
     REPORTING,
     RESET,
     ROUTING,
@@ -23,6 +24,7 @@ from .channel import (
     Channel,
 )
 from .log import INFO, NOTICE
+from .parking import park
 from .transfer import flip
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ async def run(pbx: FreeSwitch, channel: Channel) -> None:
                 await _reset(pbx, channel)
             elif channel.running == SOFT_EXECUTE:
                 await softly_execute(pbx, channel)
+            elif channel.running == PARK:
+                await park(pbx, channel)
     except Exception:
         # A mistake of the simulator or its dialplan must be seen, not hang one call.
         _LOG.exception("the thread of %s failed", channel.name)
@@ -83,6 +87,10 @@ async def _route(pbx: FreeSwitch, channel: Channel) -> None:
     channel.hit_dialplan = True
     channel.actions.clear()
     profile = channel.profile
+    if profile.dialplan == inline.DIALPLAN:
+        channel.actions += inline.actions(channel.inline)
+        pbx.move(channel, EXECUTE)
+        return
     text = (
         f"Processing {profile.name} <{profile.number}>->{profile.destination} "
         f"in context {profile.context}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import hold, variables
+from . import hold, inline, variables
 from .channel import EXCHANGE_MEDIA, HIBERNATE, RESET, ROUTING, Channel
 from .log import INFO
+from .parking import parks
 
 if TYPE_CHECKING:
     from .pbx import FreeSwitch
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def transfer(
-    pbx: FreeSwitch, channel: Channel, exten: str, context: str = "default", *, both: bool = False
+    pbx: FreeSwitch,
+    channel: Channel,
+    exten: str,
+    context: str = "default",
+    dialplan: str = "XML",
+    *,
+    both: bool = False,
 ) -> None:
     """Send a channel to an extension (``uuid_transfer``); who it talked to is hung up, or sent
     there as well (`both`).
@@ -24,12 +31,15 @@ def transfer(
     partner = channel.partner
     now, profile = pbx.now(), channel.profile
     forwards = channel.get("max_forwards")
-    source = f"{now // 1_000_000}:{pbx.new_uuid()}:bl_xfer:{exten}/{context}/XML"
+    source = f"{now // 1_000_000}:{pbx.new_uuid()}:bl_xfer:{exten}/{context}/{dialplan}"
     hold.stop_music(pbx, channel, whole=True)
     channel.unset("bridge_to", "signal_bond")
     _clone_profile(pbx, channel, source)
-    profile.rdnis, profile.destination, profile.context = profile.destination, exten, context
-    profile.dialplan = "XML"
+    profile.dialplan, profile.context = dialplan, context
+    if dialplan == inline.DIALPLAN:
+        channel.inline = exten  # what was dialled stays
+    else:
+        profile.rdnis, profile.destination = profile.destination, exten
     channel.set("max_forwards", str((int(forwards) if forwards else 71) - 1))
     channel.times.bridged = 0
     channel.other = None
@@ -38,8 +48,8 @@ def transfer(
         partner.unset("bridge_to", "signal_bond")
     pbx.move(channel, ROUTING)
     if partner is not None and both:
-        transfer(pbx, partner, exten, context)
-    elif partner is not None and partner.state == EXCHANGE_MEDIA:
+        transfer(pbx, partner, exten, context, dialplan)
+    elif partner is not None and partner.state == EXCHANGE_MEDIA and not parks(pbx, partner):
         pbx.hangup(partner, "NORMAL_CLEARING")
 
 
@@ -125,8 +135,9 @@ def intercept(pbx: FreeSwitch, channel: Channel, uuid: str) -> None:
         return
     pbx.answer(channel)
     partner = target.partner
+    bound = target.get("signal_bond")  # a transfer takes it away before the bridge has ended
     join(pbx, channel, target)
-    if partner is not None:
+    if partner is not None and partner.uuid == bound:
         pbx.hangup(partner, "PICKED_OFF")
 
 

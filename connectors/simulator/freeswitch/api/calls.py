@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import hold, wire
+from .. import hold, inline, wire
 from ..apps import execute
-from ..channel import EXECUTE, ROUTING, Channel
+from ..channel import EXECUTE, ROUTING, SET_MULTI, Channel
 from ..dialling import dial
 from ..dialplan import Action
 from ..digits import press
 from ..originate import target
 from ..transfer import flip, join, transfer
-from .command import NO_CHANNEL, OK, Command, Request
+from .command import NO_CHANNEL, OK, Command, Request, split
 
 if TYPE_CHECKING:
     from ..pbx import FreeSwitch
@@ -23,7 +23,6 @@ ORIGINATE = (
     "<call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] "
     "[<cid_num>] [<timeout_sec>]"
 )
-SET_MULTI = "<uuid> <var>=<value>;<var>=<value>..."
 TRANSFER = "<uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]"
 
 
@@ -64,16 +63,7 @@ async def _setvar(request: Request) -> str:
 
 
 async def _setvar_multi(request: Request) -> str:
-    uuid, _, rest = request.text.partition(" ")
-    channel = request.channel(uuid)
-    if not rest:
-        return "-ERR no reply\n"
-    if channel is None:
-        return NO_CHANNEL + USAGE.format(SET_MULTI)
-    for pair in rest.split(";"):
-        name, _, value = pair.partition("=")
-        channel.set(name.strip(), value)
-    return OK
+    return request.pbx.set_variables(request.text)
 
 
 async def _kill(request: Request) -> str:
@@ -96,7 +86,8 @@ async def _transfer(request: Request) -> str:
     if not rest:
         return USAGE.format(TRANSFER)
     context = rest[2] if len(rest) > 2 else channel.profile.context
-    transfer(request.pbx, channel, rest[0], context, both="-both" in words)
+    dialplan = rest[1] if len(rest) > 1 else "XML"
+    transfer(request.pbx, channel, rest[0], context, dialplan, both="-both" in words)
     return OK
 
 
@@ -157,7 +148,7 @@ async def _originate(request: Request) -> str:
     identity = values.get("origination_uuid", "")
     if identity in pbx.channels:
         identity = ""  # it gets another one, and says so in its answer
-    if wanted.kind not in ("user", "loopback", "sofia"):
+    if wanted.kind not in ("user", "loopback", "sofia", "null"):
         return "-ERR CHAN_NOT_IMPLEMENTED\n"
     leg = dial(pbx, wanted, caller=caller, call=request.call, identity=identity)
     channel = leg.channel
@@ -176,10 +167,13 @@ def _go_on(pbx: FreeSwitch, channel: Channel, goal: str) -> None:
         channel.actions.append(Action(application[1], application[2] or ""))
         pbx.move(channel, EXECUTE)
         return
-    exten, *rest = goal.split()
-    channel.profile.destination = exten
-    channel.profile.dialplan = "XML"
+    exten, *rest = split(goal)
+    channel.profile.dialplan = rest[0] if rest else "XML"
     channel.profile.context = rest[1] if len(rest) > 1 else "default"
+    if channel.profile.dialplan == inline.DIALPLAN:
+        channel.inline = exten
+    else:
+        channel.profile.destination = exten
     pbx.move(channel, ROUTING)
 
 
