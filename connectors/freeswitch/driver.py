@@ -80,8 +80,8 @@ class FreeSwitchDriver:
         finally:
             self._performer = None
             self._window = None
-            await performer.close()
             await esl.close()
+            await performer.close()
         return why
 
     async def perform(self, effect: Effect) -> Outcome:

@@ -37,6 +37,7 @@ RINGS_TIMEOUT = 10.0
 ANSWER_TIMEOUT = placing.AGENT_RINGS + 15.0
 """Seconds until it has answered or FreeSWITCH has given up."""
 
+CLOSE_TIMEOUT = 2.0
 NEWS_LIMIT = 100
 """Events of one leg that are kept for whoever waits for it."""
 
@@ -96,10 +97,12 @@ class Performer:
                 news.put_nowait(event)
 
     async def close(self) -> None:
-        """The connection is over: nobody waits for anything of it any more."""
-        for task in self._tasks:
+        """The connection is over, so whatever was asked on it is not answered any more."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=CLOSE_TIMEOUT)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- the effects
 
