@@ -11,6 +11,7 @@ from connectors.freeswitch.agents import queues_and_agents
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.dialplan import DENIED, dialplan, located, refusal
 from connectors.freeswitch.menucheck import menus
+from connectors.freeswitch.placingcheck import placing
 from connectors.freeswitch.watch import judge, watch
 from connectors.freeswitch.wire import Event
 from connectors.runtime.driver import (
@@ -110,6 +111,7 @@ async def _look(esl: Esl, settings: PbxSettings) -> list[Finding]:
     findings += await _socket(esl, settings)
     findings += await dialplan(esl)
     findings += await menus(esl, settings)
+    findings += await placing(esl, settings)
     findings += await queues_and_agents(esl)
     return findings
 

@@ -38,40 +38,41 @@ async def pause(esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
         return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
     if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
         return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
-    do = _break if effect.paused else _back
-    found = [await do(esl, agent, effect.reason) for agent in agents]
-    if any(done for done, _ in found):
-        return Outcome("done", f"{sum(done for done, _ in found)} of {len(agents)} members")
-    return Outcome("failed", f"already {found[0][1]}")
+    if not effect.paused:
+        back = [await _back(esl, agent, effect.reason) for agent in agents]
+        return Outcome("done", f"{sum(back)} of {len(agents)} members work again")
+    states = [await _break(esl, agent, effect.reason) for agent in agents]
+    if "" not in states:
+        return Outcome("failed", f"already {states[0]}")
+    return Outcome("done", f"{states.count('')} of {len(agents)} members are on a break")
 
 
-async def _break(esl: Api, agent: str, reason: str) -> tuple[bool, str]:
-    """Whether the agent is on a break of this reason, and else what."""
+async def _break(esl: Api, agent: str, reason: str) -> str:
+    """'' if the agent is on a break of this reason then, else how things stand."""
     status = await _status(esl, agent)
     if status == ON_BREAK:
         note = await _noted(esl, agent)
-        return note is not None and note.reason == reason, "on a break"
+        return "" if note is not None and note.reason == reason else "on a break"
     if status not in _WORKS:
-        return False, status.lower()
+        return status.lower()
     # The note first: a status without one would be taken for somebody else's.
     value = f"{quote(reason, safe='')}:{quote(status, safe='')}"
     await _or_nothing(esl, f"hash insert/{_REALM}/{agent}/{value}")
     await _set(esl, agent, ON_BREAK)
-    return True, ""
+    return ""
 
 
-async def _back(esl: Api, agent: str, reason: str) -> tuple[bool, str]:
-    """Whether the agent was on a break of this reason, or of any where it is '', and works again;
-    else why not."""
-    status = await _status(esl, agent)
-    if status != ON_BREAK:
-        return False, "at work" if status in _WORKS else status.lower()
+async def _back(esl: Api, agent: str, reason: str) -> bool:
+    """Whether the agent was on a break of this reason, or of any where it is '', and works
+    again."""
+    if await _status(esl, agent) != ON_BREAK:
+        return False
     note = await _noted(esl, agent)
     if reason and (note is None or note.reason != reason):
-        return False, "on a break for another reason"
+        return False
     await _set(esl, agent, note.before if note else AVAILABLE)
     await _or_nothing(esl, f"hash delete/{_REALM}/{agent}")
-    return True, ""
+    return True
 
 
 async def _status(esl: Api, agent: str) -> str:

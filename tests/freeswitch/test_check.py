@@ -9,6 +9,7 @@ import pytest
 
 from connectors.freeswitch import check
 from connectors.freeswitch.dialplan import COLLAB_XML
+from connectors.freeswitch.placingcheck import COMMANDS
 from connectors.runtime.checkup import check_pbx_and_server
 from connectors.runtime.driver import Finding
 from tests.freeswitch.captured import stream
@@ -49,6 +50,8 @@ async def both() -> AsyncIterator[Both]:
             "chat": "Invalid",
             "uuid_send_message": "-USAGE: <uuid> <message>\n",
             "eval": "nothing",
+            "hash": "-ERR -USAGE: insert|delete|select/realm/key/value\n",
+            **dict.fromkeys(COMMANDS, "-USAGE: …\n"),
             "module_exists": "true",
             "xml_locate": NOWHERE,
             f"{LOCATE} event_socket.conf": (DIALPLAN / "event_socket.conf.xml").read_text(),
@@ -96,6 +99,7 @@ async def test_a_pbx_as_the_samples_set_it_up_is_well(both: Both) -> None:
 async def test_it_changes_nothing_on_the_pbx(both: Both) -> None:
     await findings(both)
     asked = {tuple(line.split()[:3]) for line in both[0].asked("api ") + both[0].asked("bgapi ")}
+    asked -= {("api", command) for command in COMMANDS}  # without a word behind: how it is used
     changing = {"set", "add", "del", "reload", "originate", "uuid_kill", "reloadxml", "load"}
     assert not [words for words in asked if changing & set(words)]
 
@@ -424,3 +428,44 @@ async def test_no_call_at_all_is_said(both: Both) -> None:
     assert await heard(both, b"", within=0.2) == [
         (False, "call: no event of a call came within 0.2 s; was there one?")
     ]
+
+
+async def test_placed_calls_are_the_administrators_choice(both: Both) -> None:
+    await hint(both, "placed calls: this log-in may place, move and end them")
+    refused = dict.fromkeys(COMMANDS, "-ERR permission denied\n")
+    both[0].answers |= refused
+    assert await wrong(both) == []
+    found = await hint(both, "placed calls: none")
+    assert 'username = "placing@tandem.invalid"' in found.mend
+    ((text, mend),) = await wrong(both, dial_context="tandem-out")
+    assert text == "placed calls: pbx.hq.dial_context is set, but this log-in may place none"
+    assert mend.endswith('or pbx.hq.dial_context = ""')
+    both[0].answers["originate"] = "-USAGE: …\n"
+    ((text, mend),) = await wrong(both)
+    assert text == "placed calls: uuid_kill, uuid_transfer, sched_del is not allowed"
+    assert mend.endswith("uuid_kill uuid_transfer sched_del")
+
+
+async def test_what_placed_calls_need_besides(both: Both) -> None:
+    pbx = both[0]
+    pbx.answers["module_exists mod_tone_stream"] = "false"
+    ((text, mend),) = await wrong(both)
+    assert text.startswith("placed calls: mod_tone_stream is not loaded")
+    assert 'fs_cli -x "load mod_tone_stream"' in mend
+    del pbx.answers["module_exists mod_tone_stream"]
+    pbx.answers["hash"] = "-ERR permission denied\n"
+    assert await wrong(both) == []
+    await hint(both, "placed calls: without hash")
+
+
+async def test_a_dial_context_that_is_not_there(both: Both) -> None:
+    pbx = both[0]
+    pbx.answers |= {"module_exists mod_lua": "false", "module_exists mod_xml_curl": "false"}
+    ((text, _),) = await wrong(both, dial_context="tandem-out")
+    assert "the dialplan has no context tandem-out" in text
+    pbx.answers["xml_locate dialplan context name tandem-out"] = '<context name="tandem-out"/>'
+    assert await wrong(both, dial_context="tandem-out") == []
+    pbx.answers["xml_locate dialplan context name elsewhere"] = "-ERR permission denied\n"
+    assert await wrong(both, dial_context="elsewhere") == []
+    ((text, _),) = await wrong(both, dial_context="out'^hangup")
+    assert "no name of a context" in text

@@ -18,6 +18,7 @@ from connectors.freeswitch.connection import OWN_EVENTS
 from connectors.freeswitch.dialplan import COLLAB_XML
 from connectors.freeswitch.events import Decoder, subscription
 from connectors.freeswitch.menu import guard
+from connectors.freeswitch.placingcheck import COMMANDS
 from connectors.model import COLLAB_TYPES, LegDown, LegRole, LegUp, Marked, PbxEvent
 from tests.freeswitch.captured import FOLDER, decode, events, stream
 
@@ -291,8 +292,7 @@ def test_the_samples_have_no_secret_and_stay_on_loopback() -> None:
 
 
 def test_the_sample_log_in_may_all_that_the_connector_needs_and_no_more() -> None:
-    root = ElementTree.parse(DIALPLAN / "directory.xml").getroot()  # noqa: S314 - our own file
-    params = {param.get("name"): param.get("value", "") for param in root.iter("param")}
+    params = log_in("tandem")
     assert params["esl-password"] == ""
     assert params["esl-allowed-log"] == "false"
     wanted = subscription(*OWN_EVENTS).removeprefix("event json ").split()
@@ -301,6 +301,21 @@ def test_the_sample_log_in_may_all_that_the_connector_needs_and_no_more() -> Non
     assert allowed >= {"show", "uuid_dump", "uuid_exists", "callcenter_config", "chat"}
     dangerous = {"bgapi", "eval", "expand", "system", "bg_system", "originate", "uuid_kill"}
     assert not allowed & (dangerous | {"xml_locate", "sched_api", "fsctl", "lua", "reload"})
+
+
+def test_the_log_in_that_places_calls_may_just_that_besides() -> None:
+    least, more = log_in("tandem"), log_in("placing")
+    apis = least.pop("esl-allowed-api"), more.pop("esl-allowed-api")
+    assert least == more
+    besides = {"originate", "uuid_transfer", "uuid_kill", "sched_del", "hash"}
+    assert set(apis[1].split()) == set(apis[0].split()) | besides
+    assert besides == {*COMMANDS, "hash"}
+
+
+def log_in(user: str) -> dict[str, str]:
+    root = ElementTree.parse(DIALPLAN / "directory.xml").getroot()  # noqa: S314 - our own file
+    (found,) = [each for each in root.iter("user") if each.get("id") == user]
+    return {param.get("name", ""): param.get("value", "") for param in found.iter("param")}
 
 
 # --- what it made of hostile calls

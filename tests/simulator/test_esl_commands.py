@@ -34,7 +34,8 @@ def sent(name: str) -> list[str]:
 def sample_user() -> DirectoryUser:
     """The log-in of the sample directory.xml, as it was recorded."""
     root = ElementTree.fromstring((SAMPLES / "directory.xml").read_text())  # noqa: S314 - ours
-    values = {param.get("name"): param.get("value") for param in root.iter("param")}
+    (user,) = [each for each in root.iter("user") if each.get("id") == "tandem"]
+    values = {param.get("name"): param.get("value") for param in user.iter("param")}
     return DirectoryUser(
         "secret",
         api=values["esl-allowed-api"],
