@@ -285,6 +285,7 @@ class Application:
 
     def _leg_down(self, event: model.LegDown, now: float) -> None:
         self._book.proxies.pop(event.leg, None)
+        self._placed.leg_down(event, now)
         self._outgoing.leg_down(event, now)
         call = self._book.anchors.get(event.leg)
         if call is None or self._outgoing.rings_on(call, event, now):

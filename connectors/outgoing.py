@@ -92,6 +92,10 @@ class Outgoing:
         self._book.mark(call, mark, now)
         return call
 
+    def rung_by(self, agent: str) -> Call | None:
+        """The call whose user an agent's leg dials."""
+        return self._ringing.get(agent)
+
     def handed_on(self, by: str, leg_id: str, now: float) -> None:
         """A leg has transferred another: where it is a user's, the call goes on with the agent."""
         call = self._book.anchors.get(by)

@@ -192,6 +192,18 @@ class Placed:
             self._book.touch(call)
             call.trace(now, "wire", f"the user was not reached on {name} ({event.outcome})")
 
+    def leg_down(self, event: model.LegDown, now: float) -> None:
+        """A leg is about to go: say so where it was the phone of a placeholder's user, whom an
+        agent dials, and who did not answer."""
+        leg = self._cti.legs.get(event.leg)
+        if leg is None or not is_phone(leg):
+            return
+        call = self._outgoing.rung_by(self._cti.dialler(leg.dialled_by))
+        if call is not None and stands_for_user(call):
+            name = self._book.name(event.leg)
+            self._book.touch(call)
+            call.trace(now, "wire", f"the user was not reached on {name} ({event.cause})")
+
     def rings_user(self, call: Call) -> bool:
         """Whether a placeholder's far half rings the user's phone now."""
         return any(self._rung_for(leg) is call for leg in self._cti.legs.values())

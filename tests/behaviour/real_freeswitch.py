@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from connectors.freeswitch.channels import PLACEHOLDER
 from tests.behaviour import sip
 from tests.behaviour.channels import EVENTS, Channels
 from tests.behaviour.freeswitch_setup import DOMAIN, PROFILES, Setup, SetupError, password
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from connectors.simulator import Call
+    from connectors.simulator import Call, Rings
     from connectors.simulator.script import Step
     from tests.behaviour.dialog import Leg
     from tests.behaviour.real import RealCall
@@ -33,6 +35,8 @@ class RealFreeSwitch:
     username = "tandem"
     agent_endpoints = r"user/agent\d+"
     trusted = f"{PROFILES[0]}/caller3"
+    dial_context = DOMAIN
+    support = f"support@{DOMAIN}"
 
     def __init__(self, host: str, port: int, secret: str) -> None:
         self.host, self.port, self.secret = host, port, secret
@@ -132,6 +136,24 @@ class RealFreeSwitch:
         for channel in list(self._channels.standing):
             await self.api(f"uuid_kill {channel}")
         await self._channels.until(lambda: not self._channels.standing, "end of all channels")
+
+    # --- for placed calls
+
+    @property
+    def placer(self) -> tuple[str, str]:
+        return self.username, self.secret
+
+    def on_ring(self, phone: str, rings: Rings) -> None:
+        self.phones[phone].behaves = lambda _leg: rings
+
+    async def hang_up(self, phone: str) -> None:
+        leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
+        await leg.hang_up()
+
+    async def channels(self) -> list[str]:
+        listed = json.loads(await self.api("show channels as json")).get("rows", [])
+        ours = (PLACEHOLDER, f"sofia/{DOMAIN}", "loopback/")
+        return [each["name"] for each in listed if each["name"].startswith(ours)]
 
     # --- for the board
 

@@ -143,6 +143,9 @@ class SimulatedFreeSwitch(Simulated):
     secret = PASSWORD
     agent_endpoints = r"user/agent\d+"
     trusted = "internal/caller3"
+    placer = ("tandem", PASSWORD)
+    dial_context = "default"
+    support = "support@default"
 
     def __init__(self) -> None:
         world = WorldSpec(
@@ -165,6 +168,10 @@ class SimulatedFreeSwitch(Simulated):
 
     async def leg(self, call: Any, phone: str) -> str:
         return str(call.standing(phone).uuid)
+
+    async def hang_up(self, phone: str) -> None:
+        pbx = self._simulator.pbx
+        pbx.far_end_gone(pbx.phone_channels(phone)[-1])
 
 
 def _interface(queue: str, agent: str) -> str:

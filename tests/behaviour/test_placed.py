@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.simulator import Rings
-from tests.behaviour.conftest import pbx_named
+from tests.behaviour.conftest import PBXS, pbx_named
 from tests.behaviour.placing import placing
 from tests.behaviour.world import ANSWERS, BUSY
 from tests.e2e.world import uri
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PLACING = ["asterisk", "asterisk-sim"]
 AGENT = uri("agent1")
 USER = uri("phone1")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=PLACING)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=PBXS)
 async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     async with pbx_named(request.param) as running:
         yield running

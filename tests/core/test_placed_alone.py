@@ -66,6 +66,7 @@ def test_the_user_answers() -> None:
 
 def test_the_user_does_not_answer_and_the_agent_is_back() -> None:
     world = onward().wait(5).down("u").bridge("b3", "a", ID).wait(1)
+    assert any("not reached" in line.text for line in world.traces[ID])
     assert now(world) == ("active", WANG, "a", None)
     assert world.latest[ID].aliases == ()
     assert world.app.effects() == []
