@@ -37,9 +37,13 @@ RINGS_TIMEOUT = 10.0
 ANSWER_TIMEOUT = placing.AGENT_RINGS + 15.0
 """Seconds until it has answered or FreeSWITCH has given up."""
 
+BRIDGE_TIMEOUT = 2.0
+"""Seconds until who has answered for a placeholder is in its bridge."""
 CLOSE_TIMEOUT = 2.0
 NEWS_LIMIT = 100
 """Events of one leg that are kept for whoever waits for it."""
+
+_NEWS = (model.LegUp, model.LegDown, model.Queued, model.BridgeEntered)
 
 NO_SILENCE = (
     "mod_tone_stream is not loaded: a placeholder would have FreeSWITCH look for silence without"
@@ -91,7 +95,7 @@ class Performer:
             # The agent's telephone does it when it answers, but one that is called only once
             # (uuid-standby) does not answer again.
             self._keep(self._esl.api(placing.served(event.leg)))
-        if self._watched and isinstance(event, model.LegUp | model.LegDown | model.Queued):
+        if self._watched and isinstance(event, _NEWS):
             news = self._watched.get(event.leg)
             if news is not None and not news.full():
                 news.put_nowait(event)
@@ -158,13 +162,23 @@ class Performer:
         return Outcome("done", f"{effect.endpoint} rings")
 
     async def _onward(self, effect: model.Onward) -> Outcome:
-        agent = self._decoder.partner(effect.leg)
+        agent = await self._agent_in(effect.leg)
         if agent is None:
             return Outcome("failed", "no telephone of an agent is in the call")
         await self._esl.api(placing.onward(effect, agent))
         if self._decoder.stands(effect.leg) and self._decoder.stands(agent):
             self._say(model.Transferred(by=effect.leg, leg=agent))
         return Outcome("done", f"the agent's telephone dials {effect.number}")
+
+    async def _agent_in(self, leg: LegId) -> LegId | None:
+        """Who talks to a leg. mod_callcenter says who answered a moment before they do."""
+        with self._watch(leg) as news:
+            if (agent := self._decoder.partner(leg)) is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(BRIDGE_TIMEOUT):
+                        await _first(news, model.BridgeEntered, model.LegDown)
+                agent = self._decoder.partner(leg)
+        return agent
 
     async def _hang_up(self, leg: LegId) -> Outcome:
         try:

@@ -53,6 +53,8 @@ def place(effect: PlaceCall) -> str:
     variables = [
         *_marks(leg, leg, mark, effect.user_uri),
         *_PARKS,
+        # The agent may hang up in the moment before the bridge; it is offered to the next then.
+        "uuid_bridge_park_on_cancel=true",
         "cc_moh_override=silence_stream://-1",
         "cc_export_vars=api_on_answer",
     ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from connectors.freeswitch.channels import PLACEHOLDER
 from tests.behaviour import sip
-from tests.behaviour.channels import EVENTS, Channels
+from tests.behaviour.channels import EVENTS, WITHIN, Channels
 from tests.behaviour.freeswitch_setup import DOMAIN, PROFILES, Setup, SetupError, password
 from tests.behaviour.pbx import AGENTS, PHONES, TELEPHONES
 from tests.behaviour.real import Board
@@ -147,6 +147,8 @@ class RealFreeSwitch:
         self.phones[phone].behaves = lambda _leg: rings
 
     async def hang_up(self, phone: str) -> None:
+        # Its queue says that it serves the call a moment before it does.
+        await self.bridged(phone, WITHIN)
         leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
         await leg.hang_up()
 

@@ -25,7 +25,7 @@ def test_a_placeholder_is_one_command() -> None:
     assert placing.place(PLACE) == (
         f"originate {{origination_uuid={LEG},collab_call={LEG},collab_type=form,"
         "collab_user_uri=mailto%3Aann%40x.example,park_after_bridge=true,park_timeout=43200,"
-        "cc_moh_override=silence_stream://-1,cc_export_vars=api_on_answer,cc_base_score=30,"
+        "uuid_bridge_park_on_cancel=true,cc_moh_override=silence_stream://-1,cc_export_vars=api_on_answer,cc_base_score=30,"
         "origination_callee_id_name='Ann Dœ'}null/collab-3f2b8c1e "
         f"'m:^:set:api_on_answer=sched_del {LEG}^sched_hangup:+600 ALLOTTED_TIMEOUT"
         "^execute_extension:collab_request_form XML collab^callcenter:support@default^hangup'"
