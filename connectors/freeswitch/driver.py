@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from connectors.freeswitch.connection import Esl
 from connectors.freeswitch.events import Decoder
+from connectors.freeswitch.pausing import Pausing
 from connectors.freeswitch.performing import Performer
 from connectors.freeswitch.resync import Window, resync
 from connectors.freeswitch.wire import Event
@@ -42,6 +43,7 @@ class FreeSwitchDriver:
         self._window: Window | None = None
         """Set while a resync is under way."""
         self._on_event: EventSink | None = None
+        self._pausing = Pausing()
         self._performer: Performer | None = None
         """Set from the first resync of a session to its end."""
         self._core = ""
@@ -65,7 +67,7 @@ class FreeSwitchDriver:
         self._on_event = on_event
         self._window = Window()
         esl = await Esl.connect(self._settings, self._take)
-        performer = Performer(esl, self._settings.domain, self._decoder, self._say)
+        performer = Performer(esl, self._settings.domain, self._decoder, self._pausing, self._say)
         ready = False
         try:
             await self._resync(esl)

@@ -2,8 +2,8 @@
 
 mod_callcenter keeps no reason. So that an agent is not let work again who went on a break by
 themselves, and so that a pause that is asked for again (a new process, an answer that got lost) is
-known as ours, the reason and the status before it stand in ``hash`` (mod_hash), by agent. Where
-that may not be used, every break counts as another's.
+known as ours, the reason and the status before it are noted: here, and for another process in
+``hash`` (mod_hash). Where that may not be used, a new process takes every break for another's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from connectors.model import PauseMember
 from connectors.runtime.driver import ActionError, Outcome
 
 ON_BREAK = "On Break"
-LOGGED_OUT = "Logged Out"
 AVAILABLE = "Available"
 _WORKS = frozenset({AVAILABLE, "Available (On Demand)"})
 
@@ -26,53 +25,72 @@ _NOTE = re.compile(r"(?a:[\w.~%-]*):(?a:[\w.~%-]+)")
 _REALM = "tandem_pause"
 
 
-class _Note(NamedTuple):
+class Note(NamedTuple):
+    """Why an agent is on a break, and the status before it."""
+
     reason: str
     before: str
-    """The status before the break."""
 
 
-async def pause(esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
-    """See `connectors.model.PauseMember`; `agents` are mod_callcenter's names of its members."""
-    if not agents:
-        return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
-    if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
-        return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
-    if not effect.paused:
-        back = [await _back(esl, agent, effect.reason) for agent in agents]
-        return Outcome("done", f"{sum(back)} of {len(agents)} members work again")
-    states = [await _break(esl, agent, effect.reason) for agent in agents]
-    if "" not in states:
-        return Outcome("failed", f"already {states[0]}")
-    return Outcome("done", f"{states.count('')} of {len(agents)} members are on a break")
+class Pausing:
+    """Pauses agents of one FreeSWITCH; lives as long as the driver."""
 
+    def __init__(self) -> None:
+        self._notes: dict[str, Note] = {}
+        """By agent, of those whom this process has paused."""
 
-async def _break(esl: Api, agent: str, reason: str) -> str:
-    """'' if the agent is on a break of this reason then, else how things stand."""
-    status = await _status(esl, agent)
-    if status == ON_BREAK:
-        note = await _noted(esl, agent)
-        return "" if note is not None and note.reason == reason else "on a break"
-    if status not in _WORKS:
-        return status.lower()
-    # The note first: a status without one would be taken for somebody else's.
-    value = f"{quote(reason, safe='')}:{quote(status, safe='')}"
-    await _or_nothing(esl, f"hash insert/{_REALM}/{agent}/{value}")
-    await _set(esl, agent, ON_BREAK)
-    return ""
+    async def pause(self, esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
+        """See `connectors.model.PauseMember`; `agents`: mod_callcenter's names of its members."""
+        if not agents:
+            return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
+        if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
+            return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
+        if not effect.paused:
+            back = [await self._back(esl, agent, effect.reason) for agent in agents]
+            return Outcome("done", f"{sum(back)} of {len(agents)} members work again")
+        states = [await self._break(esl, agent, effect.reason) for agent in agents]
+        if "" not in states:
+            return Outcome("failed", f"already {states[0]}")
+        return Outcome("done", f"{states.count('')} of {len(agents)} members are on a break")
 
+    async def _break(self, esl: Api, agent: str, reason: str) -> str:
+        """'' if the agent is on a break of this reason then, else how things stand."""
+        status = await _status(esl, agent)
+        if status == ON_BREAK:
+            note = await self._noted(esl, agent)
+            return "" if note is not None and note.reason == reason else "on a break"
+        if status not in _WORKS:
+            return status.lower()
+        # The note first: a status without one would be taken for somebody else's.
+        self._notes[agent] = Note(reason, status)
+        value = f"{quote(reason, safe='')}:{quote(status, safe='')}"
+        await _or_nothing(esl, f"hash insert/{_REALM}/{agent}/{value}")
+        await _set(esl, agent, ON_BREAK)
+        return ""
 
-async def _back(esl: Api, agent: str, reason: str) -> bool:
-    """Whether the agent was on a break of this reason, or of any where it is '', and works
-    again."""
-    if await _status(esl, agent) != ON_BREAK:
-        return False
-    note = await _noted(esl, agent)
-    if reason and (note is None or note.reason != reason):
-        return False
-    await _set(esl, agent, note.before if note else AVAILABLE)
-    await _or_nothing(esl, f"hash delete/{_REALM}/{agent}")
-    return True
+    async def _back(self, esl: Api, agent: str, reason: str) -> bool:
+        """Whether the agent was on a break of this reason, or of any where it is '', and works
+        again."""
+        rests = await _status(esl, agent) == ON_BREAK
+        note = await self._noted(esl, agent)
+        if rests and reason and (note is None or note.reason != reason):
+            return False
+        if rests:
+            await _set(esl, agent, note.before if note else AVAILABLE)
+        if note is not None:  # of one who has gone back to work without us, it is out of date
+            self._notes.pop(agent, None)
+            await _or_nothing(esl, f"hash delete/{_REALM}/{agent}")
+        return rests
+
+    async def _noted(self, esl: Api, agent: str) -> Note | None:
+        """What FreeSWITCH has noted counts before what is noted here: another process may have
+        let the agent work again, and paused it, meanwhile."""
+        value = (await _or_nothing(esl, f"hash select/{_REALM}/{agent}")).strip()
+        if _NOTE.fullmatch(value) is None:
+            return self._notes.get(agent)
+        reason, _, before = value.partition(":")
+        status = unquote(before)
+        return Note(unquote(reason), status if status in _WORKS else AVAILABLE)
 
 
 async def _status(esl: Api, agent: str) -> str:
@@ -81,15 +99,6 @@ async def _status(esl: Api, agent: str) -> str:
 
 async def _set(esl: Api, agent: str, status: str) -> None:
     await esl.api(f"callcenter_config agent set status {agent} '{status}'")
-
-
-async def _noted(esl: Api, agent: str) -> _Note | None:
-    value = (await _or_nothing(esl, f"hash select/{_REALM}/{agent}")).strip()
-    if _NOTE.fullmatch(value) is None:
-        return None
-    reason, _, before = value.partition(":")
-    status = unquote(before)
-    return _Note(unquote(reason), status if status in _WORKS else AVAILABLE)
 
 
 async def _or_nothing(esl: Api, command: str) -> str:

@@ -19,7 +19,7 @@ from connectors.freeswitch import placing
 from connectors.freeswitch.actions import message, said_no
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.farend import far_end
-from connectors.freeswitch.pausing import pause
+from connectors.freeswitch.pausing import Pausing
 from connectors.freeswitch.resync import Api
 from connectors.model import LegId, PbxEvent
 from connectors.runtime.driver import ActionError, Outcome, UnansweredError
@@ -55,8 +55,14 @@ class Performer:
     """Carries effects out on one connection; what it says itself goes to `say`."""
 
     def __init__(
-        self, esl: Api, domain: str, decoder: Decoder, say: Callable[[PbxEvent], None]
+        self,
+        esl: Api,
+        domain: str,
+        decoder: Decoder,
+        pausing: Pausing,
+        say: Callable[[PbxEvent], None],
     ) -> None:
+        self._pausing = pausing
         self._esl = esl
         self._domain = domain
         self._decoder = decoder
@@ -82,7 +88,8 @@ class Performer:
                 case model.HangUp(leg=leg):
                     return await self._hang_up(leg)
                 case model.PauseMember():
-                    return await pause(self._esl, effect, self._agents(effect.interfaces))
+                    agents = self._agents(effect.interfaces)
+                    return await self._pausing.pause(self._esl, effect, agents)
         except ActionError as error:
             return Outcome("failed", str(error))
         except UnansweredError as error:

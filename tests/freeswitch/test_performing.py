@@ -352,7 +352,7 @@ async def test_only_the_members_that_are_named_are_paused(switch: Lab) -> None:
     assert (switch.status("1001"), switch.status("1002")) == ("Available", "On Break")
 
 
-async def test_a_log_in_without_hash_counts_every_break_as_anothers(pbx: EslDouble) -> None:
+async def test_a_log_in_without_hash_knows_a_break_while_the_process_lives(pbx: EslDouble) -> None:
     pbx.answers |= {
         "callcenter_config agent list": "name|contact\n1001|[leg_timeout=9]user/1001@a\n+OK\n",
         "callcenter_config agent get status 1001": "Available",
@@ -363,8 +363,14 @@ async def test_a_log_in_without_hash_counts_every_break_as_anothers(pbx: EslDoub
     async with session(pbx) as (one, _):
         assert (await one.perform(paused())).status == "done"
         pbx.answers["callcenter_config agent get status 1001"] = "On Break"
-        assert (await one.perform(paused())).detail == "already on a break"
-        assert (await one.perform(freed())).detail.startswith("0 of 1")
+        assert (await one.perform(paused())).status == "done"
+        assert (await one.perform(paused("another"))).detail == "already on a break"
+    async with session(pbx) as (new, _):
+        assert (await new.perform(paused())).detail == "already on a break"
+        assert (await new.perform(freed())).detail.startswith("0 of 1")
+    pbx.answers["callcenter_config agent set status 1001 'Available'"] = "+OK\n"
+    async with session(pbx, one) as (one, _):
+        assert (await one.perform(freed())).detail.startswith("1 of 1")
 
 
 async def test_agents_of_one_name_in_two_domains_are_told_apart(pbx: EslDouble) -> None:

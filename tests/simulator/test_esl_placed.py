@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -165,3 +165,26 @@ async def test_a_placed_call_gives_the_events_of_its_recording(name: str) -> Non
         told = bytes(client.raw)
     recorded = (PLACED / f"{name}.esl").read_bytes()
     assert differences(moves.reduce(recorded), moves.reduce(told)) == []
+
+
+async def test_who_hangs_up_before_the_bridge_leaves_the_placeholder_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the real one does (``uuid_bridge_park_on_cancel``): mod_callcenter offers it again."""
+    switch = Switch("1001@default")
+    say, served = switch.pbx.callcenter.say, []
+
+    def say_and_hang_up(action: str, headers: Any, channel: Any = None, **more: Any) -> None:
+        say(action, headers, channel, **more)
+        if action == "bridge-agent-start":
+            served.append(channel)
+            if len(served) == 1:
+                switch.pbx.far_end_gone(channel)
+
+    monkeypatch.setattr(switch.pbx.callcenter, "say", say_and_hang_up)
+    async with switch.simulator:
+        await switch.placed()
+        await switch.until(lambda: len(served) == 2 and switch.talks("1001"))
+        assert switch.pbx.channels[LEG].up
+        await switch.killed()
+        await switch.until(lambda: not switch.pbx.channels)

@@ -275,6 +275,7 @@ class Race:
         join(pbx, caller, channel)
         while channel.up and channel.running != EXCHANGE_MEDIA:
             await channel.changed()
+        bridged = channel.running == EXCHANGE_MEDIA or not caller.up
         caller.set("cc_agent", agent.name)
         caller.set("cc_queue_answered_epoch", str(answered))
         if channel.up:
@@ -289,10 +290,16 @@ class Race:
         over: Headers = [
             ("CC-Queue", queue.name), ("CC-Action", "bridge-agent-end"),
             ("CC-Hangup-Cause", "SUCCESS"), *who, ("CC-Agent-UUID", channel.uuid),
-            ("CC-Agent-Bridged", "true"), *times, *joined,
+            ("CC-Agent-Bridged", "true" if bridged else "false"), *times, *joined,
             ("CC-Bridge-Terminated-Time", str(ended)), *member.headers(),
         ]  # fmt: skip
         callcenter.say("bridge-agent-end", over, channel)
+        if not bridged:
+            # The agent hung up in the moment before: the next one is offered the caller.
+            member.state, member.race, member.agent, member.bridged = "Waiting", None, "", 0
+            self._free(agent, ended)
+            caller.locks -= 1
+            return
         caller.set("cc_queue_terminated_epoch", str(ended))
         left: Headers = [
             ("CC-Queue", queue.name), ("CC-Action", "member-queue-end"),
@@ -302,9 +309,13 @@ class Race:
         ]  # fmt: skip
         callcenter.say("member-queue-end", left, caller)
         queue.members.remove(member)
-        callcenter.engage(agent, None)
-        agent.uuid, agent.last_end = "", ended
         agent.talked += ended - answered
-        callcenter.set_state(agent, "Waiting")
+        self._free(agent, ended)
         caller.locks -= 1
         pbx.poke(caller)
+
+    def _free(self, agent: Agent, now: int) -> None:
+        """An agent serves nobody any more."""
+        self._callcenter.engage(agent, None)
+        agent.uuid, agent.last_end = "", now
+        self._callcenter.set_state(agent, "Waiting")

@@ -138,7 +138,10 @@ async def _end(pbx: FreeSwitch, channel: Channel) -> None:
     if other is not None and other.bridge_to is channel:
         # It was on its way into a bridge: who is to talk to it waits for nobody now.
         channel.bridge_to = other.bridge_to = None
-        pbx.hangup(other, "NORMAL_CLEARING")
+        if other.get("uuid_bridge_park_on_cancel") == "true":
+            pbx.move(other, PARK)
+        else:
+            pbx.hangup(other, "NORMAL_CLEARING")
     pbx.enter(channel, HANGUP)
     pbx.presence(channel, "CS_HANGUP", "idle")
     channel.state = REPORTING
