@@ -143,6 +143,9 @@ async def test_a_killed_connector_loses_doubles_and_leaves_no_placeholder(
             await _stand(pbx, COUNT)
             await server.until(lambda: done <= server.calls.keys())
             assert {server.calls[call]["state"] for call in done} == {"queued"}
+            assert {server.calls[call]["type"] for call in done} == {"form"}
+            named = {command["args"]["user_uri"] for command in wanted}
+            assert {server.calls[call]["user_uri"] for call in done} == named
             for call in done:
                 await server.send({**_command(call, "", queue), "id": f"{call}-hangup",
                                    "kind": "hangup", "args": {}})  # fmt: skip
