@@ -17,6 +17,7 @@ from typing import Any
 from connectors import model
 from connectors.freeswitch import placing
 from connectors.freeswitch.actions import answer, message, said_no
+from connectors.freeswitch.channels import bridge_of
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.farend import far_end
 from connectors.freeswitch.pausing import Pausing
@@ -175,9 +176,16 @@ class Performer:
         agent = await self._agent_in(effect.leg)
         if agent is None:
             return Outcome("failed", "no telephone of an agent is in the call")
-        await self._esl.api(placing.onward(effect, agent))
-        if self._decoder.stands(effect.leg) and self._decoder.stands(agent):
-            self._say(model.Transferred(by=effect.leg, leg=agent))
+        command = placing.onward(effect, agent)
+        # Said first, since a user who is busy may have sent the agent back before the answer.
+        self._say(model.Transferred(by=effect.leg, leg=agent))
+        try:
+            await self._esl.api(command)
+        except ActionError:
+            if self._decoder.partner(effect.leg) == agent:  # nothing has happened
+                for leg in (effect.leg, agent):
+                    self._say(model.BridgeEntered(bridge_of(effect.leg, agent), leg))
+            raise
         return Outcome("done", f"the agent's telephone dials {effect.number}")
 
     async def _agent_in(self, leg: LegId) -> LegId | None:

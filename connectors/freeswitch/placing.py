@@ -88,6 +88,7 @@ def dial(effect: DialBoth, domain: str) -> str:
     variables = [
         *_marks(leg, call, mark, effect.user_uri),
         f"originate_timeout={AGENT_RINGS}",
+        "ignore_early_media=true",  # a ringing tone is no answer
         f"origination_caller_id_name={number}",
         f"origination_caller_id_number={number}",
     ]

@@ -24,6 +24,21 @@ PBXS = ["asterisk", "asterisk-sim", "freeswitch-sim"] + ["freeswitch"] * (NAMED 
 """A real FreeSWITCH comes from no package: it is tried where somebody names one."""
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """There is but one real FreeSWITCH: modules that have it for themselves (`pbx`) go before those
+    that share it to the end (`beside`)."""
+    items.sort(
+        key=lambda item: (
+            not (
+                isinstance(item, pytest.Function)
+                and hasattr(item, "callspec")
+                and item.callspec.params.get("pbx") == "freeswitch"
+            )
+        )
+    )
+
+
 def pbx_named(name: str) -> Pbx:
     """One of `PBXS`, not running yet."""
     match name:

@@ -13,6 +13,7 @@ import pytest
 from connectors.freeswitch import performing
 from connectors.freeswitch.driver import FreeSwitchDriver
 from connectors.model import (
+    BridgeEntered,
     DialBoth,
     HangUp,
     LegDown,
@@ -152,6 +153,22 @@ async def test_nobody_is_sent_on_who_is_not_there(pbx: EslDouble) -> None:
     async with session(pbx) as (one, _):
         outcome = await one.perform(Onward(LEG, "5550", "default"))
     assert (outcome.status, pbx.asked("api uuid_transfer")) == ("failed", [])
+
+
+async def test_an_agent_who_cannot_be_sent_on_is_in_the_call_as_before(pbx: EslDouble) -> None:
+    pbx.answers["uuid_transfer"] = "-ERR permission denied\n"
+    agent = channel(OTHER, "sofia/internal/1001@192.0.2.7", direction="outbound")
+    both = {"Bridge-A-Unique-ID": LEG, "Bridge-B-Unique-ID": OTHER, "Other-Leg-Unique-ID": OTHER}
+    ours = channel(LEG, "null/collab-3f2b8c1e", direction="outbound")
+    async with session(pbx) as (one, seen):
+        pbx.push(leg_up() + wire(event("CHANNEL_CREATE", CORE, agent).headers))
+        pbx.push(wire(event("CHANNEL_BRIDGE", CORE, ours | both).headers))
+        outcome = await one.perform(Onward(LEG, "5550", "default"))
+    assert outcome.status == "failed"
+    said = [e for e in seen.events if isinstance(e, BridgeEntered | Transferred)]
+    entered = [BridgeEntered] * 2
+    assert [type(e) for e in said] == [*entered, Transferred, *entered]
+    assert said[:2] == said[3:]
 
 
 # --- the simulator -------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_who_has_not_waited_has_no_score_and_nobody_no_name() -> None:
 def test_dialling_is_one_command() -> None:
     assert placing.dial(DIAL, "elsewhere.example") == (
         f"originate {{origination_uuid={LEG},collab_call={CALL},collab_type=chat,"
-        "collab_user_uri=tel%3A%2B4930,originate_timeout=45,"
+        "collab_user_uri=tel%3A%2B4930,originate_timeout=45,ignore_early_media=true,"
         "origination_caller_id_name=+4930123,origination_caller_id_number=+4930123}"
         "user/1001@pbx.example 'm:^:execute_extension:collab_features XML collab"
         "^set:hangup_after_bridge=true^set:transfer_ringback=%(1000,4000,425)"
