@@ -146,6 +146,13 @@ def seen(services: Services, work: Work, placed: PlacedCall, session: CollabSess
     refresh(services, work, placed, session)
 
 
+def looked_at(services: Services, work: Work, placed_id: str) -> None:
+    """A browser shows where the join link leads: its user is about to come in."""
+    placed = work.db.get(PlacedCall, placed_id)
+    if placed is not None:
+        seen(services, work, placed, work.db.get_one(CollabSession, placed.session_id))
+
+
 def restarted(services: Services) -> None:
     """Every page is gone when the server starts; those that are open come back."""
     with services.write() as work:

@@ -12,6 +12,7 @@ from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import Throttle, address_key
 from collab_server.invite import attempts
+from collab_server.placed import leaving
 from collab_server.problems import Gone, LinkInvalid
 from collab_server.sessions import invitations, schemas, service
 from collab_server.sessions.history import trace
@@ -81,6 +82,9 @@ def look() -> Response:
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)
         raise
+    if view["placed"] is not None:
+        with tandem.write() as work:
+            leaving.looked_at(tandem, work, view["placed"]["id"])
     shown = {key: view[key] for key in ("type", "word", "brand", "agent")}
     if attempt is not None and attempt.confirm:
         shown["word"] = ""

@@ -214,6 +214,18 @@ def test_a_call_whose_page_never_opened_is_kept_by_its_site_alone(site: Site) ->
     assert site.pbx.calls == {}
 
 
+def test_a_join_page_that_is_open_counts_as_looking(site: Site) -> None:
+    call = site.post()
+    site.pump()
+    site.pass_time(100)
+    token = {"token": call.first["user"]["join_url"].partition("#")[2]}
+    assert site.server.browser().post("/v1/join/look", token).status_code == 200
+    site.pass_time(100)
+    assert site.server.session(call.session)["state"] == "queued"
+    site.pass_time(21)
+    assert site.server.session(call.session)["state"] == "ended"
+
+
 def test_with_an_agent_in_it_a_closed_page_is_away_for_a_while(site: Site) -> None:
     call = waiting(site)
     site.serve()
