@@ -1,4 +1,4 @@
-/** Pairing codes: six digits, written in two groups of three. */
+/** Pairing codes: made, used, and watched until somebody has used them. */
 import { Problem, request } from "./http";
 import type { Joined } from "./types";
 
