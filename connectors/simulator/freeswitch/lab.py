@@ -88,6 +88,7 @@ COLLAB = r"""
         <action application="answer"/>
         <action application="set" data="collab_answer=wrong"/>
         <action application="set" data="collab_pair_sound=${collab_pair_prompt}"/>
+        <action application="set" data="collab_pair_time=8000"/>
         <action application="execute_extension" data="collab_pair_try XML collab" loop="3"/>
       </condition>
     </extension>
@@ -95,6 +96,7 @@ COLLAB = r"""
       <condition field="destination_number" expression="^collab_feature_pair$">
         <action application="set" data="collab_answer=wrong"/>
         <action application="set" data="collab_pair_sound=tone_stream://%(200,0,900)"/>
+        <action application="set" data="collab_pair_time=5000"/>
         <action application="execute_extension" data="collab_pair_try XML collab"/>
       </condition>
     </extension>
@@ -102,7 +104,7 @@ COLLAB = r"""
       <condition field="destination_number" expression="^collab_pair_try$"/>
       <condition field="${collab_answer}" expression="^wrong$">
         <action application="unset" data="collab_answer"/>
-        <action application="play_and_get_digits" data="6 6 1 8000 # ${collab_pair_sound} silence_stream://20 collab_code [0-9]{6} 4000"/>
+        <action application="play_and_get_digits" data="6 6 1 ${collab_pair_time} # ${collab_pair_sound} silence_stream://20 collab_code [0-9]{6} 4000"/>
         <action application="execute_extension" data="collab_pair_code XML collab"/>
       </condition>
     </extension>

@@ -1,8 +1,6 @@
-/** Pairing codes: six digits, written in two groups of three. */
+/** Pairing codes: made, used, and watched until somebody has used them. */
 import { Problem, request } from "./http";
 import type { Joined } from "./types";
-
-export const DIGITS = 6;
 
 /** A code that is good for so many seconds, and once. */
 export interface PairingMade {
@@ -23,21 +21,6 @@ export type Paired = Joined & { word: string };
 /** What a session or a call is named by; {}: this browser. */
 export type Target =
   { session: string } | { call: { pbx: string; id: string } } | { type?: string };
-
-/** The digits of what was typed, pasted or filled in: with spaces, dashes or full-width digits. */
-export function digitsOf(text: string): string {
-  return text.normalize("NFKC").replace(/\D/g, "").slice(0, DIGITS);
-}
-
-/** "123 456". */
-export function grouped(code: string): string {
-  return code.length > 3 ? `${code.slice(0, 3)} ${code.slice(3)}` : code;
-}
-
-/** "1 2 3 4 5 6", as a screen reader is to say it. */
-export function spelled(code: string): string {
-  return [...code].join(" ");
-}
 
 export const makeCode = (target: Target) => request<PairingMade>("POST", "/v1/pairings", target);
 

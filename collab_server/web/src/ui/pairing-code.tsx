@@ -1,8 +1,9 @@
 /** A pairing code to type, and one to read out. */
 import { useEffect, useState } from "preact/hooks";
 import { duration } from "../lib/clock";
+import { DIGITS, digitsOf, grouped, spelled } from "../lib/digits";
 import type { Problem } from "../lib/http";
-import { DIGITS, digitsOf, grouped, type PairingMade, spelled } from "../lib/pairing";
+import type { PairingMade } from "../lib/pairing";
 import { t } from "../lib/words";
 import { Notice, ProblemNotice } from "./parts";
 
