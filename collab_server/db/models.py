@@ -355,6 +355,8 @@ class Grant(Base):
     held: Mapped[str | None] = mapped_column(String(ID))
     """The attempt whose link this browser opened; it opens nothing until the agent has confirmed
     who that is. None: it is good."""
+    seen: Mapped[str | None] = mapped_column(String(URI))
+    """The agent whom the page named when its button was pressed, while `held`."""
 
 
 class Attempt(Base):

@@ -40,7 +40,7 @@ def answer(
     if yes:
         grant.held = None
         attempts.arrived(work, guest, attempt, "joined")
-        service.join(work, session, guest, f"join link, {word} confirmed")
+        service.join(work, session, guest, f"join link, {word} confirmed", grant.seen)
     else:
         work.db.delete(grant)
         attempts.turned_away(work, guest, attempt, NOT_THEM)

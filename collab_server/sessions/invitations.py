@@ -116,12 +116,17 @@ class Exchanged:
     """It is held until the agent has confirmed this word; None: it is in."""
 
 
-def exchange(services: Services, work: Work, token: str) -> Exchanged:
-    """Exchange a join link for a cookie. Raises LinkInvalid and Gone."""
+def exchange(services: Services, work: Work, token: str, seen: str | None) -> Exchanged:
+    """Exchange a join link for a cookie; `seen` is the agent the page named, if it says.
+
+    Raises LinkInvalid and Gone.
+    """
     link, session, guest, attempt = look(services, work.db, token)
     cookie = secrets.token_urlsafe(32)
     link.used = work.now
-    grant = Grant(token=hashed(cookie), participant=guest.id, created=work.now, held=None)
+    grant = Grant(
+        token=hashed(cookie), participant=guest.id, created=work.now, held=None, seen=seen
+    )
     work.db.add(grant)
     word = holding.word_if_held(services, work, session, grant, attempt)
     if guest.role == "user":

@@ -44,7 +44,7 @@ def join() -> Response | tuple[Response, int]:
     token, page = _token()
     try:
         with tandem.write() as work:
-            made = invitations.exchange(tandem, work, token)
+            made = invitations.exchange(tandem, work, token, page.agent)
             session, guest = made.session, made.guest
             if guest.role == "user":
                 guest.asks = page.can_ask

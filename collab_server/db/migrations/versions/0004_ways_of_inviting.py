@@ -74,11 +74,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("ways", sa.JSON(), nullable=False, server_default="[]"))
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.add_column(sa.Column("held", sa.String(length=40), nullable=True))
+        batch_op.add_column(sa.Column("seen", sa.String(length=512), nullable=True))
 
 
 def downgrade() -> None:
     """Take back."""
     with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.drop_column("seen")
         batch_op.drop_column("held")
     with op.batch_alter_table("participants", schema=None) as batch_op:
         batch_op.drop_column("ways")
