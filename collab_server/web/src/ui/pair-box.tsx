@@ -13,9 +13,11 @@ interface Props {
   user: string;
   /** Told of the session that a call has by it. */
   paired?: (session: string) => void;
+  /** Whether what it is stands above it already. */
+  named?: boolean;
 }
 
-export function PairBox({ target, user, paired }: Props) {
+export function PairBox({ target, user, paired, named }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [made, setMade] = useState<PairingMade | null>(null);
@@ -47,7 +49,7 @@ export function PairBox({ target, user, paired }: Props) {
 
   return (
     <section class="pair">
-      <h2>{t("pair.title")}</h2>
+      {!named && <h2>{t("pair.title")}</h2>}
       <CodeField
         key={turn}
         label={t("pair.field")}

@@ -9,6 +9,7 @@ import { personName } from "../lib/people";
 import type { StandingCall } from "../lib/types";
 import { t } from "../lib/words";
 import { Menu } from "./menu";
+import { PairBox } from "./pair-box";
 import { ProblemNotice } from "./parts";
 
 const TYPES = ["form", "cobrowse", "chat", "whiteboard", "files", "screen", "video"] as const;
@@ -87,7 +88,18 @@ function OneCall({ call, open }: { call: StandingCall; open: (id: string) => voi
       {call.session ? (
         <InSession name={name} id={call.session} busy={busy} start={start} open={open} />
       ) : (
-        <Start name={name} busy={busy} start={start} />
+        <>
+          <Start name={name} busy={busy} start={start} />
+          <details class="standing-pair">
+            <summary>{t("pair.title")}</summary>
+            <PairBox
+              target={{ call: { pbx: call.pbx, id: call.id } }}
+              user={call.user?.uri ?? ""}
+              paired={open}
+              named
+            />
+          </details>
+        </>
       )}
       {problem && <ProblemNotice problem={problem} />}
     </div>
