@@ -41,6 +41,9 @@ _SHARED = {
 
 
 STOPS_WITHIN = 20.0
+FORGETS_AFTER = 4.0
+"""Seconds after which a profile that is gone takes none of the same name along: mod_sofia strikes
+it out once more when its thread ends, and nothing tells of that."""
 
 
 class SetupError(Exception):
@@ -57,6 +60,7 @@ class Setup:
         self._folder = ""
         self._loaded = False
         self._begun = False
+        self._listens = False
 
     async def install(self) -> None:
         """Put everything there and wait until the profiles listen."""
@@ -70,6 +74,7 @@ class Setup:
             await self._said(f"callcenter_config queue load {queue}@{DOMAIN}", "+OK")
         for profile in PROFILES:
             await self._said(f"sofia profile {profile} start", "started successfully")
+            self._listens = True
         # Read by now; from here on the PBX's own files of these names count again.
         await self._remove("configuration")
         await self._said("reloadxml", "+OK")
@@ -79,6 +84,8 @@ class Setup:
         if not self._begun:
             return
         await self._stop_profiles()
+        if self._listens:
+            await asyncio.sleep(FORGETS_AFTER)
         for queue, members in QUEUES.items():
             for member in members:
                 agent = _agent(queue, member)
