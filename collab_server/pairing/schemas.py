@@ -62,3 +62,4 @@ class Paired(Answer):
     type: CollabType | None = None
     sync: Sync | None = None
     csrf: str | None = None
+    outcomes: list[str] | None = None

@@ -323,8 +323,9 @@ def test_an_agent_brings_in_no_browser_as_the_user_before_the_yes(server: Server
     session = served(server, WANG)
     user = joined(server, session)
     served(server, LI)
-    made = server.browser().post("/v1/pairings", {"type": "form"})
-    code = json_of(made)["code"]
+    page = server.browser()
+    page.csrf = json_of(page.get("/v1/me"))["csrf"]
+    code = json_of(page.post("/v1/pairings", {"type": "form"}))["code"]
     named = {"session": session["id"]}
     assert li.post("/v1/pairings", named).status_code == 403
     assert li.post(f"/v1/pairings/{code}/claim", named).status_code == 403

@@ -297,4 +297,4 @@ def test_who_is_in_before_there_is_an_agent_gets_no_word(server: Server) -> None
     server.browser().open(link)
     server.connector.report("1.1", "active", agent_uri=WANG)
     assert server.hub.commands == []
-    assert server.ways(session.id) == {"message": ("none", "")}
+    assert server.ways(session.id) == {}
