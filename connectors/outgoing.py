@@ -127,7 +127,6 @@ class Outgoing:
             ):
                 self._book.move(call, leg.id, now)
                 return True
-        self._book.anchors.pop(event.leg, None)
         return True
 
     def over(self, call: Call) -> None:
