@@ -86,6 +86,22 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
     assert documented - fields == set()
 
 
+def test_every_way_into_a_session_is_tried_on_both_pbxs() -> None:
+    """The README's table names tests that there are, of a module that runs on every PBX."""
+    readme = (ROOT / "README.md").read_text()
+    section = readme.partition("## Five ways into a session")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\|(.*)\|$", section, re.MULTILINE)[2:]
+    assert {row.split("|")[0].strip() for row in rows} == {"", *"12345"}
+    for row in rows:
+        asterisk, freeswitch = row.split("|")[-2:]
+        named = re.fullmatch(r" `(test_\w+\.py)::(test_\w+)\[asterisk\]` ", asterisk)
+        assert named, row
+        assert freeswitch == " `…[freeswitch-sim]` "
+        text = (ROOT / "tests" / "behaviour" / named[1]).read_text()
+        assert re.search(rf"^async def {named[2]}\(", text, re.MULTILINE), named[0]
+        assert "params=PBXS" in text or "tandem: Tandem" in text, "it runs on every PBX"
+
+
 def tracked() -> list[Path]:
     done = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.behaviour.conftest import pbx_named
+from tests.behaviour.conftest import PBXS, pbx_named
 from tests.behaviour.world import ANSWERS, BUSY, Tandem
 from tests.e2e.world import PASSWORD, until, uri
 
@@ -64,7 +64,7 @@ class Inviting(Tandem):
         return dict((await until(look, f"{name} is {state}"))[name])
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["asterisk", "asterisk-sim"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=PBXS)
 async def inviting(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Inviting]:
