@@ -29,7 +29,7 @@ export async function visit(session: string): Promise<Room> {
 }
 
 /** Say which side of a session this window is, before it opens. */
-export function expectRole(session: string, role: Role): void {
+export function expectRole(session: string, role: Seat): void {
   remember(roleKey(session), role, "session");
 }
 
