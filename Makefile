@@ -48,7 +48,7 @@ demo: install
 	@$(BIN)/tandem-connector demo --pbx $(PBX)
 
 test: $(VENV)/.installed-test $(CHROMIUM)
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup tests
 
 bench: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.bench
