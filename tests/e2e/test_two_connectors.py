@@ -17,7 +17,7 @@ from connectors.simulator.freeswitch import lab
 from connectors.simulator.script import MoveCaller
 from tests.e2e.programs import Program, run_once
 from tests.e2e.simulated import Beside
-from tests.e2e.world import uri
+from tests.e2e.world import invitation_in, uri
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,7 +99,7 @@ async def test_the_holder_is_killed_in_the_middle_of_calls(
     await tandem.ended(stays.id, "hangup", uri("caller"), [uri("1001")])
     await tandem.ended(moves.id, "hangup", uri("caller2"), [uri("1002"), uri("1004")])
     await tandem.ended(comes.id, "hangup", uri("caller3"), [uri("1003")])
-    assert messages_with(pbx, session["user"]["join_url"]) == 1
+    assert links(pbx, session["user"]["join_url"]) == 1
 
     since = len(tandem.connector.lines)
     await tandem.connector.start()
@@ -129,7 +129,7 @@ async def test_the_holder_stands_still_and_wakes_up_in_another_world(
             assert answer.status == 201, await answer.text()
             made = await answer.json()
         await first.line(SERVES, since=since)
-        await pbx.phone("caller").next_message(containing=made["join_url"])
+        await pbx.phone("caller").next_message(containing=invitation_in(made["join_url"]))
         comes = await talk(pbx, "1003", "caller3")
         await tandem.session(comes.id, agent=uri("1003"))
         pbx.hang_up(ends)
@@ -143,9 +143,11 @@ async def test_the_holder_stands_still_and_wakes_up_in_another_world(
     await tandem.session(stays.id, agent=uri("1001"))
     pbx.hang_up(stays)
     await tandem.ended(stays.id, "hangup", uri("caller"), [uri("1001")])
-    assert messages_with(pbx, session["user"]["join_url"]) == 1
-    assert messages_with(pbx, made["join_url"]) == 0, "read above, and not sent again"
+    assert links(pbx, session["user"]["join_url"]) == 1
+    assert links(pbx, made["join_url"]) == 0, "read above, and not sent again"
 
 
-def messages_with(pbx: FreeSwitchSimulator, url: str) -> int:
-    return sum(url in text.body for text in pbx.phone("caller").messages)
+def links(pbx: FreeSwitchSimulator, join_url: str) -> int:
+    """How many unread messages carry a link of this invitation."""
+    found = invitation_in(join_url)
+    return sum(found in text.body for text in pbx.phone("caller").messages)
