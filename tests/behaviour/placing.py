@@ -104,6 +104,16 @@ class Placing:
         await until(look, f"{fields} of {call}", again=LOOK)
         return self.latest[call]
 
+    async def bridged(self, call: str) -> None:
+        """Wait until the agent who answered is in one bridge with the placeholder. A queue says
+        who has answered a moment before that, in which nobody hangs up yet."""
+
+        async def look() -> tuple[bool, Any]:
+            bridge = self.core.cti.legs[call].bridge
+            return bridge is not None, bridge
+
+        await until(look, f"the bridge of {call}", again=LOOK)
+
     async def re_anchored(self, call: str) -> CallReport:
         """The same, once the user's own telephone stands for the user."""
 

@@ -46,6 +46,7 @@ async def served(tandem: Placing) -> str:
     tandem.pbx.on_ring("agent1", ANSWERS)
     call = await tandem.queue()
     await tandem.call(call, state="active", agent_uri=AGENT)
+    await tandem.bridged(call)
     return call
 
 
@@ -65,6 +66,7 @@ async def test_a_placeholder_is_served_and_the_session_outlives_the_agents_phone
     report = await tandem.call(call, state="queued", position=1)
     assert (report.type, report.user_uri, report.initiator) == ("form", "web:7f3a", "user")
     assert (await tandem.call(call, state="active", agent_uri=AGENT)).agent_leg
+    await tandem.bridged(call)
     await tandem.pbx.hang_up("agent1")
     await tandem.call(call, state="active", agent_uri=AGENT, agent_leg=None)
     await tandem.do("hangup", call)
