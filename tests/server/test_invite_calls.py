@@ -233,7 +233,9 @@ def test_a_call_that_comes_to_nothing_leaves_the_session(server: Server, how: st
         server.connector.send(results=results)
     elif how == "unanswered":
         server.connector.send(results=[{"id": command["id"], "status": "done", "detail": ""}])
-        server.connector.report(command["id"], "ended", initiator="agent", cause="hangup")
+        ended = server.connector.call(command["id"], "ended", initiator="agent", cause="hangup")
+        for _ in range(2):  # it comes again where the answer to the first was lost
+            assert server.connector.send(ended).status_code == 200
     else:
         server.clock.turn(21)
         server.housekeeper.round()
@@ -248,6 +250,21 @@ def test_a_call_that_comes_to_nothing_leaves_the_session(server: Server, how: st
     assert (now["state"], now["call"]) == ("inviting", None)
     assert json_of(server.api.get("/v1/calls"))["items"] == []
     assert server.browser().open(session["user"]["join_url"])
+
+
+def test_a_call_that_was_given_up_and_stands_after_all_is_no_end_of_the_session(
+    server: Server,
+) -> None:
+    session, command = dial(server)
+    server.clock.turn(21)
+    server.housekeeper.round()
+    results = [{"id": command["id"], "status": "done", "detail": ""}]
+    call = server.connector.call(command["id"], "active", initiator="agent", agent_uri=WANG)
+    server.connector.send(call, results=results)
+    server.connector.report(command["id"], "ended", initiator="agent", cause="hangup")
+    server.connector.send(epoch=2, snapshot=True)
+    now = server.session(session["id"])
+    assert (now["state"], now["call"]) == ("inviting", None)
 
 
 def test_dialling_is_denied_and_limited_like_all_that_costs(start: Start) -> None:
