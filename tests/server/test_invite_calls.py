@@ -164,6 +164,38 @@ def test_who_is_held_has_no_way_in_once_the_link_is_dead(server: Server, how: st
     assert desk.post(f"{path}/confirm", {"yes": True}).status_code in (409, 410)
 
 
+def test_who_is_held_has_no_way_in_once_another_browser_was_paired(server: Server) -> None:
+    """Nor does confirming them count as the new user's yes."""
+    wang, li = server.desk("wang", WANG), server.desk("li", LI)
+    browser, _, session = held(server, wang)
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    shown = json_of(user.post("/v1/pairings", {"type": "form"}))
+    typed = wang.post(f"/v1/pairings/{shown['code']}/claim", {"session": session})
+    assert typed.status_code == 200
+    assert user.post(f"/v1/pairings/{shown['id']}/enter", {}).status_code == 200
+    server.connector.report("1.1", "active", agent_uri=LI)
+    assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
+    assert li.post(f"/v1/sessions/{session}/confirm", {"yes": True}).status_code == 409
+    assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
+    assert browser.post(f"/v1/sessions/{session}/token", {}).status_code == 401
+
+
+def test_a_stranger_who_is_held_takes_no_question_away_from_the_user(server: Server) -> None:
+    """Whoever reads the SIP MESSAGE, and says like a program that nobody can be asked."""
+    desk = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    server.browser().open(server.session_of("1.1")["user"]["join_url"])
+    session = server.session_of("1.1")["id"]
+    path = f"/v1/sessions/{session}"
+    assert desk.post(f"{path}/invitations", {"role": "user", "send": True}).status_code == 201
+    stranger = server.browser().post("/v1/join", {"token": token_of(texted(server))})
+    assert stranger.status_code == 202
+    assert desk.post(f"{path}/confirm", {"yes": False}).status_code == 204
+    server.connector.report("1.1", "active", agent_uri=LI)
+    assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
+
+
 def test_only_the_sessions_agent_confirms(server: Server) -> None:
     _, _, session = held(server, server.desk("wang", WANG))
     other = server.desk("li", LI)
