@@ -305,9 +305,11 @@ def test_dialling_is_denied_and_limited_like_all_that_costs(start: Start) -> Non
     desk = server.desk("wang", WANG)
     body = {"type": "form", "call": True, "pbx": "hq"}
     path = "/v1/desk/invitations"
-    assert desk.post(path, body | {"user_uri": "tel:+499001234567"}).status_code == 403
+    for premium in ("tel:+499001234567", "sip:+499001234567@pbx.example.org"):
+        assert desk.post(path, body | {"user_uri": premium}).status_code == 403
     assert desk.post(path, body | {"user_uri": PHONE}).status_code == 201
-    over = desk.post(path, body | {"user_uri": PHONE})
+    same = PHONE.replace("tel:", "sip:") + "@pbx.example.org"
+    over = desk.post(path, body | {"user_uri": same})
     assert (over.status_code, "destination_hour" in json_of(over)["detail"]) == (429, True)
     assert len(sessions(server)) == 1, "a refusal leaves nothing behind"
     assert len(server.hub.commands) == 1

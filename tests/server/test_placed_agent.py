@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -357,3 +358,18 @@ def test_an_agent_of_two_such_calls_is_free_when_both_are_over(site: Site, desk:
         call.leave()
         site.pump()
         assert site.pbx.paused == paused
+
+
+def test_what_the_administrator_denies_no_page_has_called(start: Callable[..., Server]) -> None:
+    """By whatever way: the number is typed by whoever came by a web site."""
+    server = start(invite={"deny": [r"tel:\+49900\d*"]})
+    site, desk = Site(server), server.desk("wang", WANG)
+    site.link()
+    call = together(site, desk)
+    assert call.browser is not None
+    for premium in ("tel:+499001234567", "sip:+499001234567@pbx.example.org"):
+        assert ask(call.browser, call, uri=premium).status_code == 403
+    assert ask(desk, call, uri="tel:+499001234567").status_code == 200, "it is the user's to say"
+    assert ask(call.browser, call).status_code == 403
+    assert calls_placed(site) == []
+    assert ask(call.browser, call, uri=NUMBER).status_code == 200
