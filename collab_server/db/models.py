@@ -407,7 +407,10 @@ class Command(Base):
     """An effect wanted on a PBX, kept until its result is known."""
 
     __tablename__ = "commands"
-    __table_args__ = (Index("ix_commands_pbx_status", "pbx", "status"),)
+    __table_args__ = (
+        Index("ix_commands_pbx_status", "pbx", "status"),
+        Index("ix_commands_status_expires", "status", "expires"),
+    )
 
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
     pbx: Mapped[str] = mapped_column(String(63))

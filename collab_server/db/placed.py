@@ -12,7 +12,12 @@ class PlacedCall(Base):
     """A call without a telephone, which a site has posted (`collab_server.placed`)."""
 
     __tablename__ = "placed_calls"
-    __table_args__ = (Index("ix_placed_calls_pbx_stage", "pbx", "stage"),)
+    __table_args__ = (
+        Index("ix_placed_calls_pbx_stage", "pbx", "stage"),
+        Index("ix_placed_calls_site_stage", "site", "stage"),
+        Index("ix_placed_calls_address_stage", "address", "stage"),
+        Index("ix_placed_calls_busy", "busy"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     """What the site knows it by, and the id of its command `queue`: a uuid4."""
@@ -24,8 +29,8 @@ class PlacedCall(Base):
     pbx: Mapped[str] = mapped_column(String(63))
     queue: Mapped[str] = mapped_column(String(80))
     name: Mapped[str] = mapped_column(String(60))
-    site: Mapped[str] = mapped_column(String(63), index=True)
-    address: Mapped[str] = mapped_column(String(64), index=True)
+    site: Mapped[str] = mapped_column(String(63))
+    address: Mapped[str] = mapped_column(String(64))
     """Whose it is among those of one address, as a keyed hash; empty: not counted."""
     stage: Mapped[str] = mapped_column(String(16))
     """See `collab_server.placed.stages`."""
@@ -54,7 +59,10 @@ class VoiceCall(Base):
     """A wish to turn a call without a telephone into a voice call."""
 
     __tablename__ = "voice_calls"
-    __table_args__ = (UniqueConstraint("session_id", "n"),)
+    __table_args__ = (
+        UniqueConstraint("session_id", "n"),
+        Index("ix_voice_calls_state_placed", "state", "placed"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
@@ -67,5 +75,5 @@ class VoiceCall(Base):
     """``asked``, ``declined``, ``calling``, ``connected``, ``failed``."""
     detail: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[float]
-    placed: Mapped[float | None] = mapped_column(index=True)
+    placed: Mapped[float | None]
     """When the PBX was asked to call."""

@@ -28,6 +28,9 @@ MAX_AGENTS = 1_000
 MAX_SESSIONS = 1_000
 """Standing sessions looked at, the oldest first: those that wait longest are among them."""
 
+STANDING = [state.value for state in State if state is not State.ENDED]
+"""Named one by one: what is not `ended` no index finds, among all that has ended."""
+
 LASTS = {
     "waiting": 60,
     "no_agent": 20,
@@ -52,7 +55,7 @@ def snapshot(services: Services, db: Session) -> dict[str, Any]:
     standing = list(
         db.scalars(
             select(CollabSession)
-            .where(CollabSession.state != State.ENDED.value)
+            .where(CollabSession.state.in_(STANDING))
             .order_by(CollabSession.created)
             .limit(MAX_SESSIONS)
         )

@@ -74,11 +74,12 @@ def dial(
 ) -> None:
     """Have the PBX place the call. Raises Forbidden and TooMany, and then nothing is to be kept."""
     settings = services.settings.server.invite
-    why = policy.denied(settings, session.user_uri)
+    why = policy.denied_to_call(settings, session.user_uri)
     if why is not None:
         raise Forbidden(why)
     scope = attempts.scope_of(session, call)
-    over = policy.over(work, settings, destination=session.user_uri, asked_by=asked_by, scope=scope)
+    destination = policy.called(session.user_uri)
+    over = policy.over(work, settings, destination=destination, asked_by=asked_by, scope=scope)
     if over is not None:
         raise TooMany(RETRY_AFTER, over)
     attempt = Attempt(
@@ -92,7 +93,7 @@ def dial(
         why="",
         asked_by=asked_by[:URI],
         scope=scope,
-        destination=session.user_uri,
+        destination=destination,
         confirm=False,
         created=work.now,
         due=None,

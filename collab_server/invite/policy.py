@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from collab_server import uris
 from collab_server.db.models import Attempt
 from collab_server.times import DAY, HOUR
 
@@ -26,6 +27,18 @@ def denied(settings: InviteSettings, destination: str) -> str | None:
     if any(re.fullmatch(pattern, destination) for pattern in settings.deny):
         return f"{destination} is among the destinations denied (server.invite.deny)"
     return None
+
+
+def called(uri: str) -> str:
+    """Whom a call to a ``sip:`` or ``tel:`` address reaches, in the one form that patterns and
+    limits are for: ``tel:`` and the number, where it is one with its country."""
+    number = uris.dialled(uri)
+    return f"tel:{number}" if number.startswith("+") else uri
+
+
+def denied_to_call(settings: InviteSettings, uri: str) -> str | None:
+    """Why nobody may be called there, however the address is written; None: they may."""
+    return denied(settings, uri) or denied(settings, called(uri))
 
 
 def refused(settings: InviteSettings, destination: str) -> str | None:

@@ -160,7 +160,8 @@ def _enter(work: Work, guest: Participant, how: str) -> Response:
         raise Gone("the session has ended", why="ended")
     cookie = secrets.token_urlsafe(32)
     work.db.add(Grant(token=hashed(cookie), participant=guest.id, created=work.now))
-    service.join(work, session, guest, how)
+    if guest.joined is None:  # a page that is loaded again says nothing of the agent of now
+        service.join(work, session, guest, how)
     word = services().signer.word(session.id)
     answer = jsonify(joined(session, guest) | {"word": word})
     cookies.set_guest(answer, session.id, "user", cookie)

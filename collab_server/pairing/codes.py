@@ -82,6 +82,14 @@ def claim(services: Services, work: Work, kind: Kind, code: str) -> Pairing | No
     return work.db.get(Pairing, found, populate_existing=True) if found is not None else None
 
 
+def withdraw_told(work: Work, session: CollabSession) -> None:
+    """End the codes that were told in a session, or in its call, and not used yet."""
+    told = Pairing.session_id == session.id
+    if session.call is not None:
+        told = or_(told, Pairing.call == session.call)
+    _withdraw(work, told)
+
+
 def state_of(row: Pairing | None, now: float) -> Literal["open", "bound", "over"]:
     """What became of a code that a page shows."""
     if row is not None and row.participant is not None:

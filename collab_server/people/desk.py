@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_, select
 
 from collab_server.db.models import Agent, CollabSession, Participant
 from collab_server.people import links, pauses, standing, states
-from collab_server.sessions.states import SERVED, WAITING, State
+from collab_server.sessions.states import SERVED, WAITING
 from collab_server.sessions.views import Views
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def snapshot(services: Services, db: Session, uri: str) -> dict[str, Any]:
             select(CollabSession)
             .where(
                 mine,
-                CollabSession.state == State.ENDED.value,
                 CollabSession.done.is_(None),
                 CollabSession.ended > services.clock() - WRAP_UP_SECONDS,
                 CollabSession.id.not_in([s.id for s in current]),

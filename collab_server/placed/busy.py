@@ -71,8 +71,23 @@ def _ask(
 ) -> None:
     if not paused and pauses.wanted(work.db, agent_uri):
         return  # they have paused themselves meanwhile, at the desk
+    if not paused and _busy_elsewhere(work, pbx, agent_uri, name):
+        return  # it is ended with that session
     args = {"agent_uri": agent_uri, "paused": paused, "reason": REASON}
     commands.ask(services, work, id=name, kind="pause", pbx=pbx, args=args, seconds=SECONDS)
+
+
+def _busy_elsewhere(work: Work, pbx: str, agent_uri: str, name: str) -> bool:
+    """Whether the agent, in another session, is paused for a call without a telephone too."""
+    ended, _, _ = name.partition("-")
+    others = select(PlacedCall).where(
+        PlacedCall.busy == agent_uri, PlacedCall.pbx == pbx, PlacedCall.session_id != ended
+    )
+    asked = [
+        work.db.get(Command, _name(other.session_id, other.pauses))
+        for other in work.db.scalars(others).all()
+    ]
+    return any(one is not None and one.status in ("done", "unknown") for one in asked)
 
 
 def _name(session_id: str, n: int) -> str:

@@ -3,7 +3,7 @@
 This has the PBX call somebody, so it takes the agent in the session and the user's own word: the
 user types the number, or confirms it, on their own page. The agent can only ask for it. How often a
 number is called, and how often out of one session, is bounded; which numbers can be called at all
-is up to the administrator's ``dial_context``.
+is up to the administrator's ``dial_context``, and to ``server.invite.deny``.
 
     asked ---the user says a number---> calling ---> connected
       |  the user says no                  |  the PBX would not, nobody answered, the session ends
@@ -20,9 +20,10 @@ from sqlalchemy import func, select
 from collab_server import commands
 from collab_server.db.models import Call, CollabSession
 from collab_server.db.placed import PlacedCall, VoiceCall
+from collab_server.invite import policy
 from collab_server.placed.ends import of_call
 from collab_server.placed.stages import STANDS
-from collab_server.problems import Conflict, Invalid, TooMany
+from collab_server.problems import Conflict, Forbidden, Invalid, TooMany
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.states import State
 
@@ -82,7 +83,7 @@ def place(
 ) -> None:
     """The user wants to be called at a number, or at the one the agent has asked about.
 
-    Raises Conflict, Invalid and TooMany.
+    Raises Conflict, Invalid, Forbidden and TooMany.
     """
     placed = _placed(work, session, call)
     found = _free(work, session)
@@ -90,6 +91,9 @@ def place(
     number = number or (asked.number if asked is not None else None)
     if number is None:
         raise Invalid("uri: which number is to be called?", "uri")
+    why = policy.denied_to_call(services.settings.server.invite, number)
+    if why is not None:
+        raise Forbidden(why)
     _check_number(work, session, number)
     made = asked or _add(work, session, "user", number, "calling")
     made.number, made.state, made.detail, made.placed = number, "calling", "", work.now

@@ -19,6 +19,7 @@ from collab_server.db.models import (
     Participant,
 )
 from collab_server.invite import attempts, holding
+from collab_server.pairing import codes
 from collab_server.problems import Gone, LinkInvalid
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.links import LinkError, digest, hashed
@@ -224,9 +225,9 @@ def replace_user(
     old, session.user_uri = session.user_uri, uri
     former = place(work, session, "user", old)
     if former is not None:
+        _withdraw(work, [former], "replaced")  # it looks at how the invitation stood
         former.revoked = work.now
         former.invitation, former.detail = "revoked", "another browser is the user's now"
-        _withdraw(work, [former], "replaced")
         session_id = session.id
         work.after_commit(lambda: services.hub.close_session(session_id, "user", old, 4409))
     made = take(work, session, "user", uri)
@@ -237,11 +238,12 @@ def replace_user(
 
 
 def withdraw_spare(work: Work, session: CollabSession) -> None:
-    """End the user's unopened link once they are in: whoever was given it, to read it out, may be
-    nobody now whom the user has agreed to."""
+    """End the user's unopened link, and pairing codes that were told, once they are in: whoever was
+    given one, to read it out, may be nobody now whom the user has agreed to."""
     guest = place(work, session, "user", session.user_uri)
     if guest is not None and guest.joined is not None:
         _withdraw(work, [guest], "replaced")
+        codes.withdraw_told(work, session)
 
 
 def withdraw_all(work: Work, session: CollabSession) -> None:

@@ -47,7 +47,9 @@ def join() -> Response | tuple[Response, int]:
             made = invitations.exchange(tandem, work, token, page.agent)
             session, guest = made.session, made.guest
             if guest.role == "user":
-                guest.asks = page.can_ask
+                # Who is held may be a stranger, and takes no question away from who is in.
+                in_before = made.word is not None and guest.joined is not None
+                guest.asks = page.can_ask or (in_before and guest.asks)
             if made.word is None:
                 call = work.db.get(Call, session.call) if session.call else None
                 trace(work, call, "browser", f"{guest.role} opened the join link")

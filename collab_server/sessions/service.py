@@ -101,7 +101,10 @@ def move(work: Work, session: CollabSession, trigger: Trigger, cause: str) -> No
 
 
 def follow(services: Services, work: Work, session: CollabSession, call: Call) -> None:
-    """Bring a session to what its call is now."""
+    """Bring a session to what its call is now. A call that was dialled for it and came to nothing
+    is its call no more, however often that is reported."""
+    if session.call != call.id:
+        return
     if session.state == State.ENDED or dialling.still_ringing(services, work, session, call):
         return
     if call.state == "ended":

@@ -85,7 +85,7 @@ class QueueDouble:
         if not args["paused"]:
             if args["reason"] in ("", self.paused.get(args["agent_uri"])):
                 self.paused.pop(args["agent_uri"], None)
-        elif args["agent_uri"] in self.paused:
+        elif self.paused.get(args["agent_uri"], args["reason"]) != args["reason"]:
             return "already paused"
         else:
             self.paused[args["agent_uri"]] = args["reason"]

@@ -333,3 +333,38 @@ def test_an_agent_brings_in_no_browser_as_the_user_before_the_yes(server: Server
     assert li.post("/v1/pairings", call).status_code == 403
     assert answer(user, session, LI, agree=True) == 200
     assert li.post("/v1/pairings", named).status_code == 201
+
+
+@pytest.mark.parametrize("named", ["session", "call"])
+def test_a_code_told_by_an_agent_brings_nobody_in_once_the_user_has_another(
+    named: str, server: Server
+) -> None:
+    """Wang has made a code, and types it in a browser of their own after the transfer to Li."""
+    wang = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", type=None, agent_uri=WANG)
+    path, call = "/v1/pairings", {"call": {"pbx": "hq", "id": "1.1"}}
+    code = json_of(wang.post(path, call))["code"] if named == "call" else ""
+    session = served(server, WANG)
+    code = code or json_of(wang.post(path, {"session": session["id"]}))["code"]
+    user = joined(server, session)
+    served(server, LI)
+    page = server.browser()
+    page.csrf = json_of(page.get("/v1/me"))["csrf"]
+    assert page.post(f"{path}/{code}/claim", {}).status_code == 404
+    assert user.post(f"/v1/sessions/{session['id']}/token", {}).status_code == 200
+
+
+def test_a_page_that_is_loaded_again_says_no_yes_to_the_next_agent(server: Server) -> None:
+    """The page that showed a code goes in by it again, as it does when it is loaded anew."""
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    made = json_of(user.post("/v1/pairings", {"type": "form"}))
+    session = served(server, WANG)
+    keyed = {"agent_uri": WANG, "pairing": {"n": 1, "code": made["code"]}}
+    server.connector.report("1.1", "active", **keyed)
+    assert user.post(f"/v1/pairings/{made['id']}/enter", {}).status_code == 200
+    served(server, LI)
+    assert shown(server, session)["state"] == "asked"
+    assert user.post(f"/v1/pairings/{made['id']}/enter", {}).status_code == 200
+    assert shown(server, session)["state"] == "asked"
+    assert answer(user, session, LI, agree=True) == 200

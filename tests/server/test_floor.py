@@ -54,6 +54,7 @@ def test_the_floor_shows_everybody_and_what_stands(server: Server) -> None:
     server.add_agent("wang", WANG)
     server.hub.desks_since = {WANG: START}
     server.connector.report("1.1", "queued", queue="support", position=1)
+    server.clock.turn(1)
     server.connector.report("1.2", "active", agent_uri=WANG)
     server.connector.report("1.3", "active", agent_uri=LI)
     server.connector.report("1.3", "ended", cause="hangup")

@@ -164,6 +164,38 @@ def test_who_is_held_has_no_way_in_once_the_link_is_dead(server: Server, how: st
     assert desk.post(f"{path}/confirm", {"yes": True}).status_code in (409, 410)
 
 
+def test_who_is_held_has_no_way_in_once_another_browser_was_paired(server: Server) -> None:
+    """Nor does confirming them count as the new user's yes."""
+    wang, li = server.desk("wang", WANG), server.desk("li", LI)
+    browser, _, session = held(server, wang)
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    shown = json_of(user.post("/v1/pairings", {"type": "form"}))
+    typed = wang.post(f"/v1/pairings/{shown['code']}/claim", {"session": session})
+    assert typed.status_code == 200
+    assert user.post(f"/v1/pairings/{shown['id']}/enter", {}).status_code == 200
+    server.connector.report("1.1", "active", agent_uri=LI)
+    assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
+    assert li.post(f"/v1/sessions/{session}/confirm", {"yes": True}).status_code == 409
+    assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
+    assert browser.post(f"/v1/sessions/{session}/token", {}).status_code == 401
+
+
+def test_a_stranger_who_is_held_takes_no_question_away_from_the_user(server: Server) -> None:
+    """Whoever reads the SIP MESSAGE, and says like a program that nobody can be asked."""
+    desk = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    server.browser().open(server.session_of("1.1")["user"]["join_url"])
+    session = server.session_of("1.1")["id"]
+    path = f"/v1/sessions/{session}"
+    assert desk.post(f"{path}/invitations", {"role": "user", "send": True}).status_code == 201
+    stranger = server.browser().post("/v1/join", {"token": token_of(texted(server))})
+    assert stranger.status_code == 202
+    assert desk.post(f"{path}/confirm", {"yes": False}).status_code == 204
+    server.connector.report("1.1", "active", agent_uri=LI)
+    assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
+
+
 def test_only_the_sessions_agent_confirms(server: Server) -> None:
     _, _, session = held(server, server.desk("wang", WANG))
     other = server.desk("li", LI)
@@ -233,7 +265,9 @@ def test_a_call_that_comes_to_nothing_leaves_the_session(server: Server, how: st
         server.connector.send(results=results)
     elif how == "unanswered":
         server.connector.send(results=[{"id": command["id"], "status": "done", "detail": ""}])
-        server.connector.report(command["id"], "ended", initiator="agent", cause="hangup")
+        ended = server.connector.call(command["id"], "ended", initiator="agent", cause="hangup")
+        for _ in range(2):  # it comes again where the answer to the first was lost
+            assert server.connector.send(ended).status_code == 200
     else:
         server.clock.turn(21)
         server.housekeeper.round()
@@ -250,15 +284,32 @@ def test_a_call_that_comes_to_nothing_leaves_the_session(server: Server, how: st
     assert server.browser().open(session["user"]["join_url"])
 
 
+def test_a_call_that_was_given_up_and_stands_after_all_is_no_end_of_the_session(
+    server: Server,
+) -> None:
+    session, command = dial(server)
+    server.clock.turn(21)
+    server.housekeeper.round()
+    results = [{"id": command["id"], "status": "done", "detail": ""}]
+    call = server.connector.call(command["id"], "active", initiator="agent", agent_uri=WANG)
+    server.connector.send(call, results=results)
+    server.connector.report(command["id"], "ended", initiator="agent", cause="hangup")
+    server.connector.send(epoch=2, snapshot=True)
+    now = server.session(session["id"])
+    assert (now["state"], now["call"]) == ("inviting", None)
+
+
 def test_dialling_is_denied_and_limited_like_all_that_costs(start: Start) -> None:
     limits = {"destination_hour": 1}
     server = start(invite={"deny": [r"tel:\+49900\d*"], "limits": limits})
     desk = server.desk("wang", WANG)
     body = {"type": "form", "call": True, "pbx": "hq"}
     path = "/v1/desk/invitations"
-    assert desk.post(path, body | {"user_uri": "tel:+499001234567"}).status_code == 403
+    for premium in ("tel:+499001234567", "sip:+499001234567@pbx.example.org"):
+        assert desk.post(path, body | {"user_uri": premium}).status_code == 403
     assert desk.post(path, body | {"user_uri": PHONE}).status_code == 201
-    over = desk.post(path, body | {"user_uri": PHONE})
+    same = PHONE.replace("tel:", "sip:") + "@pbx.example.org"
+    over = desk.post(path, body | {"user_uri": same})
     assert (over.status_code, "destination_hour" in json_of(over)["detail"]) == (429, True)
     assert len(sessions(server)) == 1, "a refusal leaves nothing behind"
     assert len(server.hub.commands) == 1

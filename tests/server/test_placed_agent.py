@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -327,3 +328,48 @@ def test_an_agent_may_ask_so_often(site: Site, desk: Browser) -> None:
         answers.append(ask(desk, call).status_code)
         desk.delete(f"/v1/sessions/{call.session}/voice")
     assert answers == [200] * 10 + [429]
+
+
+def test_nobody_is_rung_for_a_session_that_is_over(site: Site, desk: Browser) -> None:
+    """The link is down when the user asks to be called, and up again after the end."""
+    call = together(site, desk)
+    assert call.browser is not None
+    site.server.hub.linked_pbxs.clear()
+    ask(call.browser, call, uri=NUMBER)
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    pending = site.server.backend.pending_commands("hq")
+    assert [command["kind"] for command in pending] == ["hangup"]
+    late = {"id": f"{call.id}-voice-1", "status": "done", "detail": ""}
+    assert site.server.connector.send(results=[late]).status_code == 200
+    site.link()
+    assert (site.pbx.calls, wish(call)["state"]) == ({}, "failed")
+
+
+def test_an_agent_of_two_such_calls_is_free_when_both_are_over(site: Site, desk: Browser) -> None:
+    first = together(site, desk)
+    second = site.post()
+    second.open()
+    site.pump()
+    site.serve()
+    for call in (first, second):
+        site.pbx.agent_hangs_up(call.id)
+        site.pump()
+    for call, paused in ((first, {WANG: "collaboration"}), (second, {})):
+        call.leave()
+        site.pump()
+        assert site.pbx.paused == paused
+
+
+def test_what_the_administrator_denies_no_page_has_called(start: Callable[..., Server]) -> None:
+    """By whatever way: the number is typed by whoever came by a web site."""
+    server = start(invite={"deny": [r"tel:\+49900\d*"]})
+    site, desk = Site(server), server.desk("wang", WANG)
+    site.link()
+    call = together(site, desk)
+    assert call.browser is not None
+    for premium in ("tel:+499001234567", "sip:+499001234567@pbx.example.org"):
+        assert ask(call.browser, call, uri=premium).status_code == 403
+    assert ask(desk, call, uri="tel:+499001234567").status_code == 200, "it is the user's to say"
+    assert ask(call.browser, call).status_code == 403
+    assert calls_placed(site) == []
+    assert ask(call.browser, call, uri=NUMBER).status_code == 200

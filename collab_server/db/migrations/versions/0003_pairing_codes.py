@@ -64,3 +64,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("pairing_limits", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_pairing_limits_free_at"), ["free_at"], unique=False)
+
+
+def downgrade() -> None:
+    """Take back."""
+    op.drop_table("pairing_limits")
+    op.drop_table("pairings")
+    op.drop_column("sessions", "label")
+    op.drop_column("calls", "pairings")

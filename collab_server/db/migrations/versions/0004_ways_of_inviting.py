@@ -79,11 +79,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back."""
-    with op.batch_alter_table("grants", schema=None) as batch_op:
-        batch_op.drop_column("seen")
-        batch_op.drop_column("held")
-    with op.batch_alter_table("participants", schema=None) as batch_op:
-        batch_op.drop_column("ways")
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.drop_column("given")
+    op.drop_column("grants", "seen")
+    op.drop_column("grants", "held")
+    op.drop_column("participants", "ways")
+    op.drop_column("sessions", "given")
     op.drop_table("attempts")

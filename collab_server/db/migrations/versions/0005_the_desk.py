@@ -86,9 +86,8 @@ def _know_numbers() -> None:
 def downgrade() -> None:
     """Take back."""
     op.drop_index("ix_sessions_number_created", table_name="sessions")
-    with op.batch_alter_table("sessions") as batch_op:
-        batch_op.drop_column("done")
-        batch_op.drop_column("number")
+    op.drop_column("sessions", "done")
+    op.drop_column("sessions", "number")
     op.drop_index("ix_calls_standing_agent", table_name="calls")
     op.drop_table("queue_pauses")
     op.drop_table("desk_states")

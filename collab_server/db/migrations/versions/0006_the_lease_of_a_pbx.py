@@ -27,7 +27,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back."""
-    with op.batch_alter_table("calls", schema=None) as batch_op:
-        batch_op.drop_column("fence")
-
+    op.drop_column("calls", "fence")
     op.drop_table("leases")

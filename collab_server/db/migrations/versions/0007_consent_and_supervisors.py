@@ -13,15 +13,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply. Whoever serves a session already keeps what they see."""
-    with op.batch_alter_table("agents", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("supervisor", sa.Boolean(), server_default=sa.false(), nullable=False)
-        )
-
-    with op.batch_alter_table("participants", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("asks", sa.Boolean(), server_default=sa.true(), nullable=False)
-        )
+    # Not as a batch: that makes a table anew, and all that hangs on its rows goes with the old.
+    op.add_column(
+        "agents", sa.Column("supervisor", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
+    op.add_column(
+        "participants", sa.Column("asks", sa.Boolean(), server_default=sa.true(), nullable=False)
+    )
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("held_since", sa.Float(precision=53), nullable=True))
