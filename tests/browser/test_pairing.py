@@ -48,7 +48,7 @@ def test_the_agent_types_the_code_that_the_caller_reads_out(
     phone.wait_for_url("**/s/*")
     expect(side).to_contain_text(f"Paired. The caller's page shows the word {word(phone)} too.")
     expect(desk.locator(".side")).to_contain_text("paired by code")
-    expect(desk.locator(".side dl")).to_contain_text(call.user_uri)
+    expect(desk.locator(".side dl").first).to_contain_text(call.user_uri)
     phone.locator("#message").fill("it is me")
     phone.locator("#message").press("Enter")
     expect(desk.locator(".line-theirs .line-text")).to_have_text("it is me")

@@ -13,11 +13,9 @@ interface Props {
   user: string;
   /** Told of the session that a call has by it. */
   paired?: (session: string) => void;
-  /** Whether what it is stands above it already. */
-  named?: boolean;
 }
 
-export function PairBox({ target, user, paired, named }: Props) {
+export function PairBox({ target, user, paired }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [made, setMade] = useState<PairingMade | null>(null);
@@ -48,8 +46,7 @@ export function PairBox({ target, user, paired, named }: Props) {
   const give = () => attempt(async () => setMade(await makeCode(target)));
 
   return (
-    <section class="pair">
-      {!named && <h2>{t("pair.title")}</h2>}
+    <div class="pair">
       <CodeField
         key={turn}
         label={t("pair.field")}
@@ -70,6 +67,6 @@ export function PairBox({ target, user, paired, named }: Props) {
       </p>
       {problem && <PairingProblem problem={problem} />}
       {word && <Notice tone="live">{t("pair.done", { word })}</Notice>}
-    </section>
+    </div>
   );
 }
