@@ -43,10 +43,11 @@ def test_the_agent_types_the_code_that_the_caller_reads_out(
     desk = people.desk(agent)
     side = desk.locator(".pair")
     side.get_by_label("Code on the caller's page").fill(code)
-    side.get_by_role("button", name="Pair", exact=True).click()
+    side.get_by_role("button", name="Pair", exact=True).press("Enter")
 
     phone.wait_for_url("**/s/*")
     expect(side).to_contain_text(f"Paired. The caller's page shows the word {word(phone)} too.")
+    expect(side).to_be_focused()
     expect(desk.locator(".side")).to_contain_text("paired by code")
     expect(desk.locator(".side dl").first).to_contain_text(call.user_uri)
     phone.locator("#message").fill("it is me")

@@ -1,5 +1,5 @@
 /** At the desk: pair the caller's browser with this session or call, by a code in either direction. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../lib/http";
 import { claimCode, makeCode, type PairingMade, type Target } from "../lib/pairing";
 import { t } from "../lib/words";
@@ -21,6 +21,7 @@ export function PairBox({ target, user, paired }: Props) {
   const [made, setMade] = useState<PairingMade | null>(null);
   const [word, setWord] = useState("");
   const [turn, setTurn] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => setMade(null), [user]);
 
   const attempt = async (doing: () => Promise<void>) => {
@@ -41,12 +42,13 @@ export function PairBox({ target, user, paired }: Props) {
       setMade(null);
       setWord(answer.word);
       setTurn(turn + 1); // an empty field again
+      box.current?.focus({ preventScroll: true }); // the full one had the focus, and is gone
       paired?.(answer.session);
     });
   const give = () => attempt(async () => setMade(await makeCode(target)));
 
   return (
-    <div class="pair">
+    <div class="pair" ref={box} tabIndex={-1}>
       <CodeField
         key={turn}
         label={t("pair.field")}
