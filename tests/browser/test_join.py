@@ -25,7 +25,7 @@ def test_the_link_shows_who_asks_and_what_is_shared_before_anything_happens(
     expect(main).to_contain_text(agent.name)
     expect(main).to_contain_text("What is shared")
     word = phone.locator(".word-big").inner_text()
-    expect(desk.locator(".side dl")).to_contain_text(word)
+    expect(desk.locator(".side dl").first).to_contain_text(word)
     expect(desk.locator(".strip")).to_contain_text("The caller has looked at the link")
     phone.get_by_role("button", name="Join").click()
     expect(phone.locator(".word strong")).to_have_text(word)

@@ -64,8 +64,6 @@ def opened(
         elif name == "dock":
             dock = {"viewport": {"width": 360, "height": 740}} | options
             page = people.desk(agent, "/desk?dock", **dock)
-            page.get_by_role("button", name="All sessions").click()
-            page.locator(".standing").wait_for()
             page.get_by_role("button", name="Add to the session").click()
         elif name == "held":
             people.caller(call)

@@ -171,6 +171,7 @@ def test_the_desk_leads_an_administrator_to_the_trace(
 ) -> None:
     call.answer(admin)
     desk = people.desk(admin)
+    desk.get_by_text("More", exact=True).press("Enter")
     with desk.context.expect_page() as opened:
         desk.get_by_role("link", name="Call trace").click()
     expect(opened.value.locator(".trace h3")).to_have_text(call.id)

@@ -109,7 +109,8 @@ function Showing({ enter, failed }: ShowingProps) {
       <p>{t("start.shown")}</p>
       {made ? <ShownCode made={made} over={over} /> : <p class="muted">{t("app.loading")}</p>}
       <p>
-        <button class="wide primary" type="button" onClick={renew}>
+        {/* A new code kills the one that is being keyed in: no button to press by habit. */}
+        <button class={`wide ${over ? "primary" : ""}`} type="button" onClick={renew}>
           {t("pair.renew")}
         </button>
       </p>

@@ -10,6 +10,7 @@ import type { Room } from "../lib/room";
 import type { AgentAccount, View } from "../lib/types";
 import { deskRoom } from "../lib/visit";
 import { t } from "../lib/words";
+import { AddPanel } from "./add-panel";
 import { alertSession, alertWaiting, useFresh, useWaiting } from "./desk-alerts";
 import { DeskTools } from "./desk-tools";
 import { DeskEmpty, DeskTop } from "./desk-top";
@@ -55,18 +56,26 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const fresh = useFresh(feed, opened);
   const waiting = useWaiting(feed);
 
-  const open = (id: string | null) => {
+  const show = (id: string | null) => {
     setOpened(id);
     remember(OPEN, id, "session");
     if (id) fresh.drop(id);
+  };
+  const [landing, setLanding] = useState(false);
+  /** By the agent's own act, so that the focus may go along. */
+  const open = (id: string | null) => {
+    setLanding(true);
+    show(id);
   };
   now.current = {
     opened,
     fresh: (view) => {
       const shown = feed.find(opened ?? "");
       const other = shown && shown.id !== view.id;
-      const busy = other && (feed.listOf(shown) === feed.current || isTyping());
-      // The newest session opens by itself only where it takes no other one's place.
+      const asks = document.querySelector("dialog[open]") !== null;
+      const busy = asks || (other && (feed.listOf(shown) === feed.current || isTyping()));
+      // The newest session opens by itself only where it takes no other one's place, and over no
+      // dialog: a narrow window hides the lists under it, and the dialog with them.
       if (!busy) {
         setOpened(view.id);
         remember(OPEN, view.id, "session");
@@ -86,9 +95,9 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const loaded = feed.loaded.value;
   useEffect(() => {
     if (!loaded) return;
-    if (opened && !feed.find(opened)) open(null);
+    if (opened && !feed.find(opened)) show(null);
     const first = feed.current.value[0];
-    if (!opened && first) open(first.id);
+    if (!opened && first) show(first.id);
   }, [loaded]);
 
   const view = opened ? (feed.find(opened) ?? null) : null;
@@ -100,7 +109,16 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
     showCount(count, `${t("desk.title")} · ${brand || t("app.name")}`);
   }, [count]);
 
+  useLayoutEffect(() => {
+    if (!landing || (opened && !view)) return;
+    setLanding(false);
+    if (keepsFocus()) return;
+    const next = document.querySelector<HTMLElement>(view ? ".workspace-head h1" : ".lists");
+    next?.focus({ preventScroll: true });
+  }, [landing, opened, view?.id]);
+
   const mine = view?.agent?.uri === agent.uri;
+  const call = mine && feed.calls.value.find((one) => one.session === view.id);
   // What is over wants to be wrapped up, which stands among the details.
   const over = view !== null && feed.listOf(view) === feed.wrapUp;
   useEffect(() => {
@@ -130,6 +148,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
             passedOnBy={view.agent && !mine ? personName({ uri: agent.uri }) : null}
             details={details}
             toggleDetails={() => setDetails(!details)}
+            add={call && <AddPanel view={view} call={call} />}
             back={
               <button class="quiet desk-back" type="button" onClick={() => open(null)}>
                 <Icon name="back" />
@@ -143,6 +162,7 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
         )}
         {view && details && (
           <Side
+            key={view.id}
             view={view}
             gone={room?.socket.gone.value ?? null}
             atDesk
@@ -160,6 +180,13 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
 /** Whoever writes something, a wrap-up say, is not to lose the field they are in. */
 function isTyping(): boolean {
   return document.activeElement?.matches("input, textarea, select") ?? false;
+}
+
+/** Whether what has the focus is still there: a call's card goes once it has a session. */
+function keepsFocus(): boolean {
+  const held = document.activeElement;
+  if (!held || held === document.body || held.closest(".standing")) return false;
+  return held.getClientRects().length > 0;
 }
 
 /** The open session's room: made when the session has this agent, closed when another is opened. */

@@ -4,6 +4,7 @@ import { withheld } from "../lib/consent";
 import { asProblem, type Problem, request } from "../lib/http";
 import type { View, WayShown } from "../lib/types";
 import { t, tOr } from "../lib/words";
+import { Fold } from "./fold";
 import { Icon } from "./icons";
 import { ProblemNotice } from "./parts";
 import "../style/invite.css";
@@ -47,59 +48,64 @@ export function InvitationBox({ view }: { view: View }) {
 
   return (
     <section>
-      <h2>{t("side.invitation")}</h2>
-      <p class={`state ink-${toneOf(state.state)}`}>
-        <span class="dot" aria-hidden="true" />
-        {t(`side.inv.${state.state}`)}
-      </p>
-      {state.detail && ways.length === 0 && <p class="muted break">{state.detail}</p>}
-      {ways.length > 0 && (
-        <ul class="ways">
-          {ways.map((shown) => (
-            <li key={shown.way} data-way={shown.way}>
-              <span class="way-name">{nameOf(shown)}</span>
-              <span class={`ink-${toneOf(shown.state)}`}>{stateOf(shown)}</span>
-              {shown.way !== DIAL && !refused(shown) && (
-                <button
-                  type="button"
-                  disabled={busy}
-                  aria-label={t("way.sendBy", { way: nameOf(shown) })}
-                  onClick={() => void invite(true, shown.way)}
-                >
-                  {t("way.send")}
-                </button>
-              )}
-              {shown.why && <p class="small muted break">{shown.why}</p>}
-            </li>
-          ))}
-        </ul>
-      )}
-      <p class="actions">
-        {!withheld(view) && (
-          <button type="button" disabled={busy} onClick={() => void invite(false)}>
-            <Icon name="link" />
-            {t("side.copy")}
-          </button>
+      <Fold
+        open={!view.presence.user.connected}
+        title={
+          <>
+            {t("side.invitation")}{" "}
+            <span class={`ink-${toneOf(state.state)}`}>· {t(`side.inv.${state.state}`)}</span>
+          </>
+        }
+      >
+        {state.detail && ways.length === 0 && <p class="muted break">{state.detail}</p>}
+        {ways.length > 0 && (
+          <ul class="ways">
+            {ways.map((shown) => (
+              <li key={shown.way} data-way={shown.way}>
+                <span class="way-name">{nameOf(shown)}</span>
+                <span class={`ink-${toneOf(shown.state)}`}>{stateOf(shown)}</span>
+                {shown.way !== DIAL && !refused(shown) && (
+                  <button
+                    type="button"
+                    disabled={busy}
+                    aria-label={t("way.sendBy", { way: nameOf(shown) })}
+                    onClick={() => void invite(true, shown.way)}
+                  >
+                    {t("way.send")}
+                  </button>
+                )}
+                {shown.why && <p class="small muted break">{shown.why}</p>}
+              </li>
+            ))}
+          </ul>
         )}
-        {tried && (
-          <button type="button" disabled={busy} onClick={() => void invite(true)}>
-            {t("side.resend")}
-          </button>
+        <p class="actions">
+          {!withheld(view) && (
+            <button type="button" disabled={busy} onClick={() => void invite(false)}>
+              <Icon name="link" />
+              {t("side.copy")}
+            </button>
+          )}
+          {tried && (
+            <button type="button" disabled={busy} onClick={() => void invite(true)}>
+              {t("side.resend")}
+            </button>
+          )}
+        </p>
+        <p class="small" role="status">
+          {said}
+        </p>
+        {link && (
+          <input
+            class="link"
+            readOnly
+            value={link}
+            aria-label={t("side.copyBy")}
+            onFocus={(event) => event.currentTarget.select()}
+          />
         )}
-      </p>
-      <p class="small" role="status">
-        {said}
-      </p>
-      {link && (
-        <input
-          class="link"
-          readOnly
-          value={link}
-          aria-label={t("side.copyBy")}
-          onFocus={(event) => event.currentTarget.select()}
-        />
-      )}
-      {problem && <ProblemNotice problem={problem} />}
+        {problem && <ProblemNotice problem={problem} />}
+      </Fold>
     </section>
   );
 }

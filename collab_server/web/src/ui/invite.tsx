@@ -38,7 +38,7 @@ export function InviteButton({ opened }: { opened: (session: string) => void }) 
 
   return (
     <>
-      <button class="invite-button" type="button" onClick={show}>
+      <button type="button" onClick={show}>
         <Icon name="link" />
         {t("invite.button")}
       </button>

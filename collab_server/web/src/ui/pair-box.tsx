@@ -1,5 +1,5 @@
 /** At the desk: pair the caller's browser with this session or call, by a code in either direction. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../lib/http";
 import { claimCode, makeCode, type PairingMade, type Target } from "../lib/pairing";
 import { t } from "../lib/words";
@@ -13,16 +13,15 @@ interface Props {
   user: string;
   /** Told of the session that a call has by it. */
   paired?: (session: string) => void;
-  /** Whether what it is stands above it already. */
-  named?: boolean;
 }
 
-export function PairBox({ target, user, paired, named }: Props) {
+export function PairBox({ target, user, paired }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [made, setMade] = useState<PairingMade | null>(null);
   const [word, setWord] = useState("");
   const [turn, setTurn] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => setMade(null), [user]);
 
   const attempt = async (doing: () => Promise<void>) => {
@@ -43,13 +42,13 @@ export function PairBox({ target, user, paired, named }: Props) {
       setMade(null);
       setWord(answer.word);
       setTurn(turn + 1); // an empty field again
+      box.current?.focus({ preventScroll: true }); // the full one had the focus, and is gone
       paired?.(answer.session);
     });
   const give = () => attempt(async () => setMade(await makeCode(target)));
 
   return (
-    <section class="pair">
-      {!named && <h2>{t("pair.title")}</h2>}
+    <div class="pair" ref={box} tabIndex={-1}>
       <CodeField
         key={turn}
         label={t("pair.field")}
@@ -70,6 +69,6 @@ export function PairBox({ target, user, paired, named }: Props) {
       </p>
       {problem && <PairingProblem problem={problem} />}
       {word && <Notice tone="live">{t("pair.done", { word })}</Notice>}
-    </section>
+    </div>
   );
 }

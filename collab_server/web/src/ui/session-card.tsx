@@ -42,13 +42,13 @@ export function SessionCard({ view, passedOn, isOpen, isNew, open }: Props) {
         <span class={`call-state ink-${tone}`}>
           <span class="dot" aria-hidden="true" />
           {word}
+          {noTelephone(view) && !over && ` · ${t("desk.noPhone")}`}
         </span>
         {isNew ? (
           <strong class="new">{t("desk.new")}</strong>
         ) : (
           <span class="call-type">{tOr(`type.${view.type}`, view.type)}</span>
         )}
-        {noTelephone(view) && <span class="call-placed">{t("desk.noPhone")}</span>}
       </span>
     </button>
   );

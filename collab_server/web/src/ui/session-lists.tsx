@@ -22,7 +22,7 @@ export function SessionLists({ feed, opened, fresh, open, children }: Props) {
     ["recent", "desk.recent", feed.recent.value],
   ];
   return (
-    <nav class="lists" aria-label={t("desk.sessions")}>
+    <nav class="lists" tabIndex={-1} aria-label={t("desk.sessions")}>
       {children}
       {lists
         .filter(([list, , views]) => views.length > 0 || list !== "wrap-up")

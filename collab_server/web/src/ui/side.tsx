@@ -1,11 +1,13 @@
 /** Right of the workspace: the caller, the invitation, the note and the outcome. */
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { shortTime, since } from "../lib/clock";
 import type { Gone } from "../lib/sync-link";
 import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EarlierSessions } from "./earlier";
 import { EndSession } from "./end-session";
+import { Fold } from "./fold";
 import { InvitationBox } from "./invitation";
 import { PairBox } from "./pair-box";
 import { RecordBox } from "./record";
@@ -27,6 +29,9 @@ interface Props {
 
 export function Side({ view, gone, atDesk = false, admin = false, done, mine }: Props) {
   const over = view.state === "ended" || gone !== null;
+  // Once open it stays: what came of the pairing is said in it.
+  const [unseen] = useState(!view.presence.user.joined);
+  const confirming = view.invitation?.user.state === "confirm";
   return (
     <aside class="side" aria-label={t("side.title")}>
       {over && mine && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
@@ -39,25 +44,34 @@ export function Side({ view, gone, atDesk = false, admin = false, done, mine }: 
             {view.user.label && <p class="muted">{t("side.paired")}</p>}
           </Fact>
           <Fact name={t("side.presence")}>{whereabouts(view)}</Fact>
-          <Fact name={t("side.type")}>{tOr(`type.${view.type}`, view.type)}</Fact>
           {view.queue && <Fact name={t("side.queue")}>{view.queue}</Fact>}
-          <Fact name={t("side.started")}>{shortTime(view.created)}</Fact>
-          <Fact name={t("side.word")}>{view.word}</Fact>
-          {view.call && (
-            <Fact name={t("side.call")}>
-              <span class="break code">
-                {view.call.pbx} {view.call.id}
-              </span>
-              {admin && <TraceLink call={view.call} />}
-            </Fact>
-          )}
+          {/* Who is to be confirmed sees another word, and one is enough to compare. */}
+          {!confirming && <Fact name={t("side.word")}>{view.word}</Fact>}
         </dl>
+        <Fold title={t("side.more")} open={view.invitation?.user.state === "failed"}>
+          <dl>
+            <Fact name={t("side.type")}>{tOr(`type.${view.type}`, view.type)}</Fact>
+            <Fact name={t("side.started")}>{shortTime(view.created)}</Fact>
+            {view.call && (
+              <Fact name={t("side.call")}>
+                <span class="break code">
+                  {view.call.pbx} {view.call.id}
+                </span>
+                {admin && <TraceLink call={view.call} />}
+              </Fact>
+            )}
+          </dl>
+        </Fold>
       </section>
       {mine && <RecordBox view={view} />}
       {!over && mine && view.invitation && <InvitationBox key={view.id} view={view} />}
       {!over && mine && <VoiceBox key={`voice ${view.id}`} view={view} />}
       {!over && mine && (
-        <PairBox key={view.id} target={{ session: view.id }} user={view.user.uri} />
+        <section>
+          <Fold title={t("pair.title")} open={unseen}>
+            <PairBox key={view.id} target={{ session: view.id }} user={view.user.uri} />
+          </Fold>
+        </section>
       )}
       {!over && mine && <WrapUpForm key={view.id} view={view} />}
       {atDesk && <EarlierSessions key={view.id} view={view} mine={mine} />}

@@ -8,11 +8,11 @@ import { asProblem, type Problem } from "../lib/http";
 import { personName } from "../lib/people";
 import type { StandingCall } from "../lib/types";
 import { t } from "../lib/words";
-import { Menu } from "./menu";
+import { Fold } from "./fold";
 import { PairBox } from "./pair-box";
 import { ProblemNotice } from "./parts";
+import { TYPES } from "./panel-types";
 
-const TYPES = ["form", "cobrowse", "chat", "whiteboard", "files", "screen", "video"] as const;
 const LAST = "tandem.desk.type";
 
 interface Props {
@@ -21,8 +21,11 @@ interface Props {
 }
 
 export function StandingCalls({ feed, open }: Props) {
-  const calls = feed.calls.value;
+  // A call whose session stands among the current ones is shown there, and once is enough.
+  const shown = new Set(feed.current.value.map((view) => view.id));
+  const calls = feed.calls.value.filter((call) => !shown.has(call.session ?? ""));
   const lost = unreached(feed);
+  if (calls.length === 0 && feed.calls.value.length > 0 && lost.length === 0) return null;
   return (
     <section data-list="calls" aria-labelledby="calls-title">
       <h2 id="calls-title">
@@ -86,19 +89,17 @@ function OneCall({ call, open }: { call: StandingCall; open: (id: string) => voi
         {call.queue ? ` · ${call.queue}` : ""}
       </p>
       {call.session ? (
-        <InSession name={name} id={call.session} busy={busy} start={start} open={open} />
+        <InSession id={call.session} open={open} />
       ) : (
         <>
           <Start name={name} busy={busy} start={start} />
-          <details class="standing-pair">
-            <summary>{t("pair.title")}</summary>
+          <Fold title={t("pair.title")}>
             <PairBox
               target={{ call: { pbx: call.pbx, id: call.id } }}
               user={call.user?.uri ?? ""}
               paired={open}
-              named
             />
-          </details>
+          </Fold>
         </>
       )}
       {problem && <ProblemNotice problem={problem} />}
@@ -142,38 +143,13 @@ function Start({ name, busy, start }: StartProps) {
   );
 }
 
-/** Where a session stands: the way to it, and one more panel. */
-function InSession(props: StartProps & { id: string; open: (id: string) => void }) {
-  const { name, busy, start, id, open } = props;
+/** The session is not among the agent's current ones: it has gone on, the call has not. */
+function InSession({ id, open }: { id: string; open: (id: string) => void }) {
   return (
     <p class="standing-start">
       <button type="button" onClick={() => open(id)}>
         {t("calls.toSession")}
       </button>
-      <Menu
-        look="quiet"
-        name={t("calls.addTo", { user: name })}
-        label={t("calls.add")}
-        disabled={busy}
-      >
-        {(close) => (
-          <div class="menu-list">
-            {TYPES.map((one) => (
-              <button
-                key={one}
-                class="quiet"
-                type="button"
-                onClick={() => {
-                  close();
-                  void start(one);
-                }}
-              >
-                {t(`type.${one}`)}
-              </button>
-            ))}
-          </div>
-        )}
-      </Menu>
     </p>
   );
 }

@@ -27,9 +27,12 @@ interface Props {
   toggleDetails: () => void;
   /** Way back to the list, where there is no room for both. */
   back?: ComponentChildren;
+  /** What the agent may add to the session. */
+  add?: ComponentChildren;
 }
 
-export function Workspace({ view, room, passedOnBy = null, details, toggleDetails, back }: Props) {
+export function Workspace(props: Props) {
+  const { view, room, passedOnBy = null, details, toggleDetails, back, add } = props;
   const before = usePassedOn(view);
   const gone = room?.socket.gone.value ?? (passedOnBy ? "transferred" : null);
   const closed = gone !== null;
@@ -45,12 +48,13 @@ export function Workspace({ view, room, passedOnBy = null, details, toggleDetail
     <main class="workspace">
       <div class="workspace-head">
         {back}
-        <h1>{personName(view.user)}</h1>
+        <h1 tabIndex={-1}>{personName(view.user)}</h1>
         <span class="tag">{tOr(`type.${view.type}`, view.type)}</span>
         <time class="timer" title={t("desk.age")}>
           {since(view.created, view.ended)}
         </time>
         <span class="grow" />
+        {add}
         <button class="quiet" type="button" aria-expanded={details} onClick={toggleDetails}>
           <Icon name="side" />
           <span class="label">{t("desk.details")}</span>
