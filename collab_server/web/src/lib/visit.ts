@@ -5,7 +5,7 @@ import { loadMe } from "./me";
 import { noteOutcomes } from "./outcomes";
 import { Room } from "./room";
 import { takeOver } from "./routes";
-import type { Joined, Role, Seat } from "./types";
+import type { Joined, Seat } from "./types";
 
 /** A browser can hold both sides of a session (a trial at one desk); each window keeps its own. */
 const roleKey = (session: string) => `tandem.role.${session}`;
