@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import importlib.metadata
+import itertools
 import json
 import logging
 import socket
@@ -315,6 +316,7 @@ def test_a_peer_that_vanishes_during_the_handshake_leaves_nothing(port: RunningP
         (frame(b"", 8), {1000, 1005, None}),
         (b"\x82\xff" + b"\xff" * 8, {1002, 1009}),
     ],
+    ids=itertools.count(),  # their masks are random
 )
 def test_a_broken_frame_ends_its_socket_only(
     port: RunningPort, frames: bytes, codes: set[int | None]
