@@ -12,6 +12,7 @@ settings.register_profile("tandem", deadline=None, suppress_health_check=[Health
 settings.load_profile("tandem")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What one of the processes of ``make test`` runs in one piece: a file, or all of
     ``behaviour``, whose files share their PBXs."""
