@@ -10,7 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from collab_server.calls.lookup import find
 from collab_server.db.models import Call, CollabSession, Grant, Pairing, Participant
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from collab_server.sessions.schemas import CallRef
 
 bp = Blueprint("pairings", __name__, url_prefix="/v1/pairings")
+
+MAX_GRANTS = 20
+"""Cookies of one user that are good: a page that is loaded again gets another; the oldest goes."""
 
 
 @bp.post("")
@@ -158,6 +161,9 @@ def _enter(work: Work, guest: Participant, how: str) -> Response:
     access.check_open(session, guest, work.now)
     if session.state == State.ENDED and guest.joined is None:
         raise Gone("the session has ended", why="ended")
+    mine = select(Grant.token).where(Grant.participant == guest.id).order_by(Grant.created.desc())
+    if too_many := list(work.db.scalars(mine.offset(MAX_GRANTS - 1))):
+        work.db.execute(delete(Grant).where(Grant.token.in_(too_many)))
     cookie = secrets.token_urlsafe(32)
     work.db.add(Grant(token=hashed(cookie), participant=guest.id, created=work.now))
     if guest.joined is None:  # a page that is loaded again says nothing of the agent of now

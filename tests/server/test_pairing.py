@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from collab_server.db.models import Command, Pairing
+from collab_server.db.models import Command, Grant, Pairing
 from collab_server.pairing import codes, limits
+from collab_server.pairing.blueprint import MAX_GRANTS
 from tests.server.conftest import ALICE, API, HOST, HQ, LI, URL, WANG, Browser, Server, json_of
 
 REFUSED = "urn:tandem:problem:code-refused"
@@ -42,6 +43,20 @@ def user_of(server: Server, session: str) -> str:
 
 
 # --- a page shows the code ---------------------------------------------------------------
+
+
+def test_a_page_that_goes_in_again_and_again_has_a_bounded_number_of_cookies(
+    server: Server,
+) -> None:
+    browser = page(server)
+    made = show(browser)
+    keyed(server, "1.1", 1, made["code"])
+    for _ in range(MAX_GRANTS + 3):
+        server.clock.turn(1)
+        joined = json_of(browser.post(f"/v1/pairings/{made['id']}/enter", {}))
+    with server.services.database.read() as db:
+        assert len(db.scalars(select(Grant)).all()) == MAX_GRANTS
+    assert browser.post(f"/v1/sessions/{joined['session']}/token", {}).status_code == 200
 
 
 def test_a_code_keyed_in_makes_the_browser_the_user_of_the_call(server: Server) -> None:
