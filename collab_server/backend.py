@@ -9,15 +9,10 @@ from sqlalchemy import delete, func, select
 
 from collab_server.calls import leases
 from collab_server.commands import wire
-from collab_server.db.models import (
-    Call,
-    CollabSession,
-    Command,
-    DocumentUpdate,
-    DocumentWriter,
-    Pairing,
-    Participant,
-)
+from collab_server.db.calls import Call, Command
+from collab_server.db.documents import DocumentUpdate, DocumentWriter
+from collab_server.db.pairing import Pairing
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.floor import board
 from collab_server.http import auth, cookies
 from collab_server.http.keys import Keys

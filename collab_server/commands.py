@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
-from collab_server.db.models import Command
+from collab_server.db.calls import Command
 from collab_server.times import iso
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call, Participant
+    from collab_server.db.sessions import Participant
     from collab_server.services import Services
 
 MAX_AT_ONCE = 200

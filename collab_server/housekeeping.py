@@ -14,19 +14,12 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server import commands
+from collab_server.db.calls import Call, Command
 from collab_server.db.engine import BusyError
-from collab_server.db.models import (
-    Agent,
-    Call,
-    CollabSession,
-    Command,
-    IdempotencyKey,
-    Invitation,
-    Login,
-    Pairing,
-    PairingLimit,
-    Participant,
-)
+from collab_server.db.invitations import Invitation
+from collab_server.db.pairing import Pairing, PairingLimit
+from collab_server.db.people import Agent, Login
+from collab_server.db.sessions import CollabSession, IdempotencyKey, Participant
 from collab_server.floor.watching import watched_by
 from collab_server.people.agents import is_supervisor
 from collab_server.people.links import Links

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from collab_server.commands import Settle
+    from collab_server.db.calls import Command
     from collab_server.db.engine import Work
-    from collab_server.db.models import Command
     from collab_server.services import Services
 
 

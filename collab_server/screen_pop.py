@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from collab_server import uris
 
 if TYPE_CHECKING:
-    from collab_server.db.models import CollabSession
+    from collab_server.db.sessions import CollabSession
 
 FIELDS = ("number", "uri", "session")
 MAX_TEMPLATE = 1_000

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import and_, or_, select
 
 from collab_server.calls import lookup, schemas
-from collab_server.db.models import Call
+from collab_server.db.calls import Call
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation

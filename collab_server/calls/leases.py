@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from collab_server import commands
-from collab_server.db.models import Command, Lease
+from collab_server.db.calls import Command, Lease
 from collab_server.results import SETTLES
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select
 
-from collab_server.db.models import Call, CallAlias, TraceLine
+from collab_server.db.calls import Call, CallAlias, TraceLine
 from collab_server.times import iso, iso_or_none
 
 if TYPE_CHECKING:

@@ -28,7 +28,9 @@ from collab_server.calls import leases
 from collab_server.calls.leases import Claim
 from collab_server.calls.lookup import UNMARKED
 from collab_server.calls.schemas import CommandResult, Report, ReportedCall, clip
-from collab_server.db.models import URI, Call, CallAlias, CollabSession, TraceLine
+from collab_server.db.base import URI
+from collab_server.db.calls import Call, CallAlias, TraceLine
+from collab_server.db.sessions import CollabSession
 from collab_server.pairing import phone
 from collab_server.people import standing
 from collab_server.placed import reported as placed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from collab_server.db.models import URI, Base, BigKey
+from collab_server.db.base import URI, Base, BigKey
 
 
 class PlacedCall(Base):

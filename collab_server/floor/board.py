@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from collab_server.db.models import Agent, CollabSession
+from collab_server.db.people import Agent
+from collab_server.db.sessions import CollabSession
 from collab_server.sessions.consent import Consent
 from collab_server.sessions.states import WAITING, State
 from collab_server.sessions.views import Views

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from collab_server.db.models import Call, Participant
+from collab_server.db.calls import Call
+from collab_server.db.sessions import Participant
 from collab_server.problems import Conflict, Gone
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.places import take
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
-    from collab_server.db.models import CollabSession
+    from collab_server.db.sessions import CollabSession
     from collab_server.services import Services
 
 MAX_OPEN = 200

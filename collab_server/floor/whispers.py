@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from collab_server.db.models import Whisper
+from collab_server.db.sessions import Whisper
 from collab_server.problems import Conflict
 from collab_server.times import iso
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
-    from collab_server.db.models import CollabSession
+    from collab_server.db.sessions import CollabSession
 
 MAX_TEXT = 1_000
 """Characters."""

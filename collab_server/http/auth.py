@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from flask import current_app, request
 from sqlalchemy import select
 
-from collab_server.db.models import Agent, Grant, Login, Participant
+from collab_server.db.invitations import Grant
+from collab_server.db.people import Agent, Login
+from collab_server.db.sessions import Participant
 from collab_server.http import cookies
 from collab_server.http.current import services
 from collab_server.http.keys import Client, Keys

@@ -21,7 +21,7 @@ from collab_server.sessions.links import digest
 if TYPE_CHECKING:
     from flask import Response
 
-    from collab_server.db.models import Agent
+    from collab_server.db.people import Agent
     from collab_server.settings import Settings
 
 DESK_SECONDS = 12 * 3600

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from collab_server.db.models import URI, Attempt, Invitation, Participant
+from collab_server.db.base import URI
+from collab_server.db.invitations import Attempt, Invitation
+from collab_server.db.sessions import Participant
 from collab_server.invite import policy
 from collab_server.invite.ways import Begun, Errand
 from collab_server.sessions.history import record
@@ -29,8 +31,9 @@ from collab_server.times import iso
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call, CollabSession
+    from collab_server.db.sessions import CollabSession
     from collab_server.invite.ways import Deliver
     from collab_server.services import Services
 

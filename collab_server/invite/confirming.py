@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from collab_server.db.models import Attempt, Grant, Participant
+from collab_server.db.invitations import Attempt, Grant
+from collab_server.db.sessions import Participant
 from collab_server.invite import attempts
 from collab_server.invite.holding import word_of
 from collab_server.problems import Conflict
@@ -15,7 +16,7 @@ from collab_server.sessions.history import record
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
-    from collab_server.db.models import CollabSession
+    from collab_server.db.sessions import CollabSession
     from collab_server.services import Services
 
 NOT_THEM = "the caller did not see the word"

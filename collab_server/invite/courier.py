@@ -14,8 +14,10 @@ import tenacity
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from collab_server.db.calls import Call
 from collab_server.db.engine import BusyError
-from collab_server.db.models import Attempt, Call, CollabSession, Invitation, Participant
+from collab_server.db.invitations import Attempt, Invitation
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.invite import attempts
 from collab_server.invite.ways import DoubtfulError, Errand, NotSentError, WayError
 from collab_server.sessions.history import trace

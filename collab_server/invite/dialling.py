@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from collab_server import commands
-from collab_server.db.models import URI, Attempt, Call, CollabSession, Participant
+from collab_server.db.base import URI
+from collab_server.db.calls import Call
+from collab_server.db.invitations import Attempt
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.invite import attempts, policy
 from collab_server.problems import Forbidden, Invalid, TooMany
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Command
     from collab_server.db.engine import Work
-    from collab_server.db.models import Command
     from collab_server.services import Services
 
 SECONDS = 20

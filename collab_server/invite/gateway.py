@@ -17,8 +17,8 @@ from collab_server.invite.ways import Begun, DoubtfulError, NotSentError, Refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call
     from collab_server.invite.settings import GatewaySettings
     from collab_server.invite.ways import Errand
     from collab_server.services import Services

@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from collab_server.db.models import Agent, Call, Grant, Login
+from collab_server.db.calls import Call
+from collab_server.db.invitations import Grant
+from collab_server.db.people import Agent, Login
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from collab_server.db.engine import Work
-    from collab_server.db.models import Attempt, CollabSession
+    from collab_server.db.invitations import Attempt
+    from collab_server.db.sessions import CollabSession
     from collab_server.services import Services
 
 

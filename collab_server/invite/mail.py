@@ -17,8 +17,8 @@ from collab_server.invite.ways import Begun, DoubtfulError, NotSentError, Refuse
 from collab_server.times import utc
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call
     from collab_server.invite.settings import SmtpSettings
     from collab_server.invite.ways import Errand
     from collab_server.services import Services

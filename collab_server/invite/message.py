@@ -10,14 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collab_server import commands
-from collab_server.db.models import Attempt, Call, Participant
+from collab_server.db.calls import Call
+from collab_server.db.invitations import Attempt
+from collab_server.db.sessions import Participant
 from collab_server.invite import attempts
 from collab_server.invite.ways import Begun
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Command
     from collab_server.db.engine import Work
-    from collab_server.db.models import Command
     from collab_server.invite.ways import Errand
     from collab_server.services import Services
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from collab_server.invite.ways import Begun
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call
     from collab_server.invite.ways import Errand
     from collab_server.services import Services
 

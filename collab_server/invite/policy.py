@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from collab_server import uris
-from collab_server.db.models import Attempt
+from collab_server.db.invitations import Attempt
 from collab_server.times import DAY, HOUR
 
 if TYPE_CHECKING:

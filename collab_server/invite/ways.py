@@ -16,8 +16,10 @@ from collab_server.invite import templates
 from collab_server.sessions.views import join_url
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Attempt, Call, CollabSession, Invitation, Participant
+    from collab_server.db.invitations import Attempt, Invitation
+    from collab_server.db.sessions import CollabSession, Participant
     from collab_server.services import Services
 
 Deliver = Callable[[], None]

@@ -6,14 +6,16 @@ import secrets
 from typing import TYPE_CHECKING
 
 from collab_server import uris
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
+from collab_server.db.sessions import CollabSession
 from collab_server.sessions import invitations, service
 from collab_server.sessions.history import record
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
-    from collab_server.db.models import Pairing, Participant
+    from collab_server.db.pairing import Pairing
+    from collab_server.db.sessions import Participant
     from collab_server.services import Services
     from collab_server.sessions.links import Role
 

@@ -13,7 +13,10 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import delete, select
 
 from collab_server.calls.lookup import find
-from collab_server.db.models import Call, CollabSession, Grant, Pairing, Participant
+from collab_server.db.calls import Call
+from collab_server.db.invitations import Grant
+from collab_server.db.pairing import Pairing
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.keys import Client

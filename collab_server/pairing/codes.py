@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import func, or_, select, update
 
-from collab_server.db.models import Pairing
+from collab_server.db.pairing import Pairing
 from collab_server.problems import Unavailable
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call, CollabSession
+    from collab_server.db.sessions import CollabSession
     from collab_server.services import Services
 
 Kind = Literal["page", "call"]

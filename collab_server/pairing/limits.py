@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from collab_server.db.models import PairingLimit
+from collab_server.db.pairing import PairingLimit
 from collab_server.problems import TooMany
 
 if TYPE_CHECKING:

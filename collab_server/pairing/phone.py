@@ -11,15 +11,15 @@ import secrets
 from typing import TYPE_CHECKING
 
 from collab_server import commands
-from collab_server.db.models import Call
+from collab_server.db.calls import Call
 from collab_server.pairing import binding, codes, limits
 from collab_server.problems import Unavailable
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
     from collab_server.calls.schemas import ReportedPairing
+    from collab_server.db.calls import Command
     from collab_server.db.engine import Work
-    from collab_server.db.models import Command
     from collab_server.services import Services
 
 ANSWER_SECONDS = 6.0

@@ -8,7 +8,7 @@ from collab_server.pairing import binding, codes, limits
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
-    from collab_server.db.models import Participant
+    from collab_server.db.sessions import Participant
     from collab_server.services import Services
 
 CAUSE = "code typed on the page"

@@ -14,7 +14,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, or_, select
 
 from collab_server import uris
-from collab_server.db.models import Agent, CollabSession, DeskState, Login, QueuePause
+from collab_server.db.people import Agent, DeskState, Login, QueuePause
+from collab_server.db.sessions import CollabSession
 from collab_server.http.cookies import DESK_SECONDS
 from collab_server.problems import Unavailable, WrongPassword
 from collab_server.sessions.links import hashed

@@ -20,7 +20,7 @@ from collab_server.sessions.joining import PROXIES
 from collab_server.sessions.schemas import Answer, Body, Brand
 
 if TYPE_CHECKING:
-    from collab_server.db.models import Agent
+    from collab_server.db.people import Agent
     from collab_server.http.auth import Desk
     from collab_server.http.proxies import Proxies
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select
 
-from collab_server.db.models import Agent, CollabSession, Participant
+from collab_server.db.people import Agent
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.people import links, pauses, standing, states
 from collab_server.sessions.states import SERVED, WAITING
 from collab_server.sessions.views import Views

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from collab_server.db.models import REASON
+from collab_server.db.base import REASON
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation

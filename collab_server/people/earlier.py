@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.problems import Forbidden
 from collab_server.sessions.access import agent_place, check_open
 from collab_server.times import iso, iso_or_none

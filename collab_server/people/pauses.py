@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server import commands
-from collab_server.db.models import Command, QueuePause
+from collab_server.db.calls import Command
+from collab_server.db.people import QueuePause
 from collab_server.times import iso
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
+from collab_server.db.sessions import CollabSession
 from collab_server.sessions.states import State
 from collab_server.times import iso
 

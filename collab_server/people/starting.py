@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from collab_server import uris
 from collab_server.calls.lookup import find
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.problems import Conflict, NotFound
 from collab_server.sessions import service
 from collab_server.sessions.history import trace

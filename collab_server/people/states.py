@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from collab_server.db.models import DeskState
+from collab_server.db.people import DeskState
 from collab_server.times import iso
 
 if TYPE_CHECKING:

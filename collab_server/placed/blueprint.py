@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import select
 
-from collab_server.db.models import Call, CollabSession, Participant
+from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation

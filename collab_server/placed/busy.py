@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from collab_server import commands
-from collab_server.db.models import Call, CollabSession, Command
+from collab_server.db.calls import Call, Command
 from collab_server.db.placed import PlacedCall
+from collab_server.db.sessions import CollabSession
 from collab_server.people import pauses
 from collab_server.sessions.history import trace
 

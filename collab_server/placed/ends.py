@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from collab_server import commands
-from collab_server.db.models import Command
+from collab_server.db.calls import Command
 from collab_server.db.placed import PlacedCall, VoiceCall
 from collab_server.placed import busy
 from collab_server.placed.stages import LEAVING, LINE, OVER, VOICE, WAIT_SECONDS
@@ -20,8 +20,9 @@ from collab_server.sessions.history import trace
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call, CollabSession
+    from collab_server.db.sessions import CollabSession
     from collab_server.services import Services
 
 HANGUP_SECONDS = 2 * WAIT_SECONDS

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall
+from collab_server.db.sessions import CollabSession
 from collab_server.placed import ends
 from collab_server.placed.stages import LEAVING, OPEN, OVER, VOICE, WAIT_SECONDS
 from collab_server.sessions import service

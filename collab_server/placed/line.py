@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from collab_server import commands
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall
+from collab_server.db.sessions import CollabSession
 from collab_server.placed.stages import ENTERING, LEAVING, LINE, ON_PBX, STANDS, WAIT_SECONDS
 from collab_server.sessions import service
 from collab_server.sessions.history import trace

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, request
 
-from collab_server.db.models import Call
+from collab_server.db.calls import Call
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.keys import Client
@@ -19,7 +19,7 @@ from collab_server.sessions.schemas import Body
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from collab_server.db.models import CollabSession
+    from collab_server.db.sessions import CollabSession
 
 bp = Blueprint("placed_pages", __name__, url_prefix="/v1/sessions")
 

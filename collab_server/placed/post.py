@@ -6,8 +6,9 @@ import secrets
 import uuid
 from typing import TYPE_CHECKING
 
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall
+from collab_server.db.sessions import CollabSession
 from collab_server.placed import leaving, line
 from collab_server.placed.limits import check_waiting
 from collab_server.placed.stages import LINE

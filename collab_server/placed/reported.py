@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.placed import busy, ends, leaving, line, voice
 from collab_server.placed.stages import ENTERING, LEAVING, LINE, OVER, STANDS, VOICE
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Call
     from collab_server.db.engine import Work
-    from collab_server.db.models import Call
     from collab_server.services import Services
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall
+from collab_server.db.sessions import CollabSession
 from collab_server.placed import ends, line
 from collab_server.placed.stages import ENTERING, LEAVING, OVER, STANDS
 from collab_server.sessions import service
@@ -13,8 +14,8 @@ from collab_server.sessions.history import stop, trace
 from collab_server.sessions.states import Reason
 
 if TYPE_CHECKING:
+    from collab_server.db.calls import Command
     from collab_server.db.engine import Work
-    from collab_server.db.models import Command
     from collab_server.services import Services
 
 FULL = "full"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from collab_server.db.models import Call, CollabSession
+    from collab_server.db.calls import Call
+    from collab_server.db.sessions import CollabSession
 
 
 class VoiceShown(BaseModel):

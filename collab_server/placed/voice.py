@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from collab_server import commands
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall, VoiceCall
+from collab_server.db.sessions import CollabSession
 from collab_server.invite import policy
 from collab_server.placed.ends import of_call
 from collab_server.placed.stages import STANDS
@@ -30,8 +31,8 @@ from collab_server.sessions.states import State
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from collab_server.db.calls import Command
     from collab_server.db.engine import Work
-    from collab_server.db.models import Command
     from collab_server.services import Services
 
 COMMAND_SECONDS = 30

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import select
 
-from collab_server.db.models import CollabSession, Participant
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.http.auth import Desk, Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client

@@ -18,7 +18,7 @@ from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
-    from collab_server.db.models import CollabSession, Participant
+    from collab_server.db.sessions import CollabSession, Participant
     from collab_server.realtime.backend import Role, Sight
     from collab_server.services import Services
 

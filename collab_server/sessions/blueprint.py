@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import and_, or_, select
 
-from collab_server.db.models import Call, CallAlias, CollabSession, SessionEvent
+from collab_server.db.calls import Call, CallAlias
+from collab_server.db.sessions import CollabSession, SessionEvent
 from collab_server.http import auth, bodies
 from collab_server.http.auth import Guest
 from collab_server.http.current import services

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from collab_server.calls.lookup import find
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
+from collab_server.db.sessions import CollabSession
 from collab_server.problems import Conflict, Invalid
 from collab_server.sessions import service
 from collab_server.sessions.idempotency import once

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collab_server.db.models import Call, CollabSession, SessionEvent, TraceLine
+from collab_server.db.calls import Call, TraceLine
+from collab_server.db.sessions import CollabSession, SessionEvent
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work

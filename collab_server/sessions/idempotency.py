@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from collab_server.db.models import CollabSession, IdempotencyKey
+from collab_server.db.sessions import CollabSession, IdempotencyKey
 from collab_server.problems import IdempotencyKeyReused, Invalid
 
 if TYPE_CHECKING:

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from collab_server.db.models import (
-    Agent,
-    Attempt,
-    Call,
-    CollabSession,
-    Command,
-    Grant,
-    Invitation,
-    Participant,
-)
+from collab_server.db.calls import Call, Command
+from collab_server.db.invitations import Attempt, Grant, Invitation
+from collab_server.db.people import Agent
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.invite import attempts, holding
 from collab_server.pairing import codes
 from collab_server.problems import Gone, LinkInvalid

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from collab_server.db.models import Call, CollabSession, Participant
+from collab_server.db.calls import Call
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation

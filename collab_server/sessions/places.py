@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import delete, select
 
-from collab_server.db.models import Grant, Participant
+from collab_server.db.invitations import Grant
+from collab_server.db.sessions import Participant
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
-    from collab_server.db.models import CollabSession
+    from collab_server.db.sessions import CollabSession
     from collab_server.sessions.links import Role
 
 

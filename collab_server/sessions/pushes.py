@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.floor import board
 from collab_server.sessions import agreement
 from collab_server.sessions.states import WAITING

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server import uris
-from collab_server.db.models import Call, CollabSession
+from collab_server.db.calls import Call
+from collab_server.db.sessions import CollabSession
 from collab_server.invite import dialling
 from collab_server.placed import ends
 from collab_server.sessions import agreement, invitations
@@ -27,7 +28,7 @@ from collab_server.sessions.states import (
 
 if TYPE_CHECKING:
     from collab_server.db.engine import Work
-    from collab_server.db.models import Participant
+    from collab_server.db.sessions import Participant
     from collab_server.services import Services
 
 TYPES = ("form", "cobrowse", "chat", "whiteboard", "files", "screen", "video")

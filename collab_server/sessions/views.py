@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server import screen_pop
-from collab_server.db.models import Call, CallAlias, CollabSession, Invitation, Participant
+from collab_server.db.calls import Call, CallAlias
+from collab_server.db.invitations import Invitation
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.placed.shown import PlacedViews
 from collab_server.sessions.roles import May, Who, allows
 from collab_server.times import iso, iso_or_none
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from collab_server.db.models import Attempt
+    from collab_server.db.invitations import Attempt
     from collab_server.realtime.hub import Present
     from collab_server.services import Services
     from collab_server.sessions.links import Role

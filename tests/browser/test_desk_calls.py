@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from collab_server.db.models import Command
+from collab_server.db.calls import Command
 from tests.browser.conftest import People
 from tests.browser.world import Agent, PhoneCall, Server, new_call, running
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
-from collab_server.db.models import Command
+from collab_server.db.calls import Command
 from tests.browser.conftest import People
 from tests.browser.test_looks import faults, fits
 from tests.browser.world import Agent, PhoneCall, Server, new_call

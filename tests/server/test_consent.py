@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from collab_server.db.engine import Database
 from collab_server.db.migrate import config, migrate
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.realtime.backend import SyncGrant
 from collab_server.sessions import service
 from collab_server.sessions.consent import (

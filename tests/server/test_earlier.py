@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collab_server import screen_pop, uris
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.settings import SettingsError, load
 from tests.server.conftest import LI, WANG, Browser, Server, json_of
 

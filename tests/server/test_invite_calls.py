@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.sessions import invitations
 from collab_server.sessions.views import join_url
 from tests.server.conftest import ALICE, LI, WANG, Browser, Server, json_of, token_of

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from collab_server.db.models import Command, Grant, Pairing
+from collab_server.db.calls import Command
+from collab_server.db.invitations import Grant
+from collab_server.db.pairing import Pairing
 from collab_server.pairing import codes, limits
 from collab_server.pairing.blueprint import MAX_GRANTS
 from tests.server.conftest import ALICE, API, HOST, HQ, LI, URL, WANG, Browser, Server, json_of
@@ -444,7 +446,7 @@ def test_only_so_many_codes_are_good_at_a_time(
 
 
 def test_what_is_over_is_swept_away(server: Server) -> None:
-    from collab_server.db.models import PairingLimit
+    from collab_server.db.pairing import PairingLimit
     from collab_server.housekeeping import sweep
 
     browser = page(server)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import func, select
 
-from collab_server.db.models import CollabSession, Pairing, PairingLimit
+from collab_server.db.pairing import Pairing, PairingLimit
+from collab_server.db.sessions import CollabSession
 from collab_server.pairing import codes, limits, typed
 from collab_server.problems import TooMany
 from tests.server.conftest import START, Server, json_of, make_settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from collab_server.db.models import DeskState, QueuePause
+from collab_server.db.people import DeskState, QueuePause
 from collab_server.people import agents, pauses
 from tests.server.conftest import HOST, LI, WANG, Browser, Server, json_of
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from collab_server.db.models import Call
+from collab_server.db.calls import Call
 from collab_server.placed.post import post
 from collab_server.placed.schemas import NewCall
 from tests.server.conftest import POSTGRES, Server, empty, json_of, make_settings

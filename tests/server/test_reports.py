@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from collab_server.db.models import Command
+from collab_server.db.calls import Command
 from tests.server.conftest import ALICE, LI, WANG, Connector, Server, carries, json_of, token_of
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from collab_server.db.models import CollabSession
+from collab_server.db.sessions import CollabSession
 from collab_server.realtime.backend import SyncGrant
 from collab_server.sessions.roles import TABLE, Cell, May, Who, table
 from tests.server.conftest import (

@@ -15,16 +15,12 @@ from sqlalchemy import MetaData, Row, create_engine, event, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server import housekeeping
+from collab_server.db.base import Base
+from collab_server.db.calls import Call
+from collab_server.db.documents import DocumentUpdate, DocumentWriter
 from collab_server.db.engine import Database, _leave_out_the_row
 from collab_server.db.migrate import config, migrate
-from collab_server.db.models import (
-    Base,
-    Call,
-    CollabSession,
-    DocumentUpdate,
-    DocumentWriter,
-    IdempotencyKey,
-)
+from collab_server.db.sessions import CollabSession, IdempotencyKey
 from collab_server.realtime.backend import Change, Person
 from tests.server.conftest import ALICE, POSTGRES, WANG, Server, empty, json_of
 

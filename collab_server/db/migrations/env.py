@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from collab_server.db import placed  # noqa: F401 - its tables are among those of Base
-from collab_server.db.models import Base
+from collab_server.db.base import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -1,0 +1,64 @@
+"""The tables of agents: who may log in, and how their desks stand."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String, Text, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from collab_server.db.base import ID, REASON, URI, Base, BigKey
+
+
+class Agent(Base):
+    """Who may log in at the desk."""
+
+    __tablename__ = "agents"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    uri: Mapped[str] = mapped_column(String(URI), index=True)
+    password: Mapped[str] = mapped_column(String(200))
+    """Argon2, with its parameters."""
+    admin: Mapped[bool] = mapped_column(default=False)
+    supervisor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    created: Mapped[float]
+
+
+class Login(Base):
+    """A browser in which an agent is logged in; without its row the cookie is worth nothing."""
+
+    __tablename__ = "logins"
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("agents.id", ondelete="CASCADE"), index=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    """SHA-256 of the cookie."""
+    created: Mapped[float]
+    expires: Mapped[float] = mapped_column(index=True)
+
+
+class DeskState(Base):
+    """Whether an agent wants calls to show at their desk; no row: they never said."""
+
+    __tablename__ = "desk_states"
+
+    agent_uri: Mapped[str] = mapped_column(String(URI), primary_key=True)
+    ready: Mapped[bool]
+    reason: Mapped[str] = mapped_column(String(REASON), default="")
+    since: Mapped[float]
+
+
+class QueuePause(Base):
+    """What an agent asked one PBX for: to be paused in its queues, or no longer."""
+
+    __tablename__ = "queue_pauses"
+
+    agent_uri: Mapped[str] = mapped_column(String(URI), primary_key=True)
+    pbx: Mapped[str] = mapped_column(String(63), primary_key=True)
+    paused: Mapped[bool]
+    reason: Mapped[str] = mapped_column(String(REASON), default="")
+    asked: Mapped[float]
+    command: Mapped[str] = mapped_column(String(80), unique=True)
+    """Id of the command that asks."""
+    status: Mapped[str] = mapped_column(String(16))
+    """Of the command: ``open``, ``done``, ``failed``, ``unknown`` or ``expired``."""
+    detail: Mapped[str] = mapped_column(Text, default="")
