@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import select
 
 from collab_server.db.calls import Command
+from collab_server.explain import Explained, Why
 from collab_server.times import iso
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def expire(services: Services, work: Work, settles: Mapping[str, Settle]) -> flo
         .limit(MAX_AT_ONCE)
     ).all():
         command.status, command.finished = "expired", work.now
-        command.detail = "the connector did not take it in time"
+        late = Explained(Why.NOT_TAKEN, "the connector did not take it in time")
+        command.detail = str(late)
         settles[command.kind](services, work, command, "")
     work.db.flush()
     soonest = select(Command.expires).where(Command.status == "open")

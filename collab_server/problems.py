@@ -30,18 +30,25 @@ from typing import Any, ClassVar
 
 from flask import Response
 
+from collab_server.explain import Explained
+
 TYPE_PREFIX = "urn:tandem:problem:"
 MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An error of the API; `detail` is one sentence for the one who asked."""
+    """An error of the API; `detail` is one sentence for the one who asked.
+
+    `why` among the members, or in an `Explained`, is a code for which pages have words.
+    """
 
     status: ClassVar[int] = 500
     id: ClassVar[str] = "server-fault"
     title: ClassVar[str] = "The server failed"
 
-    def __init__(self, detail: str = "", **members: Any) -> None:
+    def __init__(self, detail: str | Explained = "", **members: Any) -> None:
+        if isinstance(detail, Explained):
+            members["why"], detail = detail.why, detail.sentence
         super().__init__(detail or self.title)
         self.detail = detail
         self.members = members
@@ -173,7 +180,7 @@ class Invalid(Problem):
     id = "invalid"
     title = "The request is not valid"
 
-    def __init__(self, detail: str, field: str, **members: Any) -> None:
+    def __init__(self, detail: str | Explained, field: str, **members: Any) -> None:
         super().__init__(detail, field=field, **members)
 
 
@@ -192,7 +199,7 @@ class TooMany(Problem):
     id = "too-many"
     title = "Too many attempts"
 
-    def __init__(self, retry_after: float, detail: str = "") -> None:
+    def __init__(self, retry_after: float, detail: str | Explained = "") -> None:
         super().__init__(detail)
         self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
 

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 from connectors import model
 from connectors.cti import is_phone
 from connectors.marks import MarkError, check_type, check_user_uri, shown
-from connectors.model import Command, Effect, Result
+from connectors.model import Command, Effect, Result, Why
 from connectors.pairing import answer_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ _VISUAL = re.compile(r"[().\-\s]")
 
 class CommandRefusedError(Exception):
     """The command cannot be carried out; the message is its result's detail."""
+
+    def __init__(self, sentence: str, why: Why = Why.MALFORMED) -> None:
+        super().__init__(why.says(sentence))
 
 
 class Commands:
@@ -63,7 +66,7 @@ class Commands:
             if decide is None:
                 raise CommandRefusedError(f"this connector has no command {shown(command.kind)}")
             if command.expires is not None and command.expires <= now:
-                raise CommandRefusedError("it came too late")
+                raise CommandRefusedError("it came too late", Why.TOO_LATE)
             return decide(command, now)
         except CommandRefusedError as error:
             return Result(command.id, "failed", str(error))
@@ -80,7 +83,9 @@ class Commands:
         call = self._standing(command)
         leg = self._book.cti.legs.get(call.user_leg)
         if leg is None or not is_phone(leg) or not leg.endpoint:
-            raise CommandRefusedError("the user's terminal is not known to this PBX")
+            raise CommandRefusedError(
+                "the user's terminal is not known to this PBX", Why.NO_TERMINAL
+            )
         return model.SendMessage(leg.id, leg.exact or leg.endpoint, text, content_type)
 
     def _answer(self, command: Command, now: float) -> Effect | Result:
@@ -106,7 +111,8 @@ class Commands:
         standing = self._placed.placeholders() - self._placed.expects(leg)
         if standing >= self._settings.max_placeholders:
             raise CommandRefusedError(
-                f"full: {self._settings.max_placeholders} placeholders stand (max_placeholders)"
+                f"{self._settings.max_placeholders} placeholders stand (max_placeholders)",
+                Why.FULL,
             )
         self._placed.ask(command.id, asked, now)
         return asked
@@ -119,7 +125,9 @@ class Commands:
                 return model.HangUp(name)  # on its way; the PBX says whether it is there
             return Result(command.id, "done", "it does not stand")
         if not call.placed:
-            raise CommandRefusedError("the call was not placed by a connector; it is not ended")
+            raise CommandRefusedError(
+                "the call was not placed by a connector; it is not ended", Why.CALL_OVER
+            )
         call.hung_up = True
         return model.HangUp(self._placed.end(call))
 
@@ -145,11 +153,11 @@ class Commands:
         number, _ = self._number(command.args)
         call = self._standing(command)
         if call.placed != "queue":
-            raise CommandRefusedError("the call is not a placeholder")
+            raise CommandRefusedError("the call is not a placeholder", Why.CALL_OVER)
         if self._placed.talks(call):
             return Result(command.id, "done", "it is a voice call already")
         if call.agent is None or not call.served:
-            raise CommandRefusedError("no agent serves the call yet")
+            raise CommandRefusedError("no agent serves the call yet", Why.NO_AGENT)
         if call.reached_by in self._book.cti.legs or self._placed.rings_user(call):
             return Result(command.id, "done", "the user is being dialled already")
         if call.agent.leg:
@@ -176,7 +184,7 @@ class Commands:
             raise CommandRefusedError("args.paused must be true or false")
         interfaces = self._book.cti.members_of(agent)
         if not interfaces:
-            raise CommandRefusedError(f"no queue has {shown(agent)} as a member")
+            raise CommandRefusedError(f"no queue has {shown(agent)} as a member", Why.NO_MEMBER)
         return model.PauseMember(interfaces, paused, _plain(command.args, "reason"))
 
     # --- values --------------------------------------------------------------------------
@@ -184,12 +192,12 @@ class Commands:
     def _standing(self, command: Command) -> Call:
         call = self._book.names.get(command.call or "")
         if call is None:
-            raise CommandRefusedError("the call does not stand on this PBX")
+            raise CommandRefusedError("the call does not stand on this PBX", Why.CALL_OVER)
         return call
 
     def _context(self) -> str:
         if not self._settings.dial_context:
-            raise CommandRefusedError("dial_context is not set")
+            raise CommandRefusedError("dial_context is not set", Why.NO_DIALLING)
         return self._settings.dial_context
 
     def _number(self, args: Mapping[str, Any]) -> tuple[str, str]:
@@ -203,20 +211,27 @@ class Commands:
             host = host.partition(";")[0].partition("?")[0]
             if not at or host.lower() != self._settings.domain.lower():
                 raise CommandRefusedError(
-                    f"args.user_uri: {shown(uri)} is not in {self._settings.domain}"
+                    f"args.user_uri: {shown(uri)} is not in {self._settings.domain}",
+                    Why.NOT_DIALLED,
                 )
             number = unquote(user)
         else:
-            raise CommandRefusedError(f"args.user_uri: {shown(uri)} cannot be dialled")
+            raise CommandRefusedError(
+                f"args.user_uri: {shown(uri)} cannot be dialled", Why.NOT_DIALLED
+            )
         if _NUMBER.fullmatch(number) is None:
-            raise CommandRefusedError(f"args.user_uri: {shown(number)} cannot be dialled")
+            raise CommandRefusedError(
+                f"args.user_uri: {shown(number)} cannot be dialled", Why.NOT_DIALLED
+            )
         return number, uri
 
     def _phone(self, args: Mapping[str, Any]) -> str:
         agent = _text(args, "agent_uri")
         phone = self._book.cti.phone_of(agent, self._settings.phone)
         if phone is None:
-            raise CommandRefusedError(f"no telephone of {shown(agent)} is known to this PBX")
+            raise CommandRefusedError(
+                f"no telephone of {shown(agent)} is known to this PBX", Why.NO_PHONE
+            )
         return phone
 
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from connectors.model import CodeAsked, Command, Pairing, Result, SetAnswer
+from connectors.model import CodeAsked, Command, Pairing, Result, SetAnswer, Why
 
 if TYPE_CHECKING:
     from connectors.calls import Call
@@ -36,7 +36,7 @@ def answer_of(call: Call, command: Command, legs: Container[str]) -> SetAnswer |
     """What the server's answer does, or why it is for nobody. `legs`: those that stand."""
 
     def failed(why: str) -> Result:
-        return Result(command.id, "failed", why)
+        return Result(command.id, "failed", Why.MALFORMED.says(why))
 
     value, number = command.args.get("value"), command.args.get("n")
     if not isinstance(value, str) or _ANSWER.fullmatch(value) is None:

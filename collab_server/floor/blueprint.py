@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
+from collab_server.explain import Why
 from collab_server.floor import board, schemas, watching, whispers
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
@@ -112,6 +113,7 @@ def read_whispers(session_id: str) -> Response:
             if allows(one.who, May.READ_WHISPERS)
         ]
         if not may:
-            raise Forbidden("whispers are for the agent they are meant for, and supervisors")
+            theirs = "whispers are for the agent they are meant for, and supervisors"
+            raise Forbidden(theirs, why=Why.NOT_YOURS)
         to = session.agent_uri if all(one.who is Who.AGENT for one in may) else None
         return jsonify({"items": whispers.read(db, session_id, to, query.after)})

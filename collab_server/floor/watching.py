@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from collab_server.db.calls import Call
 from collab_server.db.sessions import Participant
+from collab_server.explain import Why
 from collab_server.problems import Conflict, Gone
 from collab_server.sessions.history import record, trace
 from collab_server.sessions.places import take
@@ -28,7 +29,7 @@ def enter(work: Work, session: CollabSession, uri: str, *, join: bool) -> Partic
     """Have a supervisor read along with a session, or take part. Raises Conflict and Gone."""
     check_standing(session, work.now)
     if session.agent_uri == uri and session.state != State.ENDED:
-        raise Conflict("you are the agent of this session")
+        raise Conflict("you are the agent of this session", why=Why.OWN_SESSION)
     place = take(work, session, "supervisor", uri)
     fresh = place.invitation == "none"
     if fresh or join != (place.joined is not None):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server.db.sessions import Whisper
+from collab_server.explain import Why
 from collab_server.problems import Conflict
 from collab_server.times import iso
 
@@ -25,9 +26,10 @@ MAX_WHISPERS = 200
 def add(work: Work, session: CollabSession, by: str, text: str) -> dict[str, Any]:
     """Whisper to the agent of now; the number in their view goes up. Raises Conflict."""
     if session.agent_uri is None:
-        raise Conflict("the session has no agent yet")
+        raise Conflict("the session has no agent yet", why=Why.NO_AGENT)
     if session.whispers >= MAX_WHISPERS:
-        raise Conflict(f"{MAX_WHISPERS} whispers are the most there may be in a session")
+        most = f"{MAX_WHISPERS} whispers are the most there may be in a session"
+        raise Conflict(most, why=Why.TOO_OFTEN)
     session.whispers += 1
     made = Whisper(
         session_id=session.id,

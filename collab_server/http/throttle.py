@@ -18,6 +18,7 @@ from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from collab_server.explain import Explained, Why
 from collab_server.problems import TooMany
 
 BUCKETS = 16_384
@@ -56,7 +57,7 @@ class Throttle:
 
     def _refuse(self, key: str) -> None:
         stats = self._limiter.get_window_stats(self._item, *self._bucket(key))
-        raise TooMany(stats.reset_time - time.time(), self._said)
+        raise TooMany(stats.reset_time - time.time(), Explained(Why.TOO_OFTEN, self._said))
 
 
 def address_key(address: str) -> str:

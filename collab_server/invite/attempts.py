@@ -23,6 +23,7 @@ from sqlalchemy import select, update
 from collab_server.db.base import URI
 from collab_server.db.invitations import Attempt, Invitation
 from collab_server.db.sessions import Participant
+from collab_server.explain import Explained, Why, split
 from collab_server.invite import policy
 from collab_server.invite.ways import Begun, Errand
 from collab_server.sessions.history import record
@@ -71,12 +72,12 @@ def plan(
             continue
         refused = policy.refused(settings, way.destination(link.uri)) if way.third_party else None
         if name not in names:
-            _show(work, guest, name, "none", refused or "")
+            _show(work, guest, name, "none", str(refused or ""))
             continue
         n = len(guest.ways)  # a way that stands in the list before it has a lower one
         row = add(services, work, session, call, guest, link, name, asked_by, n=n)
         if refused is not None:
-            _set(work, guest, row, "failed", refused)
+            _set(work, guest, row, "failed", str(refused))
         else:
             _show(work, guest, name, "waiting", "")
             rows.append(row)
@@ -173,17 +174,18 @@ def begin(services: Services, work: Work, errand: Errand) -> Deliver | None:
             scope=attempt.scope,
         )
         if why is not None:
-            settle(services, work, errand.guest, attempt, "failed", why)
+            settle(services, work, errand.guest, attempt, "failed", str(why))
             return None
     attempt.started = work.now
     try:
         begun = way.begin(services, work, errand)
     except ValueError as error:  # a library would not have it in a header: nothing went out
-        begun = Begun("failed", f"it cannot be written: {error}")
+        begun = Begun("failed", Explained(Why.FAULT, f"it cannot be written: {error}"))
+    said = str(begun.why or "")
     if begun.state == "sending":
-        _set(work, errand.guest, attempt, begun.state, begun.why)
+        _set(work, errand.guest, attempt, begun.state, said)
     else:
-        settle(services, work, errand.guest, attempt, begun.state, begun.why)
+        settle(services, work, errand.guest, attempt, begun.state, said)
     return begun.deliver
 
 
@@ -292,7 +294,9 @@ def show(work: Work, guest: Participant, attempt: Attempt) -> None:
 
 
 def _show(work: Work, guest: Participant, way: str, state: str, why: str, word: str = "") -> None:
-    entry: dict[str, Any] = {"way": way, "state": state, "why": why, "at": iso(work.now)}
+    code, sentence = split(why)
+    entry: dict[str, Any] = {"way": way, "state": state, "why": sentence, "code": code}
+    entry["at"] = iso(work.now)
     if word:
         entry["word"] = word
     ways = [shown for shown in guest.ways if shown["way"] != way]
@@ -308,5 +312,6 @@ def _sum_up(guest: Participant) -> None:
         for shown in guest.ways:
             if shown["way"] != DIAL and shown["state"] == state:
                 guest.invitation = _SHOWN.get(state, state)
-                guest.detail = shown["why"]
+                code = shown.get("code")
+                guest.detail = f"{code}: {shown['why']}" if code else shown["why"]
                 return

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify
 from pydantic import AfterValidator, Field
 
 from collab_server import uris
+from collab_server.explain import Explained, Why
 from collab_server.http import auth, bodies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
@@ -79,7 +80,8 @@ def invite() -> tuple[Response, int, dict[str, str]]:
         auth.require_desk(db)
     asked = bodies.read(NewInvitation)
     if asked.call and not asked.user_uri.startswith(CALLED):
-        raise Invalid("call: only a sip: or tel: address can be called", "call")
+        only = Explained(Why.NOT_CALLED, "call: only a sip: or tel: address can be called")
+        raise Invalid(only, "call")
     with tandem.write() as work:
         who = auth.require_desk(work.db)
         by = f"agent {who.uri}"

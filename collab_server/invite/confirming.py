@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from collab_server.db.invitations import Attempt, Grant
 from collab_server.db.sessions import Participant
+from collab_server.explain import Explained, Why
 from collab_server.invite import attempts
 from collab_server.invite.holding import word_of
 from collab_server.problems import Conflict
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collab_server.db.sessions import CollabSession
     from collab_server.services import Services
 
-NOT_THEM = "the caller did not see the word"
+NOT_THEM = Explained(Why.NOT_THEM, "the caller did not see the word")
 
 
 def answer(
@@ -33,7 +34,7 @@ def answer(
         .limit(1)
     ).one_or_none()
     if row is None:
-        raise Conflict("nobody waits to be confirmed")
+        raise Conflict("nobody waits to be confirmed", why=Why.NOBODY_WAITS)
     grant, guest = row
     attempt = work.db.get_one(Attempt, grant.held)
     word = word_of(services, session.id, grant)
@@ -44,5 +45,5 @@ def answer(
         service.join(work, session, guest, f"join link, {word} confirmed", grant.seen)
     else:
         work.db.delete(grant)
-        attempts.turned_away(work, guest, attempt, NOT_THEM)
+        attempts.turned_away(work, guest, attempt, str(NOT_THEM))
     return guest

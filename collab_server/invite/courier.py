@@ -18,6 +18,7 @@ from collab_server.db.calls import Call
 from collab_server.db.engine import BusyError
 from collab_server.db.invitations import Attempt, Invitation
 from collab_server.db.sessions import CollabSession, Participant
+from collab_server.explain import Explained, Why
 from collab_server.invite import attempts
 from collab_server.invite.ways import DoubtfulError, Errand, NotSentError, WayError
 from collab_server.sessions.history import trace
@@ -40,7 +41,7 @@ LONGEST_PAUSE = 8.0
 """Seconds between two tries, at most."""
 GIVEN_UP = 180.0
 """Seconds after which nobody is sending it any more: more than all tries with all timeouts."""
-LOST = "the server stopped while it was being sent; it may have gone out"
+LOST = Explained(Why.WAY_SILENT, "the server stopped while it was being sent; it may have gone out")
 
 
 class Courier:
@@ -128,12 +129,13 @@ class Courier:
         try:
             again(deliver)
         except DoubtfulError as error:
-            return "unknown", str(error)
+            return "unknown", str(error.explained)
         except WayError as error:
-            return "failed", str(error)
+            return "failed", str(error.explained)
         except Exception as error:
             log.exception("an invitation could not be sent")
-            return "unknown", f"a fault of this server: {type(error).__name__}"
+            fault = f"a fault of this server: {type(error).__name__}"
+            return "unknown", str(Explained(Why.FAULT, fault))
         return "sent", ""
 
     def give_up(self, older: float) -> None:
@@ -150,7 +152,7 @@ class Courier:
         if found:
             with services.write() as work:
                 for attempt_id in found:
-                    settle(services, work, attempt_id, "unknown", LOST)
+                    settle(services, work, attempt_id, "unknown", str(LOST))
 
 
 def claim(services: Services) -> tuple[str, Deliver] | None:
@@ -194,14 +196,16 @@ def _begin(services: Services, work: Work, attempt: Attempt) -> Deliver | None:
     work.hold(session, guest)
     way = services.ways.get(attempt.way)
     if link is None or link.used or link.revoked or link.expires <= work.now:
-        attempts.settle(services, work, guest, attempt, "dropped", "its link is no longer good")
+        over = Explained(Why.LINK_OVER, "its link is no longer good")
+        attempts.settle(services, work, guest, attempt, "dropped", str(over))
         return None
     if way is None:
-        attempts.settle(services, work, guest, attempt, "failed", "this way is no longer set up")
+        gone = Explained(Why.WAY_GONE, "this way is no longer set up")
+        attempts.settle(services, work, guest, attempt, "failed", str(gone))
         return None
     unfit = way.unfit(link.uri, call)
     if unfit is not None:
-        attempts.settle(services, work, guest, attempt, "failed", unfit)
+        attempts.settle(services, work, guest, attempt, "failed", str(unfit))
         return None
     errand = Errand(session, call, guest, link, attempt)
     return attempts.begin(services, work, errand)

@@ -17,6 +17,7 @@ from collab_server.db.base import URI
 from collab_server.db.calls import Call
 from collab_server.db.invitations import Attempt
 from collab_server.db.sessions import CollabSession, Participant
+from collab_server.explain import Explained, Why
 from collab_server.invite import attempts, policy
 from collab_server.problems import Forbidden, Invalid, TooMany
 from collab_server.sessions.history import trace
@@ -37,12 +38,14 @@ def pbx_of(services: Services, asked: str | None) -> str:
     names = list(services.settings.pbx)
     if asked is not None:
         if asked not in names:
-            raise Invalid(f"pbx: there is no PBX {asked!r} in the settings", "pbx")
+            sentence = f"pbx: there is no PBX {asked!r} in the settings"
+            raise Invalid(Explained(Why.PBX_UNKNOWN, sentence), "pbx")
         return asked
     linked = [name for name in names if services.hub.linked(name)]
     candidates = linked if len(names) > 1 else names
     if len(candidates) != 1:
-        raise Invalid(f"pbx: name the PBX that is to call: {', '.join(names) or 'none'}", "pbx")
+        sentence = f"pbx: name the PBX that is to call: {', '.join(names) or 'none'}"
+        raise Invalid(Explained(Why.PBX_UNKNOWN, sentence), "pbx")
     return candidates[0]
 
 
@@ -157,9 +160,9 @@ def still_ringing(services: Services, work: Work, session: CollabSession, call: 
         return False
     guest = work.db.get_one(Participant, attempt.participant)
     if call.state == "ended":
-        why = f"the call was not answered ({call.cause or 'ended'})"
-        attempts.settle(services, work, guest, attempt, "failed", why)
-        _detach(work, attempt, call, why)
+        why = Explained(Why.NOT_ANSWERED, f"the call was not answered ({call.cause or 'ended'})")
+        attempts.settle(services, work, guest, attempt, "failed", str(why))
+        _detach(work, attempt, call, why.sentence)
         return True
     if call.state != "active" or call.agent_uri is None:
         return True

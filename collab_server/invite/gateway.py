@@ -11,6 +11,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from collab_server.explain import Explained, Why
 from collab_server.invite import templates
 from collab_server.invite.ways import Begun, DoubtfulError, NotSentError, RefusedError
 
@@ -39,9 +40,11 @@ class GatewayWay:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
 
-    def unfit(self, uri: str, call: Call | None) -> str | None:
+    def unfit(self, uri: str, call: Call | None) -> Explained | None:
         """Only a number with its country is the same number everywhere."""
-        return None if number_of(uri) else "this is no telephone number with its country"
+        if number_of(uri):
+            return None
+        return Explained(Why.NO_NUMBER, "this is no telephone number with its country")
 
     def destination(self, uri: str) -> str:
         """``tel:`` and the number."""

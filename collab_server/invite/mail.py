@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from collab_server import uris
+from collab_server.explain import Explained, Why
 from collab_server.invite import templates
 from collab_server.invite.ways import Begun, DoubtfulError, NotSentError, RefusedError
 from collab_server.times import utc
@@ -35,9 +36,9 @@ class MailWay:
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
 
-    def unfit(self, uri: str, call: Call | None) -> str | None:
+    def unfit(self, uri: str, call: Call | None) -> Explained | None:
         """One plain address: no list of them, no headers in the URI."""
-        return None if address_of(uri) else "this is no e-mail address"
+        return None if address_of(uri) else Explained(Why.NO_MAIL, "this is no e-mail address")
 
     def destination(self, uri: str) -> str:
         """``mailto:`` and the address, its domain in small letters."""

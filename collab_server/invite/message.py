@@ -13,6 +13,7 @@ from collab_server import commands
 from collab_server.db.calls import Call
 from collab_server.db.invitations import Attempt
 from collab_server.db.sessions import Participant
+from collab_server.explain import Explained, Why
 from collab_server.invite import attempts
 from collab_server.invite.ways import Begun
 from collab_server.sessions.history import trace
@@ -35,14 +36,14 @@ class MessageWay:
     third_party = False
     own_leg = True
 
-    def unfit(self, uri: str, call: Call | None) -> str | None:
+    def unfit(self, uri: str, call: Call | None) -> Explained | None:
         """Without a call there is no terminal."""
         if call is None or call.state == "ended":
-            return "there is no call to send the link through"
+            return Explained(Why.NO_CALL, "there is no call to send the link through")
         if call.placed:
-            return "a call without a telephone takes no message"
+            return Explained(Why.NO_TELEPHONE, "a call without a telephone takes no message")
         if call.state == "requested" and call.initiator == "agent":
-            return "the telephone has not been reached yet"
+            return Explained(Why.NOT_RUNG, "the telephone has not been reached yet")
         return None
 
     def destination(self, uri: str) -> str:
@@ -56,7 +57,8 @@ class MessageWay:
         text = errand.places(services)["text"]
         if len(text.encode()) > MAX_TEXT:
             size = len(text.encode())
-            return Begun("failed", f"a message of {size} bytes does not fit, {MAX_TEXT} do")
+            sentence = f"a message of {size} bytes does not fit, {MAX_TEXT} do"
+            return Begun("failed", Explained(Why.TOO_LONG, sentence))
         commands.ask(
             services,
             work,

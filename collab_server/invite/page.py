@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collab_server.explain import Explained, Why
 from collab_server.invite.ways import Begun
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ class PageWay:
     third_party = False
     own_leg = False
 
-    def unfit(self, uri: str, call: Call | None) -> str | None:
+    def unfit(self, uri: str, call: Call | None) -> Explained | None:
         """Only a browser has pages: nobody else proved that an address is theirs."""
-        return None if uri.startswith("web:") else "this is not the address of a page"
+        if uri.startswith("web:"):
+            return None
+        return Explained(Why.NO_PAGE, "this is not the address of a page")
 
     def destination(self, uri: str) -> str:
         """None: a page of ours is no third party."""
@@ -31,7 +34,7 @@ class PageWay:
         """Push it, if a page is there."""
         uri = errand.link.uri
         if not services.hub.open_pages(uri):
-            return Begun("failed", "no page of theirs is open")
+            return Begun("failed", Explained(Why.PAGE_CLOSED, "no page of theirs is open"))
         message = {
             "kind": "invited",
             "session": errand.session.id,

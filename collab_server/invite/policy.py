@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from collab_server import uris
 from collab_server.db.invitations import Attempt
+from collab_server.explain import Explained, Why
 from collab_server.times import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from collab_server.invite.settings import InviteSettings
 
 
-def denied(settings: InviteSettings, destination: str) -> str | None:
+def denied(settings: InviteSettings, destination: str) -> Explained | None:
     """Why nobody may be reached there, by whatever way; None: no pattern is against it."""
     if any(re.fullmatch(pattern, destination) for pattern in settings.deny):
-        return f"{destination} is among the destinations denied (server.invite.deny)"
+        sentence = f"{destination} is among the destinations denied (server.invite.deny)"
+        return Explained(Why.DENIED, sentence)
     return None
 
 
@@ -36,27 +38,29 @@ def called(uri: str) -> str:
     return f"tel:{number}" if number.startswith("+") else uri
 
 
-def denied_to_call(settings: InviteSettings, uri: str) -> str | None:
+def denied_to_call(settings: InviteSettings, uri: str) -> Explained | None:
     """Why nobody may be called there, however the address is written; None: they may."""
     return denied(settings, uri) or denied(settings, called(uri))
 
 
-def refused(settings: InviteSettings, destination: str) -> str | None:
+def refused(settings: InviteSettings, destination: str) -> Explained | None:
     """Why no third party may carry an invitation there; None: it may."""
     why = denied(settings, destination)
     if why is None and not any(re.fullmatch(p, destination) for p in settings.allow):
-        why = f"{destination} is not among the destinations allowed (server.invite.allow)"
+        sentence = f"{destination} is not among the destinations allowed (server.invite.allow)"
+        why = Explained(Why.NOT_ALLOWED, sentence)
     return why
 
 
 def over(
     work: Work, settings: InviteSettings, *, destination: str, asked_by: str, scope: str
-) -> str | None:
+) -> Explained | None:
     """Which limit one more attempt would break; None: none."""
     limits = settings.limits
-    rules: tuple[tuple[str, int, str, int, ColumnElement[bool] | None], ...] = (
+    rules: tuple[tuple[str, Why, int, str, int, ColumnElement[bool] | None], ...] = (
         (
             "destination_hour",
+            Why.LIMIT_DESTINATION,
             limits.destination_hour,
             "to one destination in an hour",
             HOUR,
@@ -64,6 +68,7 @@ def over(
         ),
         (
             "destination_day",
+            Why.LIMIT_DESTINATION,
             limits.destination_day,
             "to one destination in a day",
             DAY,
@@ -71,16 +76,17 @@ def over(
         ),
         (
             "agent_hour",
+            Why.LIMIT_ASKER,
             limits.agent_hour,
             "by one who asks in an hour",
             HOUR,
             Attempt.asked_by == asked_by,
         ),
-        ("call", limits.call, "for one call", DAY, Attempt.scope == scope),
-        ("hour", limits.hour, "in an hour", HOUR, None),
-        ("day", limits.day, "in a day", DAY, None),
+        ("call", Why.LIMIT_CALL, limits.call, "for one call", DAY, Attempt.scope == scope),
+        ("hour", Why.LIMIT_ALL, limits.hour, "in an hour", HOUR, None),
+        ("day", Why.LIMIT_ALL, limits.day, "in a day", DAY, None),
     )
-    for name, most, said, seconds, mine in rules:
+    for name, why, most, said, seconds, mine in rules:
         begun = (
             select(func.count())
             .select_from(Attempt)
@@ -89,5 +95,6 @@ def over(
         if mine is not None:
             begun = begun.where(mine)
         if (work.db.scalar(begun) or 0) >= most:
-            return f"no more than {most} {said} (server.invite.limits.{name})"
+            sentence = f"no more than {most} {said} (server.invite.limits.{name})"
+            return Explained(why, sentence)
     return None

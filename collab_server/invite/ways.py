@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from collab_server.explain import Explained, Why
 from collab_server.invite import templates
 from collab_server.sessions.views import join_url
 
@@ -27,19 +28,32 @@ Deliver = Callable[[], None]
 
 
 class WayError(Exception):
-    """Why an invitation did not, or may not have, gone out; one sentence for the desk."""
+    """Why an invitation did not, or may not have, gone out, in one sentence."""
+
+    why: ClassVar[Why]
+
+    @property
+    def explained(self) -> Explained:
+        """With its code."""
+        return Explained(self.why, str(self))
 
 
 class NotSentError(WayError):
     """Surely nothing went out."""
 
+    why = Why.WAY_AWAY
+
 
 class RefusedError(WayError):
     """Surely nothing went out, nor would it the next time."""
 
+    why = Why.WAY_REFUSED
+
 
 class DoubtfulError(WayError):
     """Nobody can say whether it went out."""
+
+    why = Why.WAY_SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class Begun:
 
     state: str
     """``sent``, ``failed``, or ``sending``: its end is still to be heard."""
-    why: str = ""
+    why: Explained | None = None
     deliver: Deliver | None = None
     """What is left to do once the transaction is committed."""
 
@@ -87,7 +101,7 @@ class Way(Protocol):
         """Whether it goes down the call's own leg, whatever the user's URI says."""
         ...
 
-    def unfit(self, uri: str, call: Call | None) -> str | None:
+    def unfit(self, uri: str, call: Call | None) -> Explained | None:
         """Why it cannot reach this user at all; None: it can."""
         ...
 

@@ -17,6 +17,7 @@ from collab_server.db.calls import Call
 from collab_server.db.invitations import Grant
 from collab_server.db.pairing import Pairing
 from collab_server.db.sessions import CollabSession, Participant
+from collab_server.explain import Why
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.keys import Client
@@ -110,7 +111,7 @@ def enter(pairing_id: str) -> Response:
     with tandem.write() as work:
         pairing = _mine(work.db, pairing_id)
         if pairing.participant is None:
-            raise Conflict("nobody has used the code yet")
+            raise Conflict("nobody has used the code yet", why=Why.CODE_OPEN)
         return _enter(work, work.db.get_one(Participant, pairing.participant), "code shown")
 
 
@@ -191,16 +192,16 @@ def _target(
         _check_agreed(work, session, callers)
         call = work.db.get(Call, session.call) if session.call is not None else None
         if session.state == State.ENDED:
-            raise Conflict("the session has ended")
+            raise Conflict("the session has ended", why=Why.SESSION_OVER)
         return session, call, by
     who = callers[0]
     call = find(work.db, named.pbx, named.id) if named is not None else None
     if call is None:
-        raise NotFound("no such call was reported")
+        raise NotFound("no such call was reported", why=Why.CALL_OVER)
     if not isinstance(who, Client) and call.agent_uri != who.uri:
-        raise Forbidden("this call is not yours")
+        raise Forbidden("this call is not yours", why=Why.NOT_YOURS)
     if call.state == "ended":
-        raise Conflict("this call has ended")
+        raise Conflict("this call has ended", why=Why.CALL_OVER)
     name = who.name if isinstance(who, Client) else who.uri
     by = f"{'API client' if isinstance(who, Client) else 'agent'} {name}"
     standing = binding.standing(work, call.session_id)
@@ -213,7 +214,7 @@ def _check_agreed(work: Work, session: CollabSession, callers: Sequence[auth.Cal
     """Raise Forbidden for an agent whom the user has yet to agree to: whose browser a code brings
     in is in as the user."""
     if not access.sees_user_link(work.db, session, callers):
-        raise Forbidden("the caller has not agreed to you yet")
+        raise Forbidden("the caller has not agreed to you yet", why=Why.NOT_AGREED)
 
 
 def _mine(db: Session, pairing_id: str) -> Pairing:

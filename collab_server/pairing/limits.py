@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from collab_server.db.pairing import PairingLimit
+from collab_server.explain import Explained, Why
 from collab_server.problems import TooMany
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def check(services: Services, db: Session, now: float, budgets: Sequence[Budget]
 
 def _refuse(seconds: float) -> None:
     if seconds:
-        raise TooMany(seconds, "too many codes from here; wait a moment, then try again")
+        often = "too many codes from here; wait a moment, then try again"
+        raise TooMany(seconds, Explained(Why.TOO_OFTEN, often))
 
 
 def _used(free_at: float, now: float, limit: Limit) -> float:

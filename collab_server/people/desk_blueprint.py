@@ -75,6 +75,8 @@ class PbxPause(Answer):
     """It was as wanted before, by somebody else's doing."""
     member: bool
     """The agent is a member of a queue there."""
+    code: str
+    """Why it came to nothing (`collab_server.explain.Why`)."""
     detail: str
     linked: bool
     """A connector of this PBX has its link open."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 
 from collab_server.db.sessions import CollabSession
+from collab_server.explain import Why
 from collab_server.problems import Forbidden
 from collab_server.sessions.access import agent_place, check_open
 from collab_server.times import iso, iso_or_none
@@ -37,7 +38,7 @@ def check(db: Session, session: CollabSession, who: Desk, now: float) -> None:
     """Raise Forbidden, or Gone, unless this agent serves the session's caller now."""
     place = agent_place(db, session, who)
     if place is None or session.agent_uri != who.uri:
-        raise Forbidden("this is for the agent who serves the caller now")
+        raise Forbidden("this is for the agent who serves the caller now", why=Why.NOT_YOURS)
     check_open(session, place, now)
 
 

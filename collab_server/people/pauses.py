@@ -23,6 +23,7 @@ from sqlalchemy import select
 from collab_server import commands
 from collab_server.db.calls import Command
 from collab_server.db.people import QueuePause
+from collab_server.explain import Why, split
 from collab_server.times import iso
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 SECONDS = 20
 """How long a pause is worth asking for: a connector that starts anew is back within that."""
 ALREADY = ("already",)
-NO_MEMBER = ("no member", "no queue has")
+NO_MEMBER = (Why.NO_MEMBER, "no member", "no queue has")
 """How a connector's word begins, of who is as wanted by somebody else's doing, or in no queue."""
 
 
@@ -102,7 +103,8 @@ def show(services: Services, db: Session, agent_uri: str) -> dict[str, Any]:
                 "status": row.status,
                 "already": _says(row, ALREADY),
                 "member": not _says(row, NO_MEMBER),
-                "detail": row.detail,
+                "code": split(row.detail)[0],
+                "detail": split(row.detail)[1],
                 "linked": services.hub.linked(row.pbx),
             }
             for row in members

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from collab_server import commands
 from collab_server.db.calls import Command
 from collab_server.db.placed import PlacedCall, VoiceCall
+from collab_server.explain import Explained, Why
 from collab_server.placed import busy
 from collab_server.placed.stages import LEAVING, LINE, OVER, VOICE, WAIT_SECONDS
 from collab_server.sessions.history import trace
@@ -49,7 +50,7 @@ def over(services: Services, work: Work, session: CollabSession, call: Call | No
     work.db.execute(
         update(VoiceCall)
         .where(VoiceCall.session_id == session.id, VoiceCall.state.in_(("asked", "calling")))
-        .values(state="failed", detail="the session ended")
+        .values(state="failed", detail=str(Explained(Why.SESSION_OVER, "the session ended")))
     )
     gone = call.epoch is not None and call.state == "ended"
     queueing = work.db.get(Command, placed.id)

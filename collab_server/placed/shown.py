@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
 from collab_server.db.placed import PlacedCall, VoiceCall
+from collab_server.explain import split
 from collab_server.placed.stages import VOICE
 from collab_server.times import iso, iso_or_none
 
@@ -28,6 +29,8 @@ class VoiceShown(BaseModel):
     state: Literal["asked", "declined", "calling", "connected", "failed"]
     asked_by: Literal["user", "agent"]
     number: str | None
+    code: str
+    """Why it came to nothing (`collab_server.explain.Why`)."""
     detail: str
 
 
@@ -111,9 +114,11 @@ class PlacedViews:
 
 def voice_call(voice: VoiceCall) -> dict[str, Any]:
     """`VoiceShown`."""
+    code, sentence = split(voice.detail)
     return {
         "state": voice.state,
         "asked_by": voice.asked_by,
         "number": voice.number,
-        "detail": voice.detail,
+        "code": code,
+        "detail": sentence,
     }

@@ -21,6 +21,7 @@ from collab_server import commands
 from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall, VoiceCall
 from collab_server.db.sessions import CollabSession
+from collab_server.explain import Explained, Why
 from collab_server.invite import policy
 from collab_server.placed.ends import of_call
 from collab_server.placed.stages import STANDS
@@ -44,6 +45,7 @@ MAX_ASKED = 10
 MAX_CALLS = 3
 """Calls of one session that may be tried."""
 MAX_OF_NUMBER = 3
+NOT_ANSWERED = Explained(Why.NOT_ANSWERED, "nobody answered in time")
 NUMBER_SECONDS = 3_600
 """A number is called so often within that time, whichever sessions it is for."""
 
@@ -91,7 +93,7 @@ def place(
     asked = found if found is not None and found.state == "asked" else None
     number = number or (asked.number if asked is not None else None)
     if number is None:
-        raise Invalid("uri: which number is to be called?", "uri")
+        raise Invalid(Explained(Why.NO_NUMBER, "uri: which number is to be called?"), "uri")
     why = policy.denied_to_call(services.settings.server.invite, number)
     if why is not None:
         raise Forbidden(why)
@@ -157,7 +159,7 @@ def give_up(services: Services, work: Work) -> float | None:
     calling = VoiceCall.state == "calling"
     due = select(VoiceCall).where(calling, VoiceCall.placed <= work.now - RING_SECONDS)
     for found in work.db.scalars(due.limit(100)).all():
-        found.state, found.detail = "failed", "nobody answered in time"
+        found.state, found.detail = "failed", str(NOT_ANSWERED)
         work.touch(found.session_id)
     work.db.flush()
     return soonest(work.db)
@@ -172,11 +174,11 @@ def soonest(db: Session) -> float | None:
 def _placed(work: Work, session: CollabSession, call: Call | None) -> PlacedCall:
     placed = of_call(work.db, call)
     if placed is None:
-        raise Conflict("this session has a telephone call already")
+        raise Conflict("this session has a telephone call already", why=Why.BY_PHONE)
     if session.state != State.ACTIVE:
-        raise Conflict("the agent and the user must both be in the session")
+        raise Conflict("the agent and the user must both be in the session", why=Why.NOT_TOGETHER)
     if placed.stage != STANDS:
-        raise Conflict("the two are in a telephone call")
+        raise Conflict("the two are in a telephone call", why=Why.BY_PHONE)
     return placed
 
 
@@ -184,7 +186,7 @@ def _free(work: Work, session: CollabSession) -> VoiceCall | None:
     """The last wish of the session, when there may be another. Raises Conflict."""
     found = latest(work.db, session.id)
     if found is not None and found.state in ("calling", "connected"):
-        raise Conflict("the PBX is calling already")
+        raise Conflict("the PBX is calling already", why=Why.RINGING)
     return found
 
 
@@ -194,7 +196,8 @@ def _add(
     last = latest(work.db, session.id)
     n = last.n + 1 if last is not None else 1
     if n > MAX_ASKED:
-        raise TooMany(NUMBER_SECONDS, "a voice call was asked for too often in this session")
+        often = "a voice call was asked for too often in this session"
+        raise TooMany(NUMBER_SECONDS, Explained(Why.TOO_OFTEN, often))
     made = VoiceCall(
         session_id=session.id,
         n=n,
@@ -216,10 +219,12 @@ def _check_number(work: Work, session: CollabSession, number: str) -> None:
         )
     )
     if (tried or 0) >= MAX_CALLS:
-        raise TooMany(NUMBER_SECONDS, f"{MAX_CALLS} calls were tried in this session")
+        tries = f"{MAX_CALLS} calls were tried in this session"
+        raise TooMany(NUMBER_SECONDS, Explained(Why.LIMIT_CALL, tries))
     of_number = [VoiceCall.number == number, VoiceCall.placed > work.now - NUMBER_SECONDS]
     calls = list(work.db.scalars(select(VoiceCall.placed).where(*of_number)))
     if len(calls) >= MAX_OF_NUMBER:
         oldest = min(at for at in calls if at is not None)
         until = oldest + NUMBER_SECONDS - work.now
-        raise TooMany(until, "this number was called too often within the hour")
+        often = "this number was called too often within the hour"
+        raise TooMany(until, Explained(Why.LIMIT_DESTINATION, often))

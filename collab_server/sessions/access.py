@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import select
 
 from collab_server.db.sessions import CollabSession, Participant
+from collab_server.explain import Why
 from collab_server.http.auth import Desk, Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
@@ -54,7 +55,7 @@ def check_open(session: CollabSession, guest: Participant, now: float) -> None:
     if guest.revoked is not None and guest.role == "user":
         raise Gone("the session goes on in another browser of its user", why="revoked")
     if guest.revoked is not None and guest.role == "supervisor":
-        raise Forbidden("you have left this session")
+        raise Forbidden("you have left this session", why=Why.LEFT)
     if guest.revoked is not None:
         raise Gone("the session went to another agent", why="revoked")
     if session.state == State.ENDED and guest.role != "user" and now >= (session.grace_until or 0):
@@ -197,7 +198,7 @@ def note_writer(db: Session, session: CollabSession, callers: Sequence[Caller]) 
     Gives the name for the history. Raises Forbidden and, for the cookie of an agent who lost the
     session to another, Gone.
     """
-    refused: Forbidden | Gone = Forbidden("the note is its agent's")
+    refused: Forbidden | Gone = Forbidden("the note is its agent's", why=Why.NOT_YOURS)
     for one in standings(db, session, callers):
         if allows(one.who, May.WRITE_NOTE):
             return _name(one)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from collab_server.explain import Why
 from collab_server.problems import Conflict, Gone
 from collab_server.sessions.access import who_is
 from collab_server.sessions.consent import Agreement, Consent
@@ -47,7 +48,9 @@ def answer(work: Work, session: CollabSession, agent_uri: str, *, agree: bool) -
     if session.state == State.ENDED:
         raise Gone("the session has ended", why="ended")
     if session.agent_uri != agent_uri:
-        raise Conflict("another agent has the session now", agent=session.agent_uri)
+        raise Conflict(
+            "another agent has the session now", why=Why.OTHER_AGENT, agent=session.agent_uri
+        )
     _keep(work, session, _of(session).answered(agree=agree), "the user's page")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import and_, or_, select
 
 from collab_server.db.calls import Call, CallAlias
 from collab_server.db.sessions import CollabSession, SessionEvent
+from collab_server.explain import Why
 from collab_server.http import auth, bodies
 from collab_server.http.auth import Guest
 from collab_server.http.current import services
@@ -215,11 +216,13 @@ def invite(session_id: str) -> tuple[Response, int]:
         by = access.acting_agent(work.db, session, callers, to)
         shown = asked.role == "agent" or access.sees_user_link(work.db, session, callers)
         if not shown and not asked.send:
-            raise Forbidden("the user has not agreed to you yet: have the link sent to them")
+            unseen = "the user has not agreed to you yet: have the link sent to them"
+            raise Forbidden(unseen, why=Why.NOT_AGREED)
         if session.state == State.ENDED:
-            raise Conflict("the session has ended")
+            raise Conflict("the session has ended", why=Why.SESSION_OVER)
         if session.agent_uri is None:
-            raise Conflict("the session has no agent yet; links are made when it has one")
+            nobody = "the session has no agent yet; links are made when it has one"
+            raise Conflict(nobody, why=Why.NO_AGENT)
         if asked.send:
             throttle: Throttle = current_app.extensions[THROTTLE]
             throttle.hit(session_id)
@@ -252,7 +255,8 @@ def note(session_id: str) -> Response:
             raise Invalid(f"outcome: {asked.outcome!r} is none of {known}", "outcome")
         session.note, session.outcome = asked.note, asked.outcome
         if asked.done and session.state != State.ENDED:
-            raise Conflict("the session stands; its wrap-up is done after its end")
+            stands = "the session stands; its wrap-up is done after its end"
+            raise Conflict(stands, why=Why.SESSION_STANDS)
         if asked.done:
             session.done = session.done or work.now
         record(work, session, "note", by, new=asked.outcome or None)
@@ -305,10 +309,11 @@ def _ways(
         return invitations.by_itself(tandem, session)
     way = tandem.ways.get(asked.way)
     if way is None:
-        raise Invalid(f"way: there is no way {asked.way!r} in the settings", "way")
+        gone = f"way: there is no way {asked.way!r} in the settings"
+        raise Invalid(gone, "way", why=Why.WAY_GONE)
     unfit = way.unfit(session.user_uri, call)
     if unfit is not None:
-        raise Invalid(f"way: {unfit}", "way")
+        raise Invalid(f"way: {unfit.sentence}", "way", why=unfit.why)
     if way.third_party:
         why = policy.refused(settings, way.destination(session.user_uri))
         if why is not None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from collab_server.calls.lookup import find
 from collab_server.db.calls import Call
 from collab_server.db.sessions import CollabSession
+from collab_server.explain import Why
 from collab_server.problems import Conflict, Invalid
 from collab_server.sessions import service
 from collab_server.sessions.idempotency import once
@@ -40,6 +41,7 @@ def _establish(
         if standing.agent_uri not in (None, asked.agent_uri):
             raise Conflict(
                 f"the session of this call has the agent {standing.agent_uri}",
+                why=Why.OTHER_AGENT,
                 session=standing.id,
             )
         if standing.agent_uri is None:
@@ -86,7 +88,7 @@ def _call(services: Services, work: Work, asked: NewSession) -> Call | None:
     elif call.state == "ended" and call.epoch is None:  # only its session was over
         call.state, call.ended, call.since = "active", None, work.now
     elif call.state == "ended":
-        raise Conflict("this call has ended")
+        raise Conflict("this call has ended", why=Why.CALL_OVER)
     return call
 
 

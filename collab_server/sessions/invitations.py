@@ -72,7 +72,7 @@ def invite(
         work.db.flush()  # the rows of attempts name it
     attempts.plan(services, work, session, call, guest, link, asked_by=asked_by, names=names)
     if names and not any(shown["state"] != "none" for shown in guest.ways):
-        guest.detail = services.ways["message"].unfit(uri, call) or ""
+        guest.detail = str(services.ways["message"].unfit(uri, call) or "")
     return link
 
 

@@ -293,6 +293,8 @@ class WayShown(Answer):
         "dropped",
     ]  # fmt: skip
     why: str
+    code: str = ""
+    """The same as a word that never changes (`collab_server.explain.Why`)."""
     at: AwareDatetime
     word: str | None = None
     """``confirm``: what the one who opened the link sees."""
@@ -304,6 +306,8 @@ class InvitationShown(Answer):
     state: Literal[
         "none", "pending", "sent", "opened", "confirm", "failed", "unknown", "joined", "revoked"
     ]
+    code: str
+    """Why it failed (`collab_server.explain.Why`)."""
     detail: str
     ways: list[WayShown]
 

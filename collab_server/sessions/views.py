@@ -11,6 +11,7 @@ from collab_server import screen_pop
 from collab_server.db.calls import Call, CallAlias
 from collab_server.db.invitations import Invitation
 from collab_server.db.sessions import CollabSession, Participant
+from collab_server.explain import split
 from collab_server.placed.shown import PlacedViews
 from collab_server.sessions.roles import May, Who, allows
 from collab_server.times import iso, iso_or_none
@@ -227,5 +228,11 @@ def _presence(person: Participant | None, present: Iterable[Present]) -> dict[st
 
 def _invitation(person: Participant | None) -> dict[str, Any]:
     if person is None:
-        return {"state": "none", "detail": "", "ways": []}
-    return {"state": person.invitation, "detail": person.detail, "ways": person.ways}
+        return {"state": "none", "code": "", "detail": "", "ways": []}
+    code, sentence = split(person.detail)
+    return {
+        "state": person.invitation,
+        "code": code,
+        "detail": sentence,
+        "ways": person.ways,
+    }

@@ -12,7 +12,7 @@ from connectors.asterisk.events import Decoder
 from connectors.asterisk.performing import Performer
 from connectors.asterisk.resync import Window, resync
 from connectors.asterisk.wire import Frame
-from connectors.model import Effect
+from connectors.model import Effect, Why
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -112,7 +112,9 @@ class AsteriskDriver:
         """See `connectors.runtime.driver.Driver.perform`."""
         ami = self._ami
         if ami is None:
-            return Outcome("failed", "the connector is not connected to Asterisk")
+            return Outcome(
+                "failed", Why.PBX_AWAY.says("the connector is not connected to Asterisk")
+            )
         self._performer.version = self._version
         return await self._performer.perform(effect, ami)
 

@@ -17,7 +17,7 @@ from connectors.asterisk.placing import dial_both, far_id, onward, place_call
 from connectors.asterisk.trust import ForgedError, check_complete, last, only
 from connectors.asterisk.wire import Frame
 from connectors.marks import shown
-from connectors.model import Effect, LegId, PbxEvent
+from connectors.model import Effect, LegId, PbxEvent, Why
 from connectors.runtime.driver import ActionError, Outcome, UnansweredError
 from connectors.settings import PbxSettings
 
@@ -127,9 +127,9 @@ class Performer:
                 case model.PauseMember():
                     return await _pause(ami, effect)
         except ActionError as error:
-            return Outcome("failed", f"{error}{self._mend(error)}")
+            return Outcome("failed", Why.PBX_REFUSED.says(f"{error}{self._mend(error)}"))
         except UnansweredError as error:
-            return Outcome("unknown", str(error))
+            return Outcome("unknown", Why.PBX_SILENT.says(str(error)))
 
     async def _originate(
         self,
@@ -148,10 +148,11 @@ class Performer:
             async with asyncio.timeout(ARRIVAL_TIMEOUT):
                 why = await _first(arrival, ami.ended)
         except TimeoutError:
-            return Outcome("unknown", "Asterisk took it and has not said what became of it")
+            silent = "Asterisk took it and has not said what became of it"
+            return Outcome("unknown", Why.PBX_SILENT.says(silent))
         finally:
             self.arrivals.forget(leg)
-        return Outcome("failed", why) if why else Outcome("done", done)
+        return Outcome("failed", Why.NOT_REACHED.says(why)) if why else Outcome("done", done)
 
     def _mend(self, error: ActionError) -> str:
         if "permission denied" not in str(error).lower():

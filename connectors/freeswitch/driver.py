@@ -12,7 +12,7 @@ from connectors.freeswitch.pausing import Pausing
 from connectors.freeswitch.performing import Performer
 from connectors.freeswitch.resync import Window, resync
 from connectors.freeswitch.wire import Event
-from connectors.model import Effect, PbxEvent
+from connectors.model import Effect, PbxEvent, Why
 from connectors.runtime.driver import (
     ActionError,
     EventSink,
@@ -89,7 +89,9 @@ class FreeSwitchDriver:
     async def perform(self, effect: Effect) -> Outcome:
         """See `connectors.runtime.driver.Driver.perform`."""
         if self._performer is None:
-            return Outcome("failed", "the connector is not connected to FreeSWITCH")
+            return Outcome(
+                "failed", Why.PBX_AWAY.says("the connector is not connected to FreeSWITCH")
+            )
         return await self._performer.perform(effect)
 
     async def _resync(self, esl: Esl) -> None:

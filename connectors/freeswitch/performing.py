@@ -22,7 +22,7 @@ from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.farend import far_end
 from connectors.freeswitch.pausing import Pausing
 from connectors.freeswitch.resync import Api
-from connectors.model import LegId, PbxEvent
+from connectors.model import LegId, PbxEvent, Why
 from connectors.runtime.driver import ActionError, Outcome, UnansweredError
 
 log = logging.getLogger(__name__)
@@ -95,10 +95,10 @@ class Performer:
                     await self._esl.api(answer(effect))
                     return Outcome("done")
         except ActionError as error:
-            return Outcome("failed", str(error))
+            return Outcome("failed", Why.PBX_REFUSED.says(str(error)))
         except UnansweredError as error:
-            return Outcome("unknown", str(error))
-        return Outcome("failed", f"this PBX cannot do that: {type(effect).__name__}")
+            return Outcome("unknown", Why.PBX_SILENT.says(str(error)))
+        return Outcome("failed", Why.MALFORMED.says(f"no effect: {type(effect).__name__}"))
 
     def heard(self, event: PbxEvent) -> None:
         """What the decoder has said, for those who wait for it."""
@@ -128,7 +128,8 @@ class Performer:
         # As a job, since FreeSWITCH waits for the telephone's answer.
         said = await self._esl.bgapi(message(effect, self._domain, to), MESSAGE_TIMEOUT)
         if said_no(said):
-            return Outcome("failed", f"FreeSWITCH: {' '.join(said.split())[:200]}")
+            refused = f"FreeSWITCH: {' '.join(said.split())[:200]}"
+            return Outcome("failed", Why.PBX_REFUSED.says(refused))
         return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
 
     async def _place(self, effect: model.PlaceCall) -> Outcome:
@@ -136,7 +137,7 @@ class Performer:
         if await self._exists(effect.leg):
             return Outcome("done", "it stands already")
         if not await self._has_silence():
-            return Outcome("failed", NO_SILENCE)
+            return Outcome("failed", Why.PBX_REFUSED.says(NO_SILENCE))
         with self._watch(effect.leg) as news:
             try:
                 await self._originate(effect.leg, command, ORIGINATE_TIMEOUT)
@@ -150,7 +151,8 @@ class Performer:
                 return await self._looked_for(effect.leg, late)
         if isinstance(said, model.LegDown):
             why = f"the placeholder ended at once ({said.cause})"
-            return Outcome("failed", f"{why}: is there a queue {effect.queue}?")
+            why = f"{why}: is there a queue {effect.queue}?"
+            return Outcome("failed", Why.PBX_REFUSED.says(why))
         return Outcome("done", f"it waits in {effect.queue}")
 
     async def _dial(self, effect: model.DialBoth) -> Outcome:
@@ -169,13 +171,14 @@ class Performer:
         if job.done():
             await job
         elif not self._decoder.stands(effect.leg):
-            return Outcome("unknown", f"FreeSWITCH has not rung {effect.endpoint} yet")
+            silent = f"FreeSWITCH has not rung {effect.endpoint} yet"
+            return Outcome("unknown", Why.PBX_SILENT.says(silent))
         return Outcome("done", f"{effect.endpoint} rings")
 
     async def _onward(self, effect: model.Onward) -> Outcome:
         agent = await self._agent_in(effect.leg)
         if agent is None:
-            return Outcome("failed", "no telephone of an agent is in the call")
+            return Outcome("failed", Why.NO_AGENT.says("no telephone of an agent is in the call"))
         command = placing.onward(effect, agent)
         # Said first, since a user who is busy may have sent the agent back before the answer.
         self._say(model.Transferred(by=effect.leg, leg=agent))
@@ -229,7 +232,7 @@ class Performer:
         with contextlib.suppress(ActionError, UnansweredError):
             if await self._exists(leg):
                 return Outcome("done", "it stands")
-        return Outcome("unknown", str(error))
+        return Outcome("unknown", Why.PBX_SILENT.says(str(error)))
 
     async def _has_silence(self) -> bool:
         if self._silence is None:

@@ -53,6 +53,7 @@ from connectors.model.events import (
     Unqueued,
 )
 from connectors.model.ids import COLLAB_TYPES, BridgeId, LegId
+from connectors.model.reasons import Why
 from connectors.model.reports import CallReport, CallState, Pairing, TraceItem
 
 __all__ = [
@@ -100,4 +101,5 @@ __all__ = [
     "TraceItem",
     "Transferred",
     "Unqueued",
+    "Why",
 ]

@@ -127,3 +127,4 @@ class Result:
     id: str
     status: Literal["done", "failed", "unknown"]
     detail: str = ""
+    """One sentence; before it, where something came to nothing, its `Why`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from connectors.model import Result
+from connectors.model import Result, Why
 from connectors.runtime.store import Statement
 
 COMMANDS_LIMIT = 10_000
@@ -41,7 +41,7 @@ class Journal:
         for id_, status, detail, acked in rows:
             self._commands[id_] = _Command(status, detail, bool(acked))
             if status == "attempting":
-                why = "the connector ended while it was being sent"
+                why = Why.FAULT.says("the connector ended while it was being sent")
                 self._commands[id_] = _Command("unknown", why, acked=False)
             if not self._commands[id_].acked:
                 self._open[id_] = None

@@ -13,7 +13,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.application import Application
-from connectors.model import Command, DialBoth, Effect, Result, SendMessage
+from connectors.model import Command, DialBoth, Effect, Result, SendMessage, Why
 from connectors.runtime.backoff import waits
 from connectors.runtime.codec import CommandError, command_of, lease_of
 from connectors.runtime.driver import Driver
@@ -91,7 +91,7 @@ class Commands:
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
             if error.id is not None:
-                self._outbox.put_result(Result(error.id, "failed", str(error)))
+                self._outbox.put_result(Result(error.id, "failed", Why.MALFORMED.says(str(error))))
             return
         except ValueError:
             log.warning("the link brought what is not JSON")
@@ -133,7 +133,7 @@ class Commands:
                 result = await self._carry_out(command)
             except Exception:
                 log.exception("command %s could not be carried out", command.id)
-                result = Result(command.id, "unknown", "an error in the connector")
+                result = Result(command.id, "unknown", Why.FAULT.says("an error in the connector"))
             finally:
                 del self._taken[command.id]
             if result is None:
@@ -150,13 +150,14 @@ class Commands:
         """
         for attempt in range(1, ATTEMPTS + 1):
             if not await self._reachable(command):
-                return Result(command.id, "failed", "the PBX cannot be reached")
+                return Result(command.id, "failed", Why.PBX_AWAY.says("the PBX cannot be reached"))
             try:
                 async with asyncio.timeout(_patience(command)):
                     if not await self._may_begin(command.id):
                         return None
             except TimeoutError:
-                return Result(command.id, "failed", "the server did not say who serves the PBX")
+                why = Why.FAULT.says("the server did not say who serves the PBX")
+                return Result(command.id, "failed", why)
             decided = self._application.command(command, time.time())
             if isinstance(decided, Result):
                 return decided
@@ -183,7 +184,7 @@ class Commands:
             try:
                 await self._outbox.attempting(command.id)
             except sqlite3.Error as error:
-                why = f"not sent, the outbox cannot be written: {error}"
+                why = Why.FAULT.says(f"not sent, the outbox cannot be written: {error}")
                 return Result(command.id, "failed", why)
         if not self._lease.allows(self._taken[command.id]):
             self._outbox.forget(command.id)

@@ -120,7 +120,7 @@ def test_what_is_dialled_for_a_users_uri(uri: str, number: str) -> None:
 
 
 def test_nobody_is_dialled_without_a_context() -> None:
-    assert why(decide(dial(), World())) == "dial_context is not set"
+    assert why(decide(dial(), World())) == "no_dialling: dial_context is not set"
 
 
 def test_an_agents_phone_is_named_by_the_settings_or_a_queue() -> None:
@@ -176,4 +176,4 @@ def test_only_what_the_connector_placed_is_hung_up() -> None:
 def test_an_ordinary_call_becomes_no_voice_call() -> None:
     world = World(DIALS).queue_call()
     command = Command("v", "voice", "c", {"user_uri": "tel:1"})
-    assert why(decide(command, world)) == "the call is not a placeholder"
+    assert why(decide(command, world)) == "call_over: the call is not a placeholder"

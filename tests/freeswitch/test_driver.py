@@ -219,7 +219,7 @@ async def test_a_message_goes_by_chat_to_a_user_and_to_where_others_called_from(
         assert done == Outcome("done", "FreeSWITCH sent it to external/+49123")
         pbx.answers["chat"] = "Error! Message Not Sent"
         done = await one.perform(SendMessage("1", "user/1001", "hi"))
-        assert done == Outcome("failed", "FreeSWITCH: Error! Message Not Sent")
+        assert done == Outcome("failed", "pbx_refused: FreeSWITCH: Error! Message Not Sent")
     sent = [command.partition("\n")[0] for command in pbx.asked("bgapi chat ")]
     assert sent[:3] == [
         (
@@ -323,7 +323,7 @@ async def test_nothing_is_sent_on_a_leg_that_is_gone_or_not_to_be_seen(
     pbx.answers |= {"uuid_send_message": "+OK Success\n", "uuid_dump": dump}
     async with session(pbx) as (one, _):
         outcome = await one.perform(SendMessage(CALLER, "internal/+49123", "hi"))
-    assert outcome == Outcome("failed", why)
+    assert outcome == Outcome("failed", f"pbx_refused: {why}")
     assert not pbx.asked("bgapi uuid_send_message")
 
 
@@ -334,7 +334,7 @@ async def test_a_look_nobody_answered_for_is_failed_since_nothing_was_sent(pbx: 
         await pbx.until(lambda: bool(pbx.asked("api uuid_dump")))
     outcome = await waiting
     assert outcome.status == "failed"
-    assert outcome.detail.startswith("nothing was sent: ")
+    assert outcome.detail.startswith("pbx_refused: nothing was sent: ")
 
 
 async def test_a_message_nobody_answered_for_is_unknown_and_without_a_session_failed(
@@ -346,7 +346,7 @@ async def test_a_message_nobody_answered_for_is_unknown_and_without_a_session_fa
         await pbx.until(lambda: bool(pbx.jobs))
     assert (await waiting).status == "unknown"
     assert await one.perform(SendMessage("1", "user/1001", "hi")) == Outcome(
-        "failed", "the connector is not connected to FreeSWITCH"
+        "failed", "pbx_away: the connector is not connected to FreeSWITCH"
     )
 
 

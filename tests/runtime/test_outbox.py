@@ -147,7 +147,7 @@ async def test_a_command_under_way_when_the_process_was_killed_is_unknown(path: 
         {
             "id": "c1",
             "status": "unknown",
-            "detail": "the connector ended while it was being sent",
+            "detail": "fault: the connector ended while it was being sent",
         }
     ]
 

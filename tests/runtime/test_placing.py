@@ -141,7 +141,7 @@ async def test_an_originate_that_fails_is_a_failure_at_once(tmp_path: Path) -> N
         args = {"agent_uri": "sip:1001@pbx.example.org", "user_uri": "tel:1", "type": "form"}
         await server.send({"id": ID, "kind": "dial", "call": ID, "args": args})
         await server.until(lambda: bool(server.results))
-        assert last(server) == ("failed", "Asterisk could not call it")
+        assert last(server) == ("failed", "not_reached: Asterisk could not call it")
         await server.send({"id": ID, "kind": "dial", "call": ID, "args": args})
         await server.until(lambda: len(server.results) == 2)
         assert len(pbx.asked("Originate")) == 1, "a dialled call is tried once"

@@ -140,7 +140,13 @@ def test_a_user_is_called_at_the_number_they_give(site: Site, desk: Browser) -> 
     assert (answer.status_code, json_of(answer)["state"]) == (200, "calling")
     assert calls_placed(site) == [(f"{call.id}-voice-1", call.id, {"user_uri": NUMBER})]
     site.pump()
-    assert wish(call) == {"state": "calling", "asked_by": "user", "number": NUMBER, "detail": ""}
+    assert wish(call) == {
+        "state": "calling",
+        "asked_by": "user",
+        "number": NUMBER,
+        "code": "",
+        "detail": "",
+    }
     site.pbx.picks_up(call.id, "1795.7")
     site.pump()
     assert wish(call)["state"] == "connected"
@@ -198,7 +204,13 @@ def test_an_agent_asks_and_the_user_confirms(site: Site, desk: Browser) -> None:
     assert call.browser is not None
     assert json_of(ask(desk, call, uri=NUMBER))["state"] == "asked"
     assert calls_placed(site) == []
-    assert wish(call) == {"state": "asked", "asked_by": "agent", "number": NUMBER, "detail": ""}
+    assert wish(call) == {
+        "state": "asked",
+        "asked_by": "agent",
+        "number": NUMBER,
+        "code": "",
+        "detail": "",
+    }
     assert json_of(ask(call.browser, call))["state"] == "calling"
     assert calls_placed(site) == [(f"{call.id}-voice-1", call.id, {"user_uri": NUMBER})]
 

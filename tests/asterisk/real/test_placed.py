@@ -124,7 +124,7 @@ async def test_without_the_privileges_the_line_is_named(pbx: Asterisk, phones: P
         result = await tandem.do("queue", str(uuid.uuid4()), queue="support", **ARGS)
         assert result.status == "failed"
         line = "manager.conf: [tandem](tandem-connector,tandem-connector-calls)"
-        assert result.detail == f"Originate: Permission denied; {line}"
+        assert result.detail == f"pbx_refused: Originate: Permission denied; {line}"
 
 
 async def test_an_agent_is_paused_in_all_queues_and_only_by_who_paused_them(
