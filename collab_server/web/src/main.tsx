@@ -1,6 +1,7 @@
 /** Entry of every page: the path says which one, and only that page's code is loaded. */
 import { type ComponentType, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { keepFocus } from "./lib/focus";
 import { path } from "./lib/routes";
 import { t } from "./lib/words";
 import { Guard } from "./ui/guard";
@@ -67,5 +68,6 @@ function Broken() {
   );
 }
 
+keepFocus();
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -32,9 +32,8 @@ export function consentStatus(role: Role, view: View): Status | null {
       const news = from
         ? t("user.transferred", { from, to: agent })
         : t("consent.newAgent", { agent });
-      // With the question, for the strip is what screen readers say by themselves.
-      const sentence = `${news} ${t("consent.title", { agent })}`;
-      return { tone: "hold", word: t("state.transferred"), sentence };
+      const asks = t("consent.title", { agent });
+      return { tone: "hold", word: t("state.transferred"), sentence: news, asks };
     }
     if (!refused(view)) return null;
     const sentence = t("consent.userRefused", { agent });

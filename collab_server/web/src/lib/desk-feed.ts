@@ -1,6 +1,7 @@
 /** The desk as it changes: sessions, calls, and whether the agent is ready. */
 import { signal } from "@preact/signals";
 import { serverNow } from "./clock";
+import { LiveSocket } from "./live";
 import { stayAwake } from "./once";
 import type { AgentAccount, DeskLists, DeskState, QueuePause, StandingCall, View } from "./types";
 
@@ -8,12 +9,8 @@ import type { AgentAccount, DeskLists, DeskState, QueuePause, StandingCall, View
 const RECENT = 50;
 /** Sessions in the other lists, at most. */
 const MOST = 500;
-const FIRST_WAIT_MS = 300;
-const LONGEST_WAIT_MS = 5_000;
 /** How long after its end a session is held out to be wrapped up; the server does so as long. */
 const WRAP_UP_MS = 12 * 3600_000;
-/** The socket is quiet for long; this tells a slow start from a dead network. */
-const PATIENCE_MS = 1_500;
 
 type Message =
   | ({ kind: "desk" } & DeskLists)
@@ -47,34 +44,25 @@ export class DeskFeed {
   readonly pause = signal<QueuePause | null>(null);
   /** The lists have come once. */
   readonly loaded = signal(false);
-  readonly online = signal(true);
 
-  #socket: WebSocket | null = null;
-  #failures = 0;
-  #timer = 0;
-  #patience = 0;
-  #sleep = stayAwake();
-  #closed = false;
+  readonly #socket: LiveSocket;
+  readonly #sleep = stayAwake();
 
   constructor(
     readonly agent: AgentAccount,
     private readonly hearer: Hearer,
   ) {
-    addEventListener("pageshow", this.wake);
-    addEventListener("online", this.wake);
-    document.addEventListener("visibilitychange", this.#seen);
-    this.#open();
+    const take = (message: Record<string, unknown>) => this.#take(message as Message);
+    this.#socket = new LiveSocket("/v1/desk/live", take, () => hearer.signedOut());
+  }
+
+  get online() {
+    return this.#socket.online;
   }
 
   close(): void {
-    this.#closed = true;
-    removeEventListener("pageshow", this.wake);
-    removeEventListener("online", this.wake);
-    document.removeEventListener("visibilitychange", this.#seen);
-    clearTimeout(this.#timer);
-    clearTimeout(this.#patience);
     this.#sleep();
-    this.#socket?.close();
+    this.#socket.close();
   }
 
   find(id: string): View | undefined {
@@ -83,53 +71,7 @@ export class DeskFeed {
       .find((view) => view.id === id);
   }
 
-  readonly wake = (): void => {
-    if (this.#closed || this.#socket?.readyState === WebSocket.OPEN) return;
-    this.#failures = 0;
-    this.#open();
-  };
-
-  readonly #seen = (): void => {
-    if (!document.hidden) this.wake();
-  };
-
-  #open(): void {
-    if (this.#closed || this.#socket) return;
-    clearTimeout(this.#timer);
-    const address = new URL("/v1/desk/live", location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    const socket = new WebSocket(address);
-    this.#socket = socket;
-    this.#judge();
-    socket.onmessage = (event) => this.#take(String(event.data));
-    socket.onclose = (event) => {
-      this.#socket = null;
-      if (this.#closed) return;
-      if (event.code === 4401 || event.code === 4403) return this.hearer.signedOut();
-      this.#retry();
-    };
-  }
-
-  #retry(): void {
-    const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
-    this.#failures = Math.min(this.#failures + 1, 10);
-    this.#timer = window.setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
-    this.#judge();
-  }
-
-  /** Say in a moment whether the desk is connected; what is over by then was no outage. */
-  #judge(): void {
-    this.#patience ||= window.setTimeout(() => {
-      this.#patience = 0;
-      this.online.value = this.#socket?.readyState === WebSocket.OPEN;
-    }, PATIENCE_MS);
-  }
-
-  #take(text: string): void {
-    const message = parse(text);
-    if (!message) return;
-    this.#failures = 0;
-    this.online.value = true;
+  #take(message: Message): void {
     if (message.kind === "signed_out") this.hearer.signedOut();
     else if (message.kind === "session") this.#place(message.session);
     else if (message.kind === "gone") this.#remove(message.id);
@@ -137,7 +79,7 @@ export class DeskFeed {
     else if (message.kind === "pbxs") this.pbxs.value = message.pbxs;
     else if (message.kind === "state") this.state.value = message.state;
     else if (message.kind === "pause") this.pause.value = message.pause;
-    else this.#replace(message);
+    else if (message.kind === "desk") this.#replace(message);
   }
 
   #replace(lists: DeskLists): void {
@@ -194,15 +136,4 @@ export class DeskFeed {
 
 function newestFirst(a: View, b: View): number {
   return Date.parse(b.created) - Date.parse(a.created);
-}
-
-function parse(text: string): Message | null {
-  try {
-    const value = JSON.parse(text) as Message;
-    return typeof value === "object" && value !== null && typeof value.kind === "string"
-      ? value
-      : null;
-  } catch {
-    return null;
-  }
 }

@@ -19,7 +19,7 @@ export class Problem extends Error {
     readonly reference = "",
     /** Seconds to wait (429, 503); 0 when not said. */
     readonly retryAfter = 0,
-    /** Why something is gone (410): used, revoked, ended, expired. */
+    /** The server's code of why (`collab_server.explain.Why`); empty when it gave none. */
     readonly why = "",
     /** The session a used link led to; empty when not said. */
     readonly session = "",

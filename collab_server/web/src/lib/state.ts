@@ -14,6 +14,8 @@ export interface Status {
   /** The state in a word or two: colour never says it alone. */
   word: string;
   sentence: string;
+  /** What screen readers are told besides: a question that the page asks elsewhere. */
+  asks?: string;
 }
 
 export interface Situation {

@@ -40,7 +40,10 @@ export type WayState =
 export interface WayShown {
   way: string;
   state: WayState;
+  /** The server's own sentence, for traces. */
   why: string;
+  /** The same as a code, for which there are words. */
+  code?: string;
   at: string;
   /** To be confirmed: what who opened the link sees. */
   word?: string | null;
@@ -48,7 +51,7 @@ export interface WayShown {
 
 export interface Invitation {
   state: InvitationState;
-  detail?: string | null;
+  code?: string;
   ways?: WayShown[];
 }
 
@@ -136,7 +139,8 @@ export interface VoiceWish {
   state: "asked" | "declined" | "calling" | "connected" | "failed";
   asked_by: Role;
   number: string | null;
-  detail: string;
+  /** Why it came to nothing. */
+  code: string;
 }
 
 /** How to open the socket of a session; the token is short-lived. */
@@ -221,7 +225,8 @@ export interface PbxPause {
   status: "open" | "done" | "failed" | "unknown" | "expired";
   already: boolean;
   member: boolean;
-  detail: string;
+  /** Why it came to nothing. */
+  code: string;
   linked: boolean;
 }
 

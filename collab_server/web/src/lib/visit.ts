@@ -5,15 +5,8 @@ import { loadMe } from "./me";
 import { noteOutcomes } from "./outcomes";
 import { Room } from "./room";
 import { takeOver } from "./routes";
+import { freshToken, roleKey } from "./seat";
 import type { Joined, Seat } from "./types";
-
-/** A browser can hold both sides of a session (a trial at one desk); each window keeps its own. */
-const roleKey = (session: string) => `tandem.role.${session}`;
-
-function freshToken(session: string, role: string | null): Promise<Joined> {
-  const path = `/v1/sessions/${encodeURIComponent(session)}/token`;
-  return request<Joined>("POST", path, role ? { role } : {});
-}
 
 /** Open a session with this browser's cookie. Throws Problem. */
 export async function visit(session: string): Promise<Room> {
@@ -26,21 +19,6 @@ export async function visit(session: string): Promise<Room> {
   if (joined.role === "agent") noteOutcomes(joined.outcomes);
   remember(roleKey(session), joined.role, "session");
   return makeRoom(session, joined.role, joined.role, joined);
-}
-
-/** Say which side of a session this window is, before it opens. */
-export function expectRole(session: string, role: Seat): void {
-  remember(roleKey(session), role, "session");
-}
-
-/** The way back of a browser whose link is used up already; null when it was not this browser. */
-export async function rejoin(session: string): Promise<Joined | null> {
-  try {
-    await loadMe();
-    return await freshToken(session, null);
-  } catch {
-    return null; // the page then says what a used link means
-  }
 }
 
 /** Open a session from the desk; the first token is fetched by the room itself. */

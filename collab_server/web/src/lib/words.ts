@@ -1,11 +1,26 @@
 /** The page's language: chosen by the browser, changed by the reader, kept on the device. */
 import { signal } from "@preact/signals";
-import { en, type Key } from "./en";
 import { recall, remember } from "./device";
+import { en } from "./en";
+import type { enDesk } from "./en-desk";
+import type { enFloor } from "./en-floor";
+import type { enSetup } from "./en-setup";
 import { zh } from "./zh";
 
-export type { Key };
 export type Language = "en" | "zh-CN";
+export type Key = keyof (typeof en & typeof enDesk & typeof enFloor & typeof enSetup);
+
+/** What this page can say: everybody's words, and those its modules have taught. */
+const book: Record<Language, Record<string, string>> = { en: { ...en }, "zh-CN": { ...zh } };
+
+/** Add words that only some pages need; called as their module is loaded. */
+export function teach<Keys extends string>(
+  english: Record<Keys, string>,
+  chinese: Record<Keys, string>,
+): void {
+  Object.assign(book.en, english);
+  Object.assign(book["zh-CN"], chinese);
+}
 
 /** Each language by its own name, as the switch shows it. */
 export const LANGUAGES: Record<Language, string> = { en: "English", "zh-CN": "简体中文" };
@@ -31,11 +46,11 @@ export function speak(next: Language): void {
 
 /** The words of `key` with `{name}` places filled from `values`. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  const words: string = (language.value === "zh-CN" ? zh : en)[key];
+  const words = book[language.value][key] ?? key;
   return words.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
 /** Like `t` for a key put together at run time; `otherwise` when there are no such words. */
 export function tOr(key: string, otherwise: string): string {
-  return key in en ? t(key as Key) : otherwise;
+  return key in book.en ? t(key as Key) : otherwise;
 }

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem, rememberCsrf, request } from "../lib/http";
 import { personName } from "../lib/people";
 import { go, handOver } from "../lib/routes";
-import { expectRole, rejoin } from "../lib/visit";
+import { expectRole, rejoin } from "../lib/seat";
 import type { Held, Joined, JoinPreview } from "../lib/types";
 import { t } from "../lib/words";
 import { CardPage } from "../ui/card-page";

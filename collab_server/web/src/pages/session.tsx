@@ -8,7 +8,6 @@ import { CardPage } from "../ui/card-page";
 import { HeldPage } from "../ui/held";
 import { problemText } from "../ui/parts";
 import { useRetry } from "../ui/hooks";
-import { AgentSession } from "../ui/agent-session";
 import { UserSession } from "../ui/user-session";
 
 export default function SessionPage({ id = "" }: Record<string, string>) {
@@ -47,10 +46,25 @@ export default function SessionPage({ id = "" }: Record<string, string>) {
   if (problem) return <NotOpen session={id} problem={problem} again={again} />;
   if (!room) return <p class="loading">{t("app.loading")}</p>;
   return room.role === "agent" ? (
-    <AgentSession room={room} />
+    <AgentPart room={room} />
   ) : (
     <UserSession room={room} leave={() => setLeft(true)} />
   );
+}
+
+type Agent = typeof import("../ui/agent-session").AgentSession;
+
+/** An agent's screen is loaded when it is one: callers are spared it. */
+function AgentPart({ room }: { room: Room }) {
+  const [Part, setPart] = useState<Agent | null>(null);
+  useEffect(() => {
+    const broken = (error: unknown) =>
+      setPart(() => {
+        throw error; // for the guard around every page
+      });
+    import("../ui/agent-session").then((module) => setPart(() => module.AgentSession), broken);
+  }, []);
+  return Part ? <Part room={room} /> : <p class="loading">{t("app.loading")}</p>;
 }
 
 /** The agent said that this is not the caller, or the link was replaced meanwhile. */

@@ -1,4 +1,5 @@
 /** /s/{id} for an agent who came by a join link: the desk's workspace for that one session. */
+import "../lib/words-agent";
 import { useEffect, useState } from "preact/hooks";
 import { personName } from "../lib/people";
 import type { Room } from "../lib/room";

@@ -1,4 +1,4 @@
-/** Consent on both pages: the caller is asked again after a transfer, the agent sees that. */
+/** Consent on the caller's page: they are asked again after a transfer. */
 import { useState } from "preact/hooks";
 import { asking, refused } from "../lib/consent";
 import { asProblem, type Problem, request } from "../lib/http";
@@ -36,6 +36,7 @@ export function ConsentBar({ view }: { view: View }) {
     >
       {asking(view) && (
         <>
+          <h2>{t("consent.title", { agent })}</h2>
           <p>{t("consent.text", { agent })}</p>
           <p class="actions">
             <button class="primary" type="button" disabled={busy} onClick={() => void answer(true)}>
@@ -56,22 +57,5 @@ export function ConsentBar({ view }: { view: View }) {
       )}
       {problem && <ProblemNotice problem={problem} />}
     </section>
-  );
-}
-
-/** In place of the panel, on the page of an agent the caller has not agreed to. */
-export function Withheld({ view }: { view: View }) {
-  const no = view.consent?.state === "refused";
-  const hint =
-    view.state === "ended"
-      ? "consent.overHint"
-      : no
-        ? "consent.refusedHint"
-        : "consent.waitingHint";
-  return (
-    <div class="empty withheld">
-      <h2>{t(no ? "consent.refused" : "consent.waiting")}</h2>
-      <p class="muted">{t(hint)}</p>
-    </div>
   );
 }

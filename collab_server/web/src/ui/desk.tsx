@@ -182,10 +182,12 @@ function isTyping(): boolean {
   return document.activeElement?.matches("input, textarea, select") ?? false;
 }
 
-/** Whether what has the focus is still there: a call's card goes once it has a session. */
+/** Whether what has the focus is still there, and is of use: a call's card goes once it has a
+ * session, and what `keepFocus` found in its place is only the nearest. */
 function keepsFocus(): boolean {
   const held = document.activeElement;
   if (!held || held === document.body || held.closest(".standing")) return false;
+  if (held.matches("[tabindex='-1']")) return false;
   return held.getClientRects().length > 0;
 }
 

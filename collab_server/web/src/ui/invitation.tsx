@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { withheld } from "../lib/consent";
 import { asProblem, type Problem, request } from "../lib/http";
 import type { View, WayShown } from "../lib/types";
+import { whyText } from "../lib/why";
 import { t, tOr } from "../lib/words";
 import { Fold } from "./fold";
 import { Icon } from "./icons";
@@ -57,7 +58,7 @@ export function InvitationBox({ view }: { view: View }) {
           </>
         }
       >
-        {state.detail && ways.length === 0 && <p class="muted break">{state.detail}</p>}
+        {ways.length === 0 && whyText(state.code) && <p class="muted">{whyText(state.code)}</p>}
         {ways.length > 0 && (
           <ul class="ways">
             {ways.map((shown) => (
@@ -74,7 +75,7 @@ export function InvitationBox({ view }: { view: View }) {
                     {t("way.send")}
                   </button>
                 )}
-                {shown.why && <p class="small muted break">{shown.why}</p>}
+                {why(shown) && <p class="small muted">{why(shown)}</p>}
               </li>
             ))}
           </ul>
@@ -113,6 +114,11 @@ export function InvitationBox({ view }: { view: View }) {
 /** A way the settings do not allow for this address: it says why, and there is nothing to press. */
 function refused(shown: WayShown): boolean {
   return shown.state === "none" && shown.why !== "";
+}
+
+/** Why it failed: the general word where the server has no code for it. */
+function why(shown: WayShown): string {
+  return shown.why && (whyText(shown.code) || t("way.failed"));
 }
 
 function nameOf(shown: WayShown): string {

@@ -11,11 +11,13 @@ interface Props {
   target: Target;
   /** The user's address: when it changes, a code that was given has been used. */
   user: string;
+  /** A code has been typed or asked for. */
+  begun?: () => void;
   /** Told of the session that a call has by it. */
   paired?: (session: string) => void;
 }
 
-export function PairBox({ target, user, paired }: Props) {
+export function PairBox({ target, user, begun, paired }: Props) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [made, setMade] = useState<PairingMade | null>(null);
@@ -28,6 +30,7 @@ export function PairBox({ target, user, paired }: Props) {
     setBusy(true);
     setProblem(null);
     setWord("");
+    begun?.();
     try {
       await doing();
     } catch (error) {

@@ -1,6 +1,7 @@
 /** Small pieces that every page shares: brand, language switch, notices. */
 import type { ComponentChildren } from "preact";
 import type { Problem } from "../lib/http";
+import { whyText } from "../lib/why";
 import { type Key, type Language, LANGUAGES, language, speak, t } from "../lib/words";
 import { Icon, Mark } from "./icons";
 
@@ -45,9 +46,10 @@ export function problemText(problem: Problem): string {
     504: "error.unreachable",
   };
   const own = by[problem.status] ?? (problem.status >= 500 ? "error.server" : "error.other");
+  const coded = problem.status > 0 && whyText(problem.why);
   // The server speaks English; its sentence beats a general one, not the reader's language.
   const said = language.value === "en" && problem.status > 0 && problem.status < 500;
-  return (said && problem.detail) || t(own);
+  return coded || (said && problem.detail) || t(own);
 }
 
 interface NoticeProps {

@@ -6,6 +6,7 @@ import type { DeskFeed } from "../lib/desk-feed";
 import { recall, remember } from "../lib/device";
 import { asProblem, type Problem } from "../lib/http";
 import type { PbxPause, QueuePause } from "../lib/types";
+import { whyText } from "../lib/why";
 import { t } from "../lib/words";
 import { Icon } from "./icons";
 import { Menu } from "./menu";
@@ -107,10 +108,10 @@ export function QueueAnswers({ feed }: { feed: DeskFeed }) {
 }
 
 function answer(one: PbxPause): string {
-  const { pbx, detail } = one;
+  const { pbx } = one;
   if (one.already) return t(one.wanted ? "queue.alreadyPaused" : "queue.alreadyIn", { pbx });
   if (!one.member) return t("queue.noMember", { pbx });
   if (one.status === "expired") return t(one.linked ? "queue.late" : "queue.noConnector", { pbx });
   const key = one.wanted ? "queue.notPaused" : "queue.notResumed";
-  return t(one.status === "unknown" ? "queue.unknown" : key, { pbx, detail });
+  return t(one.status === "unknown" ? "queue.unknown" : key, { pbx, why: whyText(one.code) });
 }

@@ -90,7 +90,7 @@ function Standing({ feed }: { feed: DeskFeed }) {
         </p>
         {askable.value && (
           // Ready was said in another browser, or the question was put off there.
-          <button type="button" onClick={() => void unlockAlerts()}>
+          <button class="alerts-allow" type="button" onClick={() => void unlockAlerts()}>
             {t("desk.allow")}
           </button>
         )}

@@ -11,7 +11,7 @@ import { Fold } from "./fold";
 import { InvitationBox } from "./invitation";
 import { PairBox } from "./pair-box";
 import { RecordBox } from "./record";
-import { VoiceBox } from "./voice";
+import { VoiceBox } from "./voice-box";
 import { WrapUpForm, WrapUpRead } from "./wrap-up";
 
 interface Props {
@@ -29,8 +29,8 @@ interface Props {
 
 export function Side({ view, gone, atDesk = false, admin = false, done, mine }: Props) {
   const over = view.state === "ended" || gone !== null;
-  // Once open it stays: what came of the pairing is said in it.
-  const [unseen] = useState(!view.presence.user.joined);
+  // Once it is used it stays open: what came of the pairing is said in it.
+  const [pairing, setPairing] = useState(false);
   const confirming = view.invitation?.user.state === "confirm";
   return (
     <aside class="side" aria-label={t("side.title")}>
@@ -68,8 +68,13 @@ export function Side({ view, gone, atDesk = false, admin = false, done, mine }: 
       {!over && mine && <VoiceBox key={`voice ${view.id}`} view={view} />}
       {!over && mine && (
         <section>
-          <Fold title={t("pair.title")} open={unseen}>
-            <PairBox key={view.id} target={{ session: view.id }} user={view.user.uri} />
+          <Fold title={t("pair.title")} open={pairing || !view.presence.user.joined}>
+            <PairBox
+              key={view.id}
+              target={{ session: view.id }}
+              user={view.user.uri}
+              begun={() => setPairing(true)}
+            />
           </Fold>
         </section>
       )}

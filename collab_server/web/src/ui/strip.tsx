@@ -26,7 +26,8 @@ const SAID_MS = 3000;
 
 /** Says a change of state to screen readers: the word and the sentence, not each tick of a timer. */
 export function Said({ status }: { status: Status }) {
-  const words = `${status.word}. ${status.sentence.replace(/\d+:\d\d(:\d\d)?/g, "")}`;
+  const sentence = status.sentence.replace(/\d+:\d\d(:\d\d)?/g, "");
+  const words = [`${status.word}.`, sentence, status.asks].filter(Boolean).join(" ");
   const first = useRef(true);
   const [said, setSaid] = useState("");
   useEffect(() => {

@@ -1,46 +1,12 @@
-/** Turning a call without a telephone into a voice call: the user says the number, the agent asks. */
+/** Turning a call without a telephone into a voice call: the user says the number. */
 import { useRef, useState } from "preact/hooks";
-import { asProblem, type Problem, request } from "../lib/http";
 import { personName } from "../lib/people";
-import { noTelephone, numberText, numberUri } from "../lib/placed";
-import type { Role, View } from "../lib/types";
+import { numberText, numberUri } from "../lib/placed";
+import type { View } from "../lib/types";
 import { t } from "../lib/words";
 import { Icon } from "./icons";
 import { Notice, ProblemNotice } from "./parts";
-
-/** Whether there may be a (further) voice call in this session. */
-function mayCall(view: View): boolean {
-  const state = view.placed?.voice?.state;
-  return noTelephone(view) && view.state === "active" && state !== "calling";
-}
-
-interface Sending {
-  busy: boolean;
-  problem: Problem | null;
-  /** True when the server took it. */
-  send: (method: "POST" | "DELETE", uri?: string | null) => Promise<boolean>;
-}
-
-function useVoice(view: View, role: Role): Sending {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const send = async (method: "POST" | "DELETE", uri?: string | null) => {
-    setBusy(true);
-    setProblem(null);
-    const path = `/v1/sessions/${encodeURIComponent(view.id)}/voice`;
-    try {
-      if (method === "POST") await request("POST", path, { role, ...(uri ? { uri } : {}) });
-      else await request("DELETE", `${path}?role=${role}`);
-      return true;
-    } catch (error) {
-      setProblem(asProblem(error));
-      return false;
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, problem, send };
-}
+import { mayCall, type Sending, useVoice } from "./use-voice";
 
 interface FormProps {
   view: View;
@@ -145,76 +111,5 @@ export function VoiceNotice({ view }: { view: View }) {
       return <Notice tone="hold">{t("voice.failed")}</Notice>;
     default:
       return null;
-  }
-}
-
-/** At the agent's side: ask the caller for a phone call, and see what came of it. */
-export function VoiceBox({ view }: { view: View }) {
-  const [number, setNumber] = useState("");
-  const [wrong, setWrong] = useState(false);
-  const sending = useVoice(view, "agent");
-  if (!view.placed || view.state === "ended" || (!view.placed.voice && !mayCall(view))) return null;
-  const offer = async (event: Event) => {
-    event.preventDefault();
-    const uri = number.trim() ? numberUri(number) : null;
-    setWrong(!!number.trim() && !uri);
-    if (!number.trim() || uri) await sending.send("POST", uri);
-  };
-  const voice = view.placed.voice;
-  const asked = voice?.state === "asked";
-  return (
-    <section class="voice">
-      <h2>{t("voice.title")}</h2>
-      {voice && <p role="status">{standing(view)}</p>}
-      {asked && (
-        <p class="actions">
-          <button type="button" onClick={() => void sending.send("DELETE")}>
-            {t("voice.takeBack")}
-          </button>
-        </p>
-      )}
-      {mayCall(view) && !asked && (
-        <form class="voice-form" onSubmit={(event) => void offer(event)} noValidate>
-          <label>
-            {t("voice.offerNumber")}
-            <input
-              type="tel"
-              autocomplete="off"
-              value={number}
-              aria-invalid={wrong}
-              aria-describedby="voice-offer-hint"
-              onInput={(event) => setNumber(event.currentTarget.value)}
-            />
-          </label>
-          <p class="muted" id="voice-offer-hint" role={wrong ? "alert" : undefined}>
-            {t(wrong ? "voice.bad" : "voice.offerHint")}
-          </p>
-          <p class="actions">
-            <button type="submit" disabled={sending.busy}>
-              <Icon name="phone" />
-              {t("voice.offer")}
-            </button>
-          </p>
-        </form>
-      )}
-      {sending.problem && <ProblemNotice problem={sending.problem} />}
-    </section>
-  );
-}
-
-function standing(view: View): string {
-  const voice = view.placed?.voice;
-  const number = numberText(voice?.number);
-  switch (voice?.state) {
-    case "asked":
-      return t("voice.offered");
-    case "declined":
-      return t("voice.declined");
-    case "calling":
-      return t("voice.agentCalling", { number });
-    case "connected":
-      return t("voice.agentConnected");
-    default:
-      return t("voice.agentFailed", { why: voice?.detail || t("error.other") });
   }
 }

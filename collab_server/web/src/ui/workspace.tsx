@@ -9,13 +9,13 @@ import type { View } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { Chat } from "./chat";
 import { ConfirmAsk } from "./confirm";
-import { Withheld } from "./consent";
 import { usePassedOn } from "./hooks";
 import { Icon } from "./icons";
 import { Saved } from "./saved";
 import { Said, Strip } from "./strip";
 import { Watchers } from "./watchers";
 import { Whispers } from "./whispers";
+import { Withheld } from "./withheld";
 
 interface Props {
   view: View;

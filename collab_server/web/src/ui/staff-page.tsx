@@ -1,0 +1,97 @@
+/** What /desk, /floor and /setup have in common: the log-in first, and a way out of it again. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { asProblem, type Problem } from "../lib/http";
+import { loadMe, logOut } from "../lib/me";
+import type { AgentAccount, Me } from "../lib/types";
+import { type Key, t } from "../lib/words";
+import "../lib/words-agent";
+import { useRetry } from "./hooks";
+import { LogIn } from "./login";
+import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
+import "../style/agent.css";
+
+/** Who has logged in, and how they are out of it. */
+export interface Staff {
+  agent: AgentAccount;
+  brand: string | undefined;
+  /** They logged out. */
+  loggedOut: () => void;
+  /** The server ended their log-in. */
+  signedOut: () => void;
+}
+
+interface Props {
+  title: Key;
+  children: (staff: Staff) => ComponentChildren;
+}
+
+export function StaffPage({ title, children }: Props) {
+  const [me, setMe] = useState<Me | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [attempt, setAttempt] = useState(0);
+  const [notice, setNotice] = useState("");
+
+  const entered = (who: Me) => {
+    setProblem(null);
+    setMe(who);
+  };
+  const name = t(title);
+  useEffect(() => {
+    document.title = `${name} · ${t("app.name")}`;
+  }, [name]);
+  useEffect(() => {
+    loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
+  }, [attempt]);
+
+  const again = () => setAttempt(attempt + 1);
+  useRetry(problem, again);
+  if (problem) {
+    return (
+      <main class="agent middle">
+        <ProblemNotice problem={problem} retry={again} />
+      </main>
+    );
+  }
+  if (!me) return <p class="loading">{t("app.loading")}</p>;
+  if (!me.agent) return <LogIn entered={entered} brand={me.brand?.name} notice={notice} />;
+  const out = (said: string) => {
+    setNotice(said);
+    setMe({ ...me, agent: null });
+  };
+  return children({
+    agent: me.agent,
+    brand: me.brand?.name,
+    loggedOut: () => out(""),
+    signedOut: () => out(t("desk.signedOut")),
+  });
+}
+
+interface FrameProps {
+  staff: Staff;
+  title: Key;
+  children: ComponentChildren;
+}
+
+/** The head over the floor and the set-up, with the way back to the desk. */
+export function StaffFrame({ staff, title, children }: FrameProps) {
+  const leave = () => void logOut().then(staff.loggedOut, staff.loggedOut);
+  return (
+    <div class="agent page setup">
+      <header class="desk-top">
+        <Brand name={staff.brand} />
+        <h1>{t(title)}</h1>
+        <span class="grow" />
+        <a class="button quiet" href="/desk">
+          {t("desk.title")}
+        </a>
+        <span class="desk-who">{staff.agent.name}</span>
+        <LanguageSwitch />
+        <button class="quiet" type="button" onClick={leave}>
+          {t("login.out")}
+        </button>
+      </header>
+      {children}
+    </div>
+  );
+}
