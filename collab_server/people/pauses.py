@@ -15,6 +15,7 @@ there already, by a supervisor or a code on the telephone, stays paused, and the
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from collab_server.db.engine import Work
     from collab_server.services import Services
+
+log = logging.getLogger(__name__)
 
 SECONDS = 20
 """How long a pause is worth asking for: a connector that starts anew is back within that."""
@@ -73,6 +76,10 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
     if row is None or withdrawn:
         return
     row.status, row.detail = command.status, command.detail
+    if row.status != "done":
+        log.info(
+            "%s in the queues of PBX %s: %s (%s)", row.agent_uri, row.pbx, row.status, row.detail
+        )
     work.db.flush()
     _tell(services, work, row.agent_uri)
 

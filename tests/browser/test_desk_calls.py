@@ -146,10 +146,10 @@ def test_a_pause_in_the_queue_is_another_switch_and_shows_the_answer(
         expect(said).to_have_text("Asking the telephone system …")
 
     ask()
-    answer_pauses(server, agent, "failed", "QueuePause: Permission denied")
+    answer_pauses(server, agent, "failed", "pbx_refused: QueuePause: Permission denied")
     notices = desk.locator(".desk-notices")
     expect(notices.get_by_role("alert")).to_contain_text("hq: you are not paused in the queue.")
-    expect(notices).to_contain_text("Permission denied")
+    expect(notices).to_contain_text("The telephone system refused it.")
     notices.get_by_role("button", name="Close").click()
     expect(notices.get_by_role("alert")).to_have_count(0)
     ask()
