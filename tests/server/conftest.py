@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class RecordingHub:
         self.desks: list[tuple[str, dict[str, Any]]] = []
         self.signed_out: list[str] = []
         self.used: list[str] = []
+        self.over: list[str] = []
         self.links: list[tuple[str, Sequence[dict[str, Any]]]] = []
         self.leases: list[tuple[str, str, int]] = []
         self.present: list[Present] = []
@@ -105,6 +106,9 @@ class RecordingHub:
 
     def code_used(self, pairing_id: str) -> None:
         self.used.append(pairing_id)
+
+    def codes_over(self, pairing_ids: Iterable[str]) -> None:
+        self.over += pairing_ids
 
     def desk_logins(self, agent_uri: str) -> set[str]:
         return self.at_desk.get(agent_uri, set())
