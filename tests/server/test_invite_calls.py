@@ -196,6 +196,46 @@ def test_a_stranger_who_is_held_takes_no_question_away_from_the_user(server: Ser
     assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
 
 
+def test_who_is_in_stays_in_when_a_link_that_is_held_is_opened_in_their_browser(
+    server: Server,
+) -> None:
+    """Nobody is pushed out of their session by a link that somebody else had sent to them."""
+    desk = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    browser = server.browser()
+    browser.open(server.session_of("1.1")["user"]["join_url"])
+    path = f"/v1/sessions/{server.session_of('1.1')['id']}"
+    assert desk.post(f"{path}/invitations", {"role": "user", "send": True}).status_code == 201
+    again = browser.post("/v1/join", {"token": token_of(texted(server))})
+    assert again.status_code == 202
+    browser.csrf = json_of(again)["csrf"]
+    assert browser.post(f"{path}/token", {}).status_code == 200
+    assert desk.post(f"{path}/confirm", {"yes": False}).status_code == 204
+    assert browser.post(f"{path}/token", {}).status_code == 200
+
+
+def test_who_was_in_before_and_is_held_comes_in_once_confirmed(server: Server) -> None:
+    """The browser's first cookie is of a user whose place another browser has taken."""
+    desk = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    browser = server.browser()
+    session = browser.open(server.session_of("1.1")["user"]["join_url"])["session"]
+    path = f"/v1/sessions/{session}"
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    shown = json_of(user.post("/v1/pairings", {"type": "form"}))
+    typed = desk.post(f"/v1/pairings/{shown['code']}/claim", {"session": session})
+    assert typed.status_code == 200
+    assert browser.post(f"{path}/token", {}).status_code == 410
+    assert desk.post(f"{path}/invitations", {"role": "user", "send": True}).status_code == 201
+    answer = browser.post("/v1/join", {"token": token_of(texted(server))})
+    assert answer.status_code == 202
+    browser.csrf = json_of(answer)["csrf"]
+    assert json_of(browser.post(f"{path}/token", {}))["why"] == "confirm"
+    assert desk.post(f"{path}/confirm", {"yes": True}).status_code == 204
+    assert json_of(browser.post(f"{path}/token", {}))["role"] == "user"
+
+
 def test_only_the_sessions_agent_confirms(server: Server) -> None:
     _, _, session = held(server, server.desk("wang", WANG))
     other = server.desk("li", LI)
