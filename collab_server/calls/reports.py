@@ -70,6 +70,8 @@ def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
         outcome.ignored += len(report.results) - len(believed)
         _take_results(services, work, pbx, believed, outcome)
         return outcome
+    if report.leaving:
+        outcome.lease = leases.release(work, pbx, report.connector)
     fence = lease.epoch
     known = _known(work, pbx, report.calls)
     _hold_sessions(work, known.values())
