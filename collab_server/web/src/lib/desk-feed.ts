@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { serverNow } from "./clock";
 import { stayAwake } from "./once";
+import { Retry } from "./retry";
 import type { AgentAccount, DeskLists, DeskState, QueuePause, StandingCall, View } from "./types";
 
 /** Sessions shown as recent, at most. */
@@ -9,7 +10,6 @@ const RECENT = 50;
 /** Sessions in the other lists, at most. */
 const MOST = 500;
 const FIRST_WAIT_MS = 300;
-const LONGEST_WAIT_MS = 5_000;
 /** How long after its end a session is held out to be wrapped up; the server does so as long. */
 const WRAP_UP_MS = 12 * 3600_000;
 /** The socket is quiet for long; this tells a slow start from a dead network. */
@@ -50,7 +50,7 @@ export class DeskFeed {
   readonly online = signal(true);
 
   #socket: WebSocket | null = null;
-  #failures = 0;
+  readonly #retry = new Retry(FIRST_WAIT_MS);
   #timer = 0;
   #patience = 0;
   #sleep = stayAwake();
@@ -85,7 +85,7 @@ export class DeskFeed {
 
   readonly wake = (): void => {
     if (this.#closed || this.#socket?.readyState === WebSocket.OPEN) return;
-    this.#failures = 0;
+    this.#retry.failures = 0;
     this.#open();
   };
 
@@ -106,15 +106,10 @@ export class DeskFeed {
       this.#socket = null;
       if (this.#closed) return;
       if (event.code === 4401 || event.code === 4403) return this.hearer.signedOut();
-      this.#retry();
+      this.#retry.closed(event.code);
+      this.#timer = window.setTimeout(() => this.#open(), this.#retry.next());
+      this.#judge();
     };
-  }
-
-  #retry(): void {
-    const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
-    this.#failures = Math.min(this.#failures + 1, 10);
-    this.#timer = window.setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
-    this.#judge();
   }
 
   /** Say in a moment whether the desk is connected; what is over by then was no outage. */
@@ -128,7 +123,7 @@ export class DeskFeed {
   #take(text: string): void {
     const message = parse(text);
     if (!message) return;
-    this.#failures = 0;
+    this.#retry.failures = 0;
     this.online.value = true;
     if (message.kind === "signed_out") this.hearer.signedOut();
     else if (message.kind === "session") this.#place(message.session);
