@@ -52,7 +52,7 @@ def start(
     if call.user_uri is None or not uris.is_user_uri(call.user_uri):
         raise Conflict("the other side of this call has no address that could be invited")
     session = service.create(
-        work, type=type, initiator="agent", user_uri=call.user_uri, call=call, cause=cause
+        services, work, type=type, initiator="agent", user_uri=call.user_uri, call=call, cause=cause
     )
     service.follow(services, work, session, call)
     return session, 201

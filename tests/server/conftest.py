@@ -302,7 +302,9 @@ def token_of(join_url: str) -> str:
     return token
 
 
-def make_settings(folder: Path, max_placeholders: int = 50, **server: Any) -> Settings:
+def make_settings(
+    folder: Path, max_placeholders: int = 50, country: str = "", **server: Any
+) -> Settings:
     return Settings(
         server={
             "secret": "a secret of the tests, long enough",
@@ -312,7 +314,7 @@ def make_settings(folder: Path, max_placeholders: int = 50, **server: Any) -> Se
         }
         | server,
         pbx={
-            "hq": {"key": "hq-key", "max_placeholders": max_placeholders},
+            "hq": {"key": "hq-key", "max_placeholders": max_placeholders, "country": country},
             "branch": {"key": "branch-key"},
         },
     )

@@ -355,6 +355,43 @@ def test_dialling_is_denied_and_limited_like_all_that_costs(start: Start) -> Non
     assert len(server.hub.commands) == 1
 
 
+def test_a_number_is_one_whether_or_not_its_country_is_dialled(start: Start) -> None:
+    server = start(country="DE", invite={"deny": [r"tel:\+4930\d*"], "limits": {"call": 1}})
+    desk = server.desk("wang", WANG)
+
+    def call(user_uri: str) -> tuple[int, str]:
+        body = {"type": "form", "call": True, "pbx": "hq", "user_uri": user_uri}
+        answer = desk.post("/v1/desk/invitations", body)
+        return answer.status_code, json_of(answer).get("detail", "")
+
+    for user in ("0301234567", "0049301234567", "+49301234567"):
+        status, why = call(f"sip:{user}@pbx.example.org")
+        assert (status, "server.invite.deny" in why) == (403, True), user
+    for user, said in (
+        ("09001234567", "a premium-rate number"),
+        ("+499001234567", "a premium-rate number"),
+        ("112", "an emergency number"),
+    ):
+        status, why = call(f"sip:{user}@pbx.example.org")
+        assert (status, said in why) == (403, True), user
+    assert server.hub.commands == []
+    assert call("sip:1120@pbx.example.org")[0] == 201, "an extension"
+    dialled = "sip:0891234567@pbx.example.org"
+    assert call(dialled)[0] == 201
+    assert server.hub.commands[-1]["args"]["user_uri"] == dialled, "as it was given"
+
+
+def test_no_gateway_writes_to_a_premium_rate_number(start: Start) -> None:
+    invite = {"allow": [r"tel:\+49\d+"], "http": {"sms": {"url": "http://127.0.0.1:9/"}}}
+    server = start(invite=invite)
+    desk = server.desk("wang", WANG)
+    made = desk.post("/v1/desk/invitations", {"type": "form", "user_uri": "tel:+499001234567"})
+    session = json_of(made)["id"]
+    assert server.ways(session)["sms"][1].endswith(
+        "is a premium-rate number, which no machine calls or writes to"
+    )
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
