@@ -122,6 +122,7 @@ def test_every_setting_has_a_name() -> None:
         *(f"server.invite.{name}" for name in INVITE),
         "pbx.*.key",
         "pbx.*.max_placeholders",
+        "pbx.*.country",
     ]
 
 
