@@ -261,6 +261,13 @@ async def test_a_refused_link_is_a_problem_document(
     assert problem["detail"]
     if status == 401:
         assert problem["type"] == "https://tandem.test/problems/key"
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    else:
+        kind, title = {
+            403: ("forbidden", "Not allowed with this key or log-in"),
+            404: ("not-found", "Not found"),
+        }[status]
+        assert (problem["type"], problem["title"]) == (f"urn:tandem:problem:{kind}", title)
 
 
 async def test_a_connector_that_comes_back_takes_the_place_of_its_dead_links(
