@@ -168,7 +168,11 @@ class DatabaseBackend:
         """Give what became of a pairing code."""
         with self._services.database.read() as db:
             row = db.get(Pairing, pairing_id)
-        return {"state": codes.state_of(row, self._services.clock())}
+        now = self._services.clock()
+        state = codes.state_of(row, now)
+        if row is None or state != "open":
+            return {"state": state}
+        return {"state": state, "seconds": row.expires - now}
 
     def authorize_link(self, pbx: str, authorization: str) -> LinkGrant | Refusal:
         """Check the key of a connector."""

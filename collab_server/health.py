@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -91,4 +91,8 @@ def openapi() -> Response:
     app = current_app
     if DESCRIPTION not in app.extensions:  # some 25 ms of work, and always the same
         app.extensions[DESCRIPTION] = document(app)
-    return jsonify(app.extensions[DESCRIPTION])
+    answer = jsonify(app.extensions[DESCRIPTION])
+    answer.headers["Cache-Control"] = "no-cache"
+    answer.add_etag()
+    answer.make_conditional(request)
+    return answer

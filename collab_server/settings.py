@@ -27,7 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from collab_server import screen_pop
+from collab_server import numbers, screen_pop
 from collab_server.invite.settings import (
     GatewaySettings,
     InviteSettings,
@@ -93,6 +93,15 @@ class PbxSettings(BaseModel):
     key: SecretStr
     max_placeholders: int = Field(default=50, ge=0)
     """Calls without a telephone that may be on the PBX at once."""
+    country: str = ""
+    """Where the PBX is, so that its national numbers are known; empty: they are only digits."""
+
+    @field_validator("country")
+    @classmethod
+    def _check_country(cls, value: str) -> str:
+        if value and not numbers.is_country(value.upper()):
+            raise ValueError(f'expected a country by its two letters, such as "DE", not {value!r}')
+        return value.upper()
 
     _check_key = field_validator("key")(_key)
 
@@ -242,6 +251,14 @@ class Settings(BaseSettings):
             yield f"server.sites.{name}.key", site.key.get_secret_value()
         for name, pbx in self.pbx.items():
             yield f"pbx.{name}.key", pbx.key.get_secret_value()
+
+    def country(self, pbx: str | None) -> str:
+        """Where a PBX is; None: the country of them all, if it is one. '' if nobody has said."""
+        known = self.pbx.get(pbx) if pbx is not None else None
+        if known is not None:
+            return known.country
+        all_of_them = {each.country for each in self.pbx.values()}
+        return all_of_them.pop() if len(all_of_them) == 1 else ""
 
     @property
     def url(self) -> str:

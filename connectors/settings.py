@@ -104,6 +104,8 @@ class PbxSettings(BaseModel):
     trust_headers: tuple[Pattern, ...] = ()
     dial_context: str = ""
     max_placeholders: int = Field(default=50, ge=0)
+    country: str = ""
+    """Only the server reads it: it compares numbers."""
     outbox: Text
     """Path of the SQLite file; ``NAME-outbox.db`` when not given."""
     agents: dict[str, Annotated[str, AfterValidator(_agent_uri)]] = {}

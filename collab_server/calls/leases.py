@@ -13,6 +13,9 @@ begins no command `START_SECONDS` behind the last report that was answered; what
 it has not begun, and its successor is handed that. A message made before may have been sent, and a
 message is sent once at most: it is given up as unknown. So is whatever rings people (`ONCE`). All
 other commands have the same effect when they are carried out again.
+
+A holder that is told to stop lets the lease go with its last report (`release`), and says itself
+which commands it had begun: its successor is handed all others at once.
 """
 
 from __future__ import annotations
@@ -40,6 +43,11 @@ START_SECONDS = 3.0
 ONCE = ("message", "dial", "voice")
 """Kinds of commands that are carried out once at most."""
 REPLACED = "the connector that had it was replaced before it said what became of it"
+
+
+_NEVER = 0.0
+"""When a lease was renewed that nobody holds any more: it has lapsed, and nothing was begun since
+that its holder has not told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,14 @@ def claim(services: Services, work: Work, pbx: str, connector: str | None, *, ab
         _tell(services, work, lease)
     left = lease.renewed + LEASE_SECONDS - work.now
     return Claim(True, lease.epoch, min(max(left, 0.0), LEASE_SECONDS))
+
+
+def release(work: Work, pbx: str, connector: str | None) -> Claim:
+    """Let go of the lease of a connector that holds it and leaves."""
+    lease = work.db.get_one(Lease, pbx)
+    if connector and lease.holder == connector:
+        lease.renewed = _NEVER
+    return Claim(True, lease.epoch, 0.0)
 
 
 def of_link(db: Session, pbx: str, connector: str | None, now: float) -> int | None:

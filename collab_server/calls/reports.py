@@ -70,6 +70,8 @@ def apply(services: Services, work: Work, pbx: str, report: Report) -> Outcome:
         outcome.ignored += len(report.results) - len(believed)
         _take_results(services, work, pbx, believed, outcome)
         return outcome
+    if report.leaving:
+        outcome.lease = leases.release(work, pbx, report.connector)
     fence = lease.epoch
     known = _known(work, pbx, report.calls)
     _hold_sessions(work, known.values())
@@ -232,7 +234,7 @@ def _update(
         trace(work, call, "server", "the call is back after it was taken for ended")
     if agent_uri and usable is None:
         trace(work, call, "server", f"agent URI not usable: {agent_uri!r}")
-    session = _session(work, call, outcome, first=first, again=again)
+    session = _session(services, work, call, outcome, first=first, again=again)
     if session is not None and marked_anew and call.type in service.TYPES:
         service.retype(work, session, call.type, "the dialplan marked the call anew")
     if session is not None:
@@ -288,7 +290,7 @@ def _take_lines(work: Work, call: Call, reported: ReportedCall) -> None:
 
 
 def _session(
-    work: Work, call: Call, outcome: Outcome, *, first: bool, again: bool
+    services: Services, work: Work, call: Call, outcome: Outcome, *, first: bool, again: bool
 ) -> CollabSession | None:
     """The session of a call, made if it is a collaboration call that has none, or asks again after
     its session has ended. `first`: nobody had reported the call; `again`: it was asked for since.
@@ -318,6 +320,7 @@ def _session(
         return None
     outcome.sessions += 1
     return service.create(
+        services,
         work,
         type=call.type,
         initiator=call.initiator,

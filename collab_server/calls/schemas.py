@@ -116,6 +116,9 @@ class Report(_Report):
     """None: the connector does not say."""
     connector: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     """What the connector calls itself, for ever; needed where a PBX has two of them."""
+    leaving: bool = False
+    """Its last report: it begins nothing any more, has said in `results` what became of all that it
+    began, and whoever stands by may take over at once."""
 
 
 class LeaseAnswer(BaseModel):

@@ -22,6 +22,9 @@ class Pairing(Base):
     """The collaboration that an ordinary call becomes."""
     browser: Mapped[str | None] = mapped_column(String(64), index=True)
     """Of a page: SHA-256 of its browser's cookie."""
+    address: Mapped[str | None] = mapped_column(String(32))
+    network: Mapped[str | None] = mapped_column(String(32))
+    """Of a page: where it is (`collab_server.pairing.room`), signed."""
     call: Mapped[int | None] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
     session_id: Mapped[str | None] = mapped_column(
         ForeignKey("sessions.id", ondelete="CASCADE"), index=True

@@ -69,8 +69,10 @@ class VoiceCall(Base):
     n: Mapped[int]
     """Counts within the session."""
     asked_by: Mapped[str] = mapped_column(String(8))
-    number: Mapped[str | None] = mapped_column(String(URI), index=True)
+    number: Mapped[str | None] = mapped_column(String(URI))
     """Where the user is called; None: the agent asked, and left it to the user to say."""
+    reached: Mapped[str | None] = mapped_column(String(URI), index=True)
+    """Whom that reaches, in the one form that limits are for; None: nobody has been called."""
     state: Mapped[str] = mapped_column(String(16))
     """``asked``, ``declined``, ``calling``, ``connected``, ``failed``."""
     detail: Mapped[str] = mapped_column(Text, default="")

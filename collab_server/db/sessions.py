@@ -18,7 +18,7 @@ class CollabSession(Base):
         Index("ix_sessions_state_created", "state", "created"),
         Index("ix_sessions_agent_uri_created", "agent_uri", "created"),
         Index("ix_sessions_user_uri_created", "user_uri", "created"),
-        Index("ix_sessions_number_created", "number", "created"),
+        Index("ix_sessions_known_as_created", "known_as", "created"),
     )
 
     id: Mapped[str] = mapped_column(String(ID), primary_key=True)
@@ -32,8 +32,10 @@ class CollabSession(Base):
     label: Mapped[str | None] = mapped_column(String(URI))
     """What the call said of its user before a browser was paired with it: a name, no proof."""
     number: Mapped[str | None] = mapped_column(String(NUMBER))
-    """The user's telephone number (`collab_server.uris.number`), by which earlier sessions are
-    found; None: no number is known."""
+    """The user's telephone number as it came (`collab_server.uris.number`); None: no number is
+    known."""
+    known_as: Mapped[str | None] = mapped_column(String(NUMBER))
+    """Which number that is (`collab_server.numbers`): earlier sessions are found by it."""
     given: Mapped[str] = mapped_column(String(8), default="call", server_default="call")
     """Who gave the user's URI: an ``agent`` at the desk, a ``client`` with a key, or a ``call``,
     which makes it a label that anybody may have shaped."""

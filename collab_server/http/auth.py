@@ -137,8 +137,8 @@ def guests(db: Session, session_id: str) -> list[Guest]:
     """The places in this session that the browser's cookies stand for, the user's first."""
     settings = services().settings
     found = []
-    for role in ("user", "agent"):
-        value = request.cookies.get(cookies.guest_name(settings, role))
+    for name, role in cookies.guest_names(settings).items():
+        value = request.cookies.get(name)
         if not value:
             continue
         person = db.scalar(
@@ -152,10 +152,14 @@ def guests(db: Session, session_id: str) -> list[Guest]:
 
 
 def check_held(db: Session, session_id: str) -> None:
-    """Raise Conflict for a browser that waits until the agent has confirmed who it is."""
+    """Raise Conflict for a browser that waits until the agent has confirmed who it is, and is not
+    in as somebody already."""
     tandem = services()
-    value = request.cookies.get(cookies.guest_name(tandem.settings, "user"))
+    value = request.cookies.get(cookies.held_name(tandem.settings))
     if not value or request.headers.get("Authorization") is not None:
+        return
+    places = [db.get(Participant, guest.participant) for guest in guests(db, session_id)]
+    if any(p is not None and p.role == "user" and p.revoked is None for p in places):
         return
     grant = db.scalar(
         select(Grant)
@@ -183,8 +187,7 @@ def require_somebody() -> None:
         require_client("api")
         return
     settings = services().settings
-    names = [cookies.desk_name(settings)]
-    names += [cookies.guest_name(settings, role) for role in ("user", "agent")]
+    names = [cookies.desk_name(settings), *cookies.guest_names(settings)]
     if not any(request.cookies.get(name) for name in names):
         raise Unauthorized("show a key, open the join link again, or log in")
 

@@ -49,6 +49,21 @@ def guest_name(settings: Settings, role: str) -> str:
     return f"__Secure-tandem_{role}" if settings.secure else f"tandem_{role}"
 
 
+def guest_names(settings: Settings) -> dict[str, str]:
+    """Names of the cookies that may let a browser into a session -> the role each stands for.
+
+    Who is held until the agent has confirmed them has a cookie of its own: a link that is opened in
+    the browser of somebody who is in must not take their place away.
+    """
+    user, agent = (guest_name(settings, role) for role in ("user", "agent"))
+    return {user: "user", held_name(settings): "user", agent: "agent"}
+
+
+def held_name(settings: Settings) -> str:
+    """Name of the cookie of a user who is held, or was."""
+    return guest_name(settings, "held")
+
+
 def device_name(settings: Settings, agent_name: str) -> str:
     """Name of the cookie that marks a browser as one this agent has used."""
     prefix = "__Secure-" if settings.secure else ""
@@ -107,12 +122,15 @@ def clear_desk(response: Response) -> None:
     )
 
 
-def set_guest(response: Response, session_id: str, role: str, value: str) -> None:
-    """Let this browser into a session."""
+def set_guest(
+    response: Response, session_id: str, role: str, value: str, *, held: bool = False
+) -> None:
+    """Let this browser into a session; `held`: once the agent has confirmed it."""
     settings = services().settings
     days = settings.server.retention
     path = f"/v1/sessions/{session_id}"
-    _set(response, guest_name(settings, role), value, path, days * 24 * 3600)
+    name = held_name(settings) if held else guest_name(settings, role)
+    _set(response, name, value, path, days * 24 * 3600)
 
 
 def csrf(*, anew: bool = False) -> str:

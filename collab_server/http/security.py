@@ -39,6 +39,8 @@ def add_headers(response: Response) -> Response:
     """Put them on."""
     settings = services().settings
     headers = response.headers
+    if response.status_code == 204:
+        headers.pop("Content-Type", None)
     html = response.mimetype == "text/html"
     headers.setdefault("Content-Security-Policy", page_policy(settings.url) if html else API_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")

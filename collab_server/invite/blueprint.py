@@ -95,6 +95,7 @@ def invite() -> tuple[Response, int, dict[str, str]]:
                 agent_uri=who.uri,
             )
         session = service.create(
+            tandem,
             work,
             type=asked.type,
             initiator="agent",

@@ -80,11 +80,12 @@ def dial(
 ) -> None:
     """Have the PBX place the call. Raises Forbidden and TooMany, and then nothing is to be kept."""
     settings = services.settings.server.invite
-    why = policy.denied_to_call(settings, session.user_uri)
+    country = services.settings.country(call.pbx)
+    why = policy.denied_to_call(settings, session.user_uri, country)
     if why is not None:
         raise Forbidden(why)
     scope = attempts.scope_of(session, call)
-    destination = policy.called(session.user_uri)
+    destination = policy.called(session.user_uri, country)
     over = policy.over(work, settings, destination=destination, asked_by=asked_by, scope=scope)
     if over is not None:
         raise TooMany(RETRY_AFTER, over)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from collab_server import uris
+from collab_server import numbers, uris
 from collab_server.db.invitations import Attempt
 from collab_server.explain import Explained, Why
 from collab_server.times import DAY, HOUR
@@ -31,21 +31,29 @@ def denied(settings: InviteSettings, destination: str) -> Explained | None:
     return None
 
 
-def called(uri: str) -> str:
-    """Whom a call to a ``sip:`` or ``tel:`` address reaches, in the one form that patterns and
-    limits are for: ``tel:`` and the number, where it is one with its country."""
-    number = uris.dialled(uri)
+def _costly(uri: str, country: str) -> Explained | None:
+    why = numbers.costly(uris.dialled(uri), country)
+    if why is None:
+        return None
+    return Explained(Why.DENIED, f"{uri} is {why}, which no machine calls or writes to")
+
+
+def called(uri: str, country: str) -> str:
+    """Whom a call to a ``sip:`` or ``tel:`` address reaches from a PBX in this country, in the one
+    form that patterns and limits are for: ``tel:`` and the number, where it is one with its
+    country or a whole one of that country."""
+    number = numbers.international(uris.dialled(uri), country)
     return f"tel:{number}" if number.startswith("+") else uri
 
 
-def denied_to_call(settings: InviteSettings, uri: str) -> Explained | None:
+def denied_to_call(settings: InviteSettings, uri: str, country: str) -> Explained | None:
     """Why nobody may be called there, however the address is written; None: they may."""
-    return denied(settings, uri) or denied(settings, called(uri))
+    return denied(settings, uri) or denied(settings, called(uri, country)) or _costly(uri, country)
 
 
 def refused(settings: InviteSettings, destination: str) -> Explained | None:
     """Why no third party may carry an invitation there; None: it may."""
-    why = denied(settings, destination)
+    why = denied(settings, destination) or _costly(destination, "")
     if why is None and not any(re.fullmatch(p, destination) for p in settings.allow):
         sentence = f"{destination} is not among the destinations allowed (server.invite.allow)"
         why = Explained(Why.NOT_ALLOWED, sentence)

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, send_from_directory
 
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
+from collab_server.pages import encoded
 from collab_server.problems import NotFound
 
 DIST = Path(__file__).parents[1] / "static" / "dist"
@@ -51,6 +52,6 @@ def asset(name: str) -> Response:
     folder = DIST / "assets"
     if not folder.is_dir():
         raise NotFound("the pages are not built")
-    answer = send_from_directory(folder, name, conditional=True, etag=True)
+    answer = encoded.send(folder, name)
     answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return answer

@@ -58,6 +58,7 @@ def bind(
     made = session is None
     if session is None:
         session = service.create(
+            services,
             work,
             type=pairing.type,
             initiator=initiator,

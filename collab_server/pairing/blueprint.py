@@ -22,8 +22,8 @@ from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
-from collab_server.http.throttle import address_key
 from collab_server.pairing import binding, codes, limits, schemas, typed
+from collab_server.pairing.room import place_of
 from collab_server.problems import CodeRefused, Conflict, Forbidden, Gone, Invalid, NotFound
 from collab_server.sessions import access, service
 from collab_server.sessions.joining import PROXIES, joined
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from collab_server.db.engine import Work
     from collab_server.http.proxies import Proxies
+    from collab_server.pairing.room import Place
     from collab_server.sessions.schemas import CallRef
 
 bp = Blueprint("pairings", __name__, url_prefix="/v1/pairings")
@@ -72,11 +73,12 @@ def _shown_by_this_browser(type: str) -> tuple[Response, int]:  # noqa: A002 - t
     _be_a_browser()
     tandem = services()
     value = cookies.pairing() or secrets.token_urlsafe(24)
-    budgets = [limits.CODES_OF_ADDRESS.of(_place())]
+    place = _place()
+    budgets = [limits.CODES_OF_ADDRESS.of(place.address)]
     with tandem.write() as work:
         limits.check(tandem, work.db, work.now, budgets)
         limits.use(work, budgets)
-        made, code = codes.make_for_page(tandem, work, hashed(value), type)
+        made, code = codes.make_for_page(tandem, work, hashed(value), type, place)
     answer = _made(made, code)
     cookies.set_pairing(answer, value)
     return answer, 201
@@ -150,7 +152,7 @@ def claim(code: str) -> Response:
 
 def _typed_in_this_browser(code: str) -> Response:
     _be_a_browser()
-    tandem, place = services(), _place()
+    tandem, place = services(), _place().address
     typed.check(tandem, place)
     with tandem.write() as work:
         guest = typed.claim(tandem, work, place, code)
@@ -235,9 +237,9 @@ def _be_a_browser() -> None:
     auth.check_csrf()
 
 
-def _place() -> str:
+def _place() -> Place:
     proxies: Proxies = current_app.extensions[PROXIES]
-    return address_key(proxies.client(request))
+    return place_of(proxies.client(request))
 
 
 def _made(pairing: Pairing, code: str) -> Response:

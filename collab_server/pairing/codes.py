@@ -3,6 +3,7 @@
     live --claimed--> used
       |  --two minutes--> too old
       |  --a newer one for the same browser, session or call--> withdrawn
+      |  --all are given out, and its network has most (`room`)--> withdrawn
 
 A code is kept as a signature, by which it can be found but not read. That it is used once is one
 statement of the database's: whoever's update finds it has it. How likely a guess is: `MAX_LIVE` of
@@ -18,12 +19,16 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import func, or_, select, update
 
 from collab_server.db.pairing import Pairing
+from collab_server.pairing import room
 from collab_server.problems import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from collab_server.db.calls import Call
     from collab_server.db.engine import Work
     from collab_server.db.sessions import CollabSession
+    from collab_server.pairing.room import Place
     from collab_server.services import Services
 
 Kind = Literal["page", "call"]
@@ -38,13 +43,20 @@ _CODE = re.compile(rf"[0-9]{{{DIGITS}}}")
 _UNSEEN = {"synchronize_session": False}
 
 
-def make_for_page(services: Services, work: Work, browser: str, type: str) -> tuple[Pairing, str]:  # noqa: A002
+def make_for_page(
+    services: Services,
+    work: Work,
+    browser: str,
+    type: str,  # noqa: A002 - the contract's word
+    place: Place,
+) -> tuple[Pairing, str]:
     """A code that a page shows; `browser` is the hash of its cookie.
 
     Gives the row and the code. Raises Unavailable.
     """
-    _withdraw(work, Pairing.browser == browser)
+    _tell_pages(services, work, _withdraw(work, Pairing.browser == browser))
     row = Pairing(kind="page", type=type, browser=browser)
+    room.note(services, row, place)
     return row, _make(services, work, row)
 
 
@@ -99,19 +111,28 @@ def state_of(row: Pairing | None, now: float) -> Literal["open", "bound", "over"
     return "open" if good else "over"
 
 
-def _withdraw(work: Work, which: object) -> None:
-    """Codes that are too old make room; so do those that another one takes the place of."""
+def _withdraw(work: Work, which: object) -> Sequence[str]:
+    """Codes that are too old make room; so do those that another one takes the place of.
+
+    Gives the ids of the rows.
+    """
     old = or_(Pairing.expires <= work.now, which)  # type: ignore[arg-type]
-    work.db.execute(
-        update(Pairing).where(Pairing.code.is_not(None), old).values(code=None),
-        execution_options=_UNSEEN,
-    )
+    over = update(Pairing).where(Pairing.code.is_not(None), old).values(code=None)
+    return work.db.scalars(over.returning(Pairing.id), execution_options=_UNSEEN).all()
+
+
+def _tell_pages(services: Services, work: Work, ids: Sequence[str]) -> None:
+    if ids:
+        work.after_commit(lambda: services.hub.codes_over(ids))
 
 
 def _make(services: Services, work: Work, row: Pairing) -> str:
     live = select(func.count()).where(Pairing.code.is_not(None), Pairing.kind == row.kind)
     if (work.db.scalar(live) or 0) >= MAX_LIVE:
-        raise Unavailable("too many codes are good at this moment; try again in a minute")
+        out = room.greediest(work, row) if row.kind == "page" else None
+        if out is None:
+            raise Unavailable("too many codes are good at this moment; try again in a minute")
+        _tell_pages(services, work, _withdraw(work, Pairing.id == out.id))
     while True:
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         signed = services.signer.pairing(code)

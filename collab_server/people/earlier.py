@@ -45,8 +45,8 @@ def check(db: Session, session: CollabSession, who: Desk, now: float) -> None:
 def of_caller(db: Session, session: CollabSession) -> list[dict[str, Any]]:
     """What came before a session with the same caller, newest first; at most `MAX_ITEMS`."""
     same = [CollabSession.user_uri == session.user_uri]
-    if session.number is not None:
-        same.append(CollabSession.number == session.number)
+    if session.known_as is not None:
+        same.append(CollabSession.known_as == session.known_as)
     found = db.scalars(
         select(CollabSession)
         .where(or_(*same), CollabSession.id != session.id, CollabSession.created <= session.created)

@@ -55,7 +55,7 @@ def start(
         nowhere = "the other side of this call has no address that could be invited"
         raise Conflict(nowhere, why=Why.NO_ADDRESS)
     session = service.create(
-        work, type=type, initiator="agent", user_uri=call.user_uri, call=call, cause=cause
+        services, work, type=type, initiator="agent", user_uri=call.user_uri, call=call, cause=cause
     )
     service.follow(services, work, session, call)
     return session, 201

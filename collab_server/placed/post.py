@@ -68,6 +68,7 @@ def post(
     work.db.add(call)
     work.db.flush()
     session = service.create(
+        services,
         work,
         type=asked.type,
         initiator="user",

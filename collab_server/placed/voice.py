@@ -94,12 +94,15 @@ def place(
     number = number or (asked.number if asked is not None else None)
     if number is None:
         raise Invalid(Explained(Why.NO_NUMBER, "uri: which number is to be called?"), "uri")
-    why = policy.denied_to_call(services.settings.server.invite, number)
+    country = services.settings.country(placed.pbx)
+    why = policy.denied_to_call(services.settings.server.invite, number, country)
     if why is not None:
         raise Forbidden(why)
-    _check_number(work, session, number)
+    reached = policy.called(number, country)
+    _check_number(work, session, reached)
     made = asked or _add(work, session, "user", number, "calling")
     made.number, made.state, made.detail, made.placed = number, "calling", "", work.now
+    made.reached = reached
     commands.ask(
         services,
         work,
@@ -212,7 +215,7 @@ def _add(
     return made
 
 
-def _check_number(work: Work, session: CollabSession, number: str) -> None:
+def _check_number(work: Work, session: CollabSession, reached: str) -> None:
     tried = work.db.scalar(
         select(func.count()).where(
             VoiceCall.session_id == session.id, VoiceCall.placed.is_not(None)
@@ -221,7 +224,7 @@ def _check_number(work: Work, session: CollabSession, number: str) -> None:
     if (tried or 0) >= MAX_CALLS:
         tries = f"{MAX_CALLS} calls were tried in this session"
         raise TooMany(NUMBER_SECONDS, Explained(Why.LIMIT_CALL, tries))
-    of_number = [VoiceCall.number == number, VoiceCall.placed > work.now - NUMBER_SECONDS]
+    of_number = [VoiceCall.reached == reached, VoiceCall.placed > work.now - NUMBER_SECONDS]
     calls = list(work.db.scalars(select(VoiceCall.placed).where(*of_number)))
     if len(calls) >= MAX_OF_NUMBER:
         oldest = min(at for at in calls if at is not None)

@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from collab_server.realtime.backend import Refusal
-from collab_server.realtime.http import TITLES, HttpSide, problem
+from collab_server.realtime.http import HttpSide, problem
 from collab_server.realtime.upgrade import read_upgrade
 
 if TYPE_CHECKING:
@@ -149,12 +149,8 @@ def _reason(text: str) -> str:
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
-    title = TITLES.get(refusal.status, "Refused")
-    body = problem(refusal.status, title, refusal.detail, refusal.type)
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
+    said, body = problem(refusal.status, refusal.detail, refusal.type)
+    headers = [(name.encode(), value.encode()) for name, value in said]
     start = {"type": "websocket.http.response.start", "status": refusal.status, "headers": headers}
     await send(start)
     await send({"type": "websocket.http.response.body", "body": body})

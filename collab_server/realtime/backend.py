@@ -166,7 +166,8 @@ class Backend(Protocol):
         ...
 
     def code_state(self, pairing_id: str) -> dict[str, Any]:
-        """Give `{"state": "open" | "bound" | "over"}` of a pairing code."""
+        """Give `{"state": "open" | "bound" | "over"}` of a pairing code; an open one has the
+        `seconds` that it is good for yet, after which it is asked for again."""
         ...
 
     def authorize_link(self, pbx: str, authorization: str) -> LinkGrant | Refusal:

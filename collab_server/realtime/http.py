@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2wsgi import WSGIMiddleware
 
+from collab_server.problems import BY_STATUS, MEDIA_TYPE, TYPE_PREFIX, CsrfRefused, Problem, TooMany
 from collab_server.realtime.upgrade import is_realtime
 
 if TYPE_CHECKING:
@@ -27,15 +28,7 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
 
 
-def problem(status: int, title: str, detail: str = "", kind: str = "about:blank") -> bytes:
-    """Write a problem document (RFC 9457)."""
-    body = {"type": kind, "title": title, "status": status}
-    if detail:
-        body["detail"] = detail
-    return json.dumps(body).encode()
-
-
-TITLES = {
+REASONS = {
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -51,8 +44,31 @@ TITLES = {
 }
 
 
-_KINDS = {413: "urn:tandem:problem:too-large", 503: "urn:tandem:problem:unavailable"}
-"""What Flask calls the same problems."""
+BLANK = "about:blank"
+_BY_STATUS: dict[int, type[Problem]] = {**BY_STATUS, 429: TooMany}
+_KNOWN: tuple[type[Problem], ...] = (*_BY_STATUS.values(), CsrfRefused)
+_TITLES = {TYPE_PREFIX + one.id: one.title for one in _KNOWN}
+_RETRY_AFTER = {429: 60, 503: 1}
+
+
+def problem(
+    status: int, detail: str = "", kind: str = BLANK
+) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and document of a refusal (RFC 9457), as Flask's side words the same."""
+    if kind == BLANK and status in _BY_STATUS:
+        kind = TYPE_PREFIX + _BY_STATUS[status].id
+    title = _TITLES.get(kind, REASONS.get(status, "Refused"))
+    document: dict[str, Any] = {"type": kind, "title": title, "status": status}
+    if detail:
+        document["detail"] = detail
+    body = json.dumps(document, ensure_ascii=False).encode()
+    headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body)))]
+    if status == 401:
+        headers.append(("www-authenticate", 'Bearer realm="tandem"'))
+    if status in _RETRY_AFTER:
+        headers.append(("retry-after", str(_RETRY_AFTER[status])))
+    return headers, body
+
 
 _REPORTS = re.compile(r"/v1/pbx/[^/]+/reports")
 """Only these bodies may be large."""
@@ -141,18 +157,13 @@ class HttpSide:
             return 408, "The body did not come in time."
 
     async def _refuse(self, send: Send, status: int, detail: str) -> None:
-        body = problem(status, TITLES[status], detail, _KINDS.get(status, "about:blank"))
-        headers = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
+        said, body = problem(status, detail)
+        headers = [(name.encode(), value.encode()) for name, value in said]
         if status == 426:
             headers.append((b"upgrade", b"websocket"))
         else:
             # What is left of the body would be taken for the next request.
             headers.append((b"connection", b"close"))
-        if status == 503:
-            headers.append((b"retry-after", b"1"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

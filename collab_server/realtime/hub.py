@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from collab_server.realtime.backend import Role, Sight
 
@@ -73,7 +73,11 @@ class Hub(Protocol):
         ...
 
     def code_used(self, pairing_id: str) -> None:
-        """Tell the page that shows a pairing code: `{"state": "bound"}`."""
+        """Tell the page that shows a pairing code `{"state": "bound"}`, and close its socket."""
+        ...
+
+    def codes_over(self, pairing_ids: Iterable[str]) -> None:
+        """Tell the pages that show these codes `{"state": "over"}`, and close their sockets."""
         ...
 
     def desk_logins(self, agent_uri: str) -> set[str]:

@@ -77,7 +77,8 @@ class Limits:
     desk_sockets: int = 2048
     desk_sockets_of_agent: int = 16
     code_sockets: int = 1024
-    code_sockets_of_code: int = 4
+    code_sockets_of_code: int = 2
+    """So many of each code that is good leave room for every other."""
     link_sockets: int = 256
     links_of_pbx: int = 4
     admissions: int = 512

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from collab_server.realtime.backend import Refusal
 from collab_server.realtime.channels import LinkSocket, PushSocket
+from collab_server.realtime.codes import Codes
 from collab_server.realtime.connection import BadMessageError
 from collab_server.realtime.desks import Desks
 from collab_server.realtime.journal import Journal
@@ -26,7 +27,7 @@ from collab_server.realtime.presence import PresenceReporter
 from collab_server.realtime.room import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from collab_server.realtime.backend import Backend, DeskGrant, Person, Role, Sight
     from collab_server.realtime.connection import Handler
@@ -70,7 +71,7 @@ class LiveHub:
         self._present: dict[str, tuple[Present, ...]] = {}
         self._desks = Desks(self.limits)
         self._links: dict[str, list[LinkSocket]] = {}
-        self._codes: dict[str, list[PushSocket]] = {}
+        self._codes = Codes(self.limits)
         self._admissions: dict[str, set[_Admission]] = {}
         self._fetching: set[asyncio.Task[None]] = set()
         self._asking = 0
@@ -130,7 +131,10 @@ class LiveHub:
         self._post(self._desk_close, login_id)
 
     def code_used(self, pairing_id: str) -> None:
-        self._post(self._code_used, pairing_id)
+        self._post(self._codes.tell, (pairing_id,), "bound")
+
+    def codes_over(self, pairing_ids: Iterable[str]) -> None:
+        self._post(self._codes.tell, tuple(pairing_ids), "over")
 
     def desk_logins(self, agent_uri: str) -> set[str]:
         return self._desks.logins(agent_uri)
@@ -256,22 +260,12 @@ class LiveHub:
         )
         if refused is not None:
             return refused
-        sockets = self._codes.setdefault(code, [])
-        if len(sockets) >= self.limits.code_sockets_of_code or (
-            sum(map(len, self._codes.values())) >= self.limits.code_sockets
-        ):
-            return Refusal(429, "This code is shown in too many windows.")
 
         async def state() -> list[dict[str, Any]] | None:
             shown = await self._ask(lambda: self._backend.code_state(code))
             return None if isinstance(shown, Refusal) else [shown]
 
-        def gone(socket: PushSocket) -> None:
-            _drop(self._codes, code, socket)
-
-        page = PushSocket(self.limits, self.loop, state, gone, is_link=False)
-        sockets.append(page)
-        return page
+        return self._codes.open(code, self.loop, state)
 
     async def _admit_link(self, upgrade: Upgrade) -> LinkSocket | Refusal:
         grant = await self._ask(
@@ -406,8 +400,7 @@ class LiveHub:
 
     def _push_sockets(self) -> list[PushSocket]:
         links = [socket for sockets in self._links.values() for socket in sockets]
-        codes = [socket for sockets in self._codes.values() for socket in sockets]
-        return [*self._desks.sockets(), *links, *codes]
+        return [*self._desks.sockets(), *links, *self._codes.sockets()]
 
     def _session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
         room = self._rooms.get(session_id)
@@ -440,10 +433,6 @@ class LiveHub:
     def _desk_close(self, login_id: str) -> None:
         self._outdate("desks")
         self._desks.sign_out(login_id)
-
-    def _code_used(self, pairing_id: str) -> None:
-        for socket in list(self._codes.get(pairing_id, ())):
-            socket.push({"state": "bound"})
 
     def _link_push(self, pbx: str, commands: Sequence[dict[str, Any]]) -> None:
         for socket in list(self._links.get(pbx, ())):

@@ -27,7 +27,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collab_server.realtime.backend import Refusal
-from collab_server.realtime.http import TITLES, problem
+from collab_server.realtime.http import REASONS, problem
 from collab_server.realtime.upgrade import decode_path, handshake_fault, read_upgrade
 
 if TYPE_CHECKING:
@@ -195,12 +195,11 @@ class SplicedHttp(BoundedHttp):
     def _refuse(self, refusal: Refusal) -> None:
         if self.transport.is_closing():
             return
-        title = TITLES.get(refusal.status, "Refused")
-        body = problem(refusal.status, title, refusal.detail, refusal.type)
-        head = (
-            f"HTTP/1.1 {refusal.status} {title}\r\nContent-Type: application/problem+json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
+        headers, body = problem(refusal.status, refusal.detail, refusal.type)
+        reason = REASONS.get(refusal.status, "Refused")
+        lines = [f"HTTP/1.1 {refusal.status} {reason}"]
+        lines += [f"{name}: {value}" for name, value in (*headers, ("connection", "close"))]
+        head = "\r\n".join((*lines, "", ""))
         self.transport.write(head.encode() + body)
         self.transport.close()
 

@@ -49,6 +49,7 @@ def _establish(
         service.open_panel(work, standing, asked.type, cause)
         return standing, 200
     session = service.create(
+        services,
         work,
         type=asked.type,
         initiator=asked.initiator,

@@ -61,7 +61,8 @@ def join() -> Response | tuple[Response, int]:
     except Gone as gone:
         _help_the_browser_that_used_it(gone, token)
         raise
-    cookies.set_guest(answer, session.id, guest.role, made.cookie)
+    held = made.word is not None
+    cookies.set_guest(answer, session.id, guest.role, made.cookie, held=held)
     return answer, status
 
 

@@ -158,6 +158,11 @@ class Signer:
         """How a pairing code is stored: six digits alone would be guessed from a plain hash."""
         return hmac.new(self._key, b"tandem.pairing\0" + code.encode(), "sha256").hexdigest()
 
+    def place(self, address: str) -> str:
+        """How the address is kept that a pairing code was asked for from."""
+        mac = hmac.new(self._key, b"tandem.pairing.place\0" + address.encode(), "sha256")
+        return mac.hexdigest()[:32]
+
     def word(self, session_id: str) -> str:
         """The short word both sides of a session see."""
         mac = hmac.new(self._key, b"tandem.word\0" + session_id.encode(), "sha256").digest()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from collab_server import uris
+from collab_server import numbers, uris
 from collab_server.db.calls import Call
 from collab_server.db.sessions import CollabSession
 from collab_server.invite import dialling
@@ -39,6 +39,7 @@ MAX_AT_ONCE = 200
 
 
 def create(
+    services: Services,
     work: Work,
     *,
     type: str,  # noqa: A002 - the contract's word
@@ -54,6 +55,7 @@ def create(
     `given` is who gave the user's URI: ``agent``, ``client``, or ``call``, and then it is a label
     that a caller or a browser may have shaped.
     """
+    country = services.settings.country(call.pbx if call else None)
     session = CollabSession(
         id=secrets.token_hex(10),
         state=State.REQUESTED.value,
@@ -62,6 +64,8 @@ def create(
         initiator=initiator,
         user_uri=user_uri,
         number=uris.number(user_uri) or uris.number(call.user_uri if call else None),
+        known_as=numbers.known_as(user_uri, country)
+        or numbers.known_as(call.user_uri if call else None, country),
         given=given,
         call=call.id if call else None,
         held=call.held if call else False,

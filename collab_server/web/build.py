@@ -31,7 +31,14 @@ OLDEST_NODE = (20, 19)
 TIMEOUT = 540
 """Seconds one npm or vite run may take."""
 
-_INPUTS = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
+_INPUTS = (
+    "compress.mjs",
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "vite.config.ts",
+)
 
 
 class WebBuildError(Exception):

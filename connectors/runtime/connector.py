@@ -115,9 +115,13 @@ async def _until_stopped(settings: PbxSettings, outbox: Outbox) -> None:
             stopping.cancel()
             if not running.done():
                 log.info("stopping")
+                await connector.finish()
                 running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            try:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await running
+            finally:
+                await connector.leave()
     finally:
         await _last_write(outbox)
 
@@ -168,6 +172,15 @@ class Connector:
                 **parts_for(self._settings),
             }
         )
+
+    async def finish(self) -> None:
+        """Bring to an end what has begun, before `run` is cancelled."""
+        await self._commands.finish()
+
+    async def leave(self) -> None:
+        """Leave the PBX to another connector, once `run` has ended."""
+        self._outbox.interrupted()
+        await self._reporter.leave()
 
     def take(self, event: PbxEvent) -> None:
         """What the PBX says, in order. An error in the core costs the one event."""

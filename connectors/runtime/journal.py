@@ -17,6 +17,8 @@ from connectors.runtime.store import Statement
 COMMANDS_LIMIT = 10_000
 """Commands remembered; the oldest are forgotten first."""
 
+_ENDED = Why.FAULT.says("the connector ended while it was being sent")
+
 Status = Literal["attempting", "done", "failed", "unknown"]
 
 
@@ -41,8 +43,7 @@ class Journal:
         for id_, status, detail, acked in rows:
             self._commands[id_] = _Command(status, detail, bool(acked))
             if status == "attempting":
-                why = Why.FAULT.says("the connector ended while it was being sent")
-                self._commands[id_] = _Command("unknown", why, acked=False)
+                self._commands[id_] = _Command("unknown", _ENDED, acked=False)
             if not self._commands[id_].acked:
                 self._open[id_] = None
 
@@ -68,6 +69,11 @@ class Journal:
         self._commands.pop(id_, None)
         self._open.pop(id_, None)
         self.unwritten[id_] = None
+
+    def interrupted(self) -> None:
+        """The process ends: nobody will know of those under way whether they happened."""
+        for id_ in [id_ for id_, known in self._commands.items() if known.status == "attempting"]:
+            self.put(Result(id_, "unknown", _ENDED))
 
     def put(self, result: Result) -> None:
         """What became of it, to be reported."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
@@ -40,6 +41,8 @@ AGAIN = 1.0
 """Seconds before the next attempt; a connection that has just broken is known to be by then."""
 EFFECTS_LIMIT = 1000
 """Effects the core itself wants that wait to be carried out."""
+FINISH = 0.5
+"""Seconds commands that have begun may yet take when the connector stops."""
 PATIENCE = 30.0
 """Seconds a command without ``expires`` waits for the PBX to be back."""
 
@@ -73,6 +76,9 @@ class Commands:
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
+        self._finishing = False
+        self._done = asyncio.Event()
+        """Set whenever a command is done with."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
 
     def want(self, effects: Iterable[Effect]) -> None:
@@ -83,8 +89,19 @@ class Commands:
                 return
             self._own.put_nowait(effect)
 
+    async def finish(self) -> None:
+        """Take no more commands, and let those that have begun come to their end; bounded."""
+        self._finishing = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH):
+                while self._taken:
+                    self._done.clear()
+                    await self._done.wait()
+
     def take(self, text: str) -> None:
         """One frame of the link."""
+        if self._finishing:
+            return
         try:
             said = json.loads(text)
             command, epoch = command_of(said), lease_of(said)
@@ -136,6 +153,7 @@ class Commands:
                 result = Result(command.id, "unknown", Why.FAULT.says("an error in the connector"))
             finally:
                 del self._taken[command.id]
+                self._done.set()
             if result is None:
                 log.info("command %s is left to the connector that serves the PBX", command.id)
                 continue

@@ -241,6 +241,11 @@ class Outbox:
         self._unwritten.set()
         self.changed.set()
 
+    def interrupted(self) -> None:
+        """The process ends, and carries nothing out any more: what is under way is unknown."""
+        self._journal.interrupted()
+        self._unwritten.set()
+
     # --- reports
 
     def batch(self, *, snapshot: bool, limit: int = BATCH_CALLS) -> Batch | None:

@@ -29,6 +29,8 @@ TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 CEILING = 5.0
 """Longest pause, in seconds, before a server that was down is tried again."""
 RETRY_AFTER_LIMIT = 300.0
+LEAVE_TIMEOUT = 2.0
+"""Seconds the last report may take; without it the lease lapses by itself."""
 
 
 class ReportError(Exception):
@@ -111,6 +113,25 @@ class Reporter:
                 with attempt:
                     calls = await self._report()
                     await asyncio.sleep(gathering(calls))
+
+    async def leave(self) -> None:
+        """Say what is left to say, and leave the PBX to the connector that stands by; bounded.
+
+        Only once nothing is carried out any more, and `Outbox.interrupted` was called: the server
+        hands what it has no result of to the other one.
+        """
+        if self._lease.epoch is None or not self._lease.held:
+            return
+        batch = self._outbox.batch(snapshot=False) or self._outbox.results_only()
+        batch.body["leaving"] = True
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT):
+                await self._post(batch)
+        except (ReportError, TimeoutError) as error:
+            what = str(error) or "no answer in time"
+            log.warning("%s was not told that this connector leaves (%s)", self._server, what)
+            return
+        self._outbox.accepted(batch)
 
     async def _something_due(self) -> None:
         """Until there is something to say, or the lease is to be renewed or asked for."""

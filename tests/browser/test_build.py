@@ -60,6 +60,16 @@ def test_a_page_of_the_caller_loads_nothing_of_the_agents(
         assert not holds & theirs, f"{mark} is in {holds & theirs}"
 
 
+def test_the_parts_of_the_pages_are_there_compressed(web_built: None) -> None:
+    for part in (DIST / "assets").iterdir():
+        if part.suffix in (".js", ".css", ".svg") and part.stat().st_size >= 1_000:
+            assert gzip.decompress(part.with_name(f"{part.name}.gz").read_bytes()) == (
+                part.read_bytes()
+            )
+            size = part.with_name(f"{part.name}.br").stat().st_size
+            assert size < part.stat().st_size / 1.5, part.name
+
+
 def test_the_shell_has_nothing_inline_and_nothing_from_elsewhere(web_built: None) -> None:
     html = (DIST / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\ssrc=)", html)

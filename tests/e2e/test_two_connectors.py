@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from collab_server.calls.leases import START_SECONDS
+from collab_server.calls.leases import LEASE_SECONDS, START_SECONDS
 from connectors.simulator import Call, FreeSwitchSimulator, Rings
 from connectors.simulator.freeswitch import lab
 from connectors.simulator.script import MoveCaller
@@ -145,6 +145,26 @@ async def test_the_holder_stands_still_and_wakes_up_in_another_world(
     await tandem.ended(stays.id, "hangup", uri("caller"), [uri("1001")])
     assert links(pbx, session["user"]["join_url"]) == 1
     assert links(pbx, made["join_url"]) == 0, "read above, and not sent again"
+
+
+async def test_the_holder_is_told_to_stop_and_followed_before_its_lease_lapses(
+    pbx: FreeSwitchSimulator, tandem: Beside, second: Program
+) -> None:
+    """The first one holds the lease since the test before."""
+    stays = await talk(pbx, "1001")
+    session = await tandem.session(stays.id, agent=uri("1001"))
+    await tandem.told(stays.id, "message: ", "sent")
+    since = len(second.lines)
+    assert await tandem.connector.stop() == 0
+    await second.line(SERVES, within=LEASE_SECONDS - 1, since=since)
+    comes = await talk(pbx, "1003", "caller3")
+    await tandem.session(comes.id, agent=uri("1003"))
+    await tandem.told(comes.id, "message: ", "sent")
+    assert await tandem.session(stays.id, agent=uri("1001")) == session
+    for call in (stays, comes):
+        pbx.hang_up(call)
+    await tandem.ended(stays.id, "hangup", uri("caller"), [uri("1001")])
+    assert links(pbx, session["user"]["join_url"]) == 1, "the successor was handed none again"
 
 
 def links(pbx: FreeSwitchSimulator, join_url: str) -> int:

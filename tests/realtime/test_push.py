@@ -183,14 +183,24 @@ async def test_a_page_hears_at_once_that_its_code_was_used(port: RunningPort) ->
         assert await next_of(other) == {"state": "open"}
         port.hub.code_used("c1")
         assert await next_of(page) == {"state": "bound"}
-        port.hub.code_used("c2")
-        assert await next_of(other) == {"state": "bound"}, "and of no other code"
+        port.hub.codes_over(["c2", "c3"])
+        assert await next_of(other) == {"state": "over"}, "and of no other code"
+        assert [await end_of(page), await end_of(other)] == [4410, 4410]
 
 
 async def test_a_page_that_comes_late_learns_what_became_of_its_code(port: RunningPort) -> None:
     port.backend.views["c1"] = {"state": "bound"}
     async with await code(port) as page:
         assert await next_of(page) == {"state": "bound"}
+
+
+async def test_a_page_is_let_go_when_its_code_is_too_old(port: RunningPort) -> None:
+    port.backend.views["c1"] = {"state": "open", "seconds": 0.2}
+    async with await code(port) as page:
+        assert (await next_of(page))["state"] == "open"
+        port.backend.views["c1"] = {"state": "over"}
+        assert await next_of(page) == {"state": "over"}
+        assert await end_of(page) == 4410
 
 
 async def test_a_code_of_another_browser_is_not_watched(port: RunningPort) -> None:
@@ -251,6 +261,13 @@ async def test_a_refused_link_is_a_problem_document(
     assert problem["detail"]
     if status == 401:
         assert problem["type"] == "https://tandem.test/problems/key"
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    else:
+        kind, title = {
+            403: ("forbidden", "Not allowed with this key or log-in"),
+            404: ("not-found", "Not found"),
+        }[status]
+        assert (problem["type"], problem["title"]) == (f"urn:tandem:problem:{kind}", title)
 
 
 async def test_a_connector_that_comes_back_takes_the_place_of_its_dead_links(

@@ -99,6 +99,36 @@ async def test_it_says_when_it_is_ready_and_stops_when_told(
             assert secret not in running.logged
 
 
+async def test_a_holder_that_is_told_to_stop_leaves_and_says_what_it_had_begun(
+    tmp_path: Path,
+) -> None:
+    async with AmiDouble() as pbx, ServerDouble() as server:
+        server.lease = {"held": True, "epoch": 5, "seconds": 6.0}
+        async with connector(tmp_path, pbx.port, server.url) as running:
+            await running.ready()
+            pbx.push(queued())
+            await server.until(lambda: "1.1" in server.calls)
+            await server.send(command("done", lease=5))
+            await server.until(lambda: len(server.results) == 1)
+            pbx.deaf_to.add("MessageSend")
+            await server.send(command("begun", lease=5))
+            await pbx.until(lambda: len(pbx.asked("MessageSend")) == 2)
+            assert await running.end(signal.SIGTERM) == 0
+            assert [body.get("leaving", False) for body in server.reports[-2:]] == [False, True]
+            assert [(r["id"], r["status"]) for r in server.reports[-1]["results"]] == [
+                ("begun", "unknown")
+            ]
+            assert "Traceback" not in running.logged
+        server.lease = {"held": False, "epoch": 6, "seconds": 0.0}
+        async with connector(tmp_path, pbx.port, server.url) as again:
+            await again.ready()
+            seen = len(server.reports)
+            await server.until(lambda: len(server.reports) > seen)
+            assert await again.end(signal.SIGTERM) == 0
+        assert "leaving" not in server.reports[-1], "it stood by"
+        assert len(server.results) == 2, "what the server has is not said again"
+
+
 async def test_after_sigkill_in_a_call_it_goes_on_and_nothing_happens_twice(
     tmp_path: Path,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class RecordingHub:
         self.desks: list[tuple[str, dict[str, Any]]] = []
         self.signed_out: list[str] = []
         self.used: list[str] = []
+        self.over: list[str] = []
         self.links: list[tuple[str, Sequence[dict[str, Any]]]] = []
         self.leases: list[tuple[str, str, int]] = []
         self.present: list[Present] = []
@@ -105,6 +106,9 @@ class RecordingHub:
 
     def code_used(self, pairing_id: str) -> None:
         self.used.append(pairing_id)
+
+    def codes_over(self, pairing_ids: Iterable[str]) -> None:
+        self.over += pairing_ids
 
     def desk_logins(self, agent_uri: str) -> set[str]:
         return self.at_desk.get(agent_uri, set())
@@ -298,7 +302,9 @@ def token_of(join_url: str) -> str:
     return token
 
 
-def make_settings(folder: Path, max_placeholders: int = 50, **server: Any) -> Settings:
+def make_settings(
+    folder: Path, max_placeholders: int = 50, country: str = "", **server: Any
+) -> Settings:
     return Settings(
         server={
             "secret": "a secret of the tests, long enough",
@@ -308,7 +314,7 @@ def make_settings(folder: Path, max_placeholders: int = 50, **server: Any) -> Se
         }
         | server,
         pbx={
-            "hq": {"key": "hq-key", "max_placeholders": max_placeholders},
+            "hq": {"key": "hq-key", "max_placeholders": max_placeholders, "country": country},
             "branch": {"key": "branch-key"},
         },
     )

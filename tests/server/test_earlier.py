@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collab_server import screen_pop, uris
+from collab_server import numbers, screen_pop, uris
 from collab_server.db.sessions import CollabSession
 from collab_server.settings import SettingsError, load
 from tests.server.conftest import LI, WANG, Browser, Server, json_of
@@ -63,6 +63,54 @@ def test_a_caller_is_known_again_by_the_number_on_another_pbx(server: Server) ->
         (by_branch, "number"),
         (by_tel, "number"),
     ]
+
+
+def rings(server: Server, call: str, user_uri: str) -> str:
+    """A call of the PBX that Wang has answered."""
+    server.connector.report(call, "active", user_uri=user_uri, agent_uri=WANG)
+    server.clock.turn(1)
+    return str(server.session_of(call)["id"])
+
+
+def test_a_national_number_is_the_same_as_the_one_with_its_country(
+    start: Callable[..., Server],
+) -> None:
+    crm = "https://crm.example/?tel={number}"
+    server = start(country="DE", screen_pop=crm)
+    browser = server.desk("wang", WANG)
+    forms = ("tel:+49-30-1234567", "sip:00493012345 67@pbx.example.org".replace(" ", ""))
+    old = [past(server, forms[0]), rings(server, "1.1", forms[1])]
+    mine = rings(server, "1.2", "sip:0301234567@pbx.example.org")
+    assert [item["id"] for item in history(browser, mine)] == [old[1], old[0]]
+    (shown,) = [v for v in json_of(browser.get("/v1/desk"))["current"] if v["id"] == mine]
+    assert shown["user"]["uri"] == "sip:0301234567@pbx.example.org", "it is shown as it came"
+    assert shown["screen_pop"] == "https://crm.example/?tel=0301234567"
+
+
+def test_without_a_country_digits_are_digits(start: Callable[..., Server]) -> None:
+    server = start()
+    browser = server.desk("wang", WANG)
+    past(server, "tel:+49301234567")
+    assert history(browser, rings(server, "1.1", "sip:0301234567@pbx.example.org")) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "country", "known_as"),
+    [
+        ("sip:0301234567@pbx", "DE", "+49301234567"),
+        ("sip:0301234567@pbx", "IT", "+390301234567"),
+        ("sip:01012345678@pbx", "CN", "+861012345678"),
+        ("sip:0049301234567@pbx", "FR", "+49301234567"),
+        ("tel:+49301234567", "", "+49301234567"),
+        ("sip:1001@pbx", "DE", None),
+        ("sip:99999999999@pbx", "DE", "99999999999"),
+        ("sip:alice@pbx", "DE", None),
+        ("mailto:0301234567@example.org", "DE", None),
+        (None, "DE", None),
+    ],
+)
+def test_which_number_a_number_is(uri: str | None, country: str, known_as: str | None) -> None:
+    assert numbers.known_as(uri, country) == known_as
 
 
 def test_one_extension_on_two_pbxs_is_two_people(server: Server) -> None:

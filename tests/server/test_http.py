@@ -92,6 +92,68 @@ def test_assets_are_kept_for_long_and_nothing_else_is_served(server: Server) -> 
         assert browser.get(path).status_code == 404
 
 
+@pytest.fixture
+def compressed(built: None) -> None:
+    for suffix in (".br", ".gz"):
+        (pages.DIST / "assets" / f"main-abc123.js{suffix}").write_bytes(suffix.encode())
+    (pages.DIST / "assets" / "small-abc123.js").write_text("export {}")
+
+
+@pytest.mark.parametrize(
+    ("accepts", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip", "gzip"),
+        ("gzip;q=1.0, br;q=0.5", "gzip"),
+        ("br;q=0, gzip;q=0.2", "gzip"),
+        ("*", "br"),
+        ("br;q=0, *", "gzip"),
+        ("identity, gzip;q=0.5", None),
+        ("gzip;q=0, br;q=0", None),
+        ("deflate", None),
+        ("gzip;q=nonsense, br ; q=0.000", None),
+        ("", None),
+        (None, None),
+    ],
+)
+@pytest.mark.usefixtures("compressed")
+def test_an_asset_is_sent_as_the_browser_takes_it(
+    server: Server, accepts: str | None, coding: str | None
+) -> None:
+    headers = {} if accepts is None else {"Accept-Encoding": accepts}
+    answer = server.app.test_client().get("/assets/main-abc123.js", headers=headers)
+    assert answer.headers.get("Content-Encoding") == coding
+    assert answer.data == {"br": b".br", "gzip": b".gz", None: b"export {}"}[coding]
+    assert answer.headers["Content-Length"] == str(len(answer.data))
+    assert (answer.mimetype, answer.headers["Vary"]) == ("text/javascript", "Accept-Encoding")
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.usefixtures("compressed")
+def test_each_coding_of_an_asset_has_a_tag_of_its_own(server: Server) -> None:
+    client = server.app.test_client()
+    tags = set()
+    for accepts in ("br", "gzip", "identity"):
+        headers = {"Accept-Encoding": accepts}
+        tag = client.get("/assets/main-abc123.js", headers=headers).headers["ETag"]
+        again = client.get("/assets/main-abc123.js", headers=headers | {"If-None-Match": tag})
+        assert (again.status_code, again.data) == (304, b"")
+        tags.add(tag)
+    assert len(tags) == 3
+
+
+@pytest.mark.usefixtures("compressed")
+def test_what_was_not_compressed_is_sent_as_it_is(server: Server) -> None:
+    """Neither a small file, nor an answer of the API, which has secrets beside others' words."""
+    browser = server.app.test_client()
+    for path in ("/assets/small-abc123.js", "/v1/me", "/openapi.json", "/desk"):
+        answer = browser.get(path, headers={"Accept-Encoding": "br, gzip"})
+        assert (answer.status_code, answer.headers.get("Content-Encoding")) == (200, None)
+    for path in ("/openapi.json", "/desk"):
+        tag = browser.get(path).headers["ETag"]
+        assert browser.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
 def test_pages_that_are_not_built_say_what_to_do(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

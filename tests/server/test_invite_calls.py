@@ -196,6 +196,46 @@ def test_a_stranger_who_is_held_takes_no_question_away_from_the_user(server: Ser
     assert server.backend.sync_view(session, "user")["consent"]["state"] == "asked"
 
 
+def test_who_is_in_stays_in_when_a_link_that_is_held_is_opened_in_their_browser(
+    server: Server,
+) -> None:
+    """Nobody is pushed out of their session by a link that somebody else had sent to them."""
+    desk = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    browser = server.browser()
+    browser.open(server.session_of("1.1")["user"]["join_url"])
+    path = f"/v1/sessions/{server.session_of('1.1')['id']}"
+    assert desk.post(f"{path}/invitations", {"role": "user", "send": True}).status_code == 201
+    again = browser.post("/v1/join", {"token": token_of(texted(server))})
+    assert again.status_code == 202
+    browser.csrf = json_of(again)["csrf"]
+    assert browser.post(f"{path}/token", {}).status_code == 200
+    assert desk.post(f"{path}/confirm", {"yes": False}).status_code == 204
+    assert browser.post(f"{path}/token", {}).status_code == 200
+
+
+def test_who_was_in_before_and_is_held_comes_in_once_confirmed(server: Server) -> None:
+    """The browser's first cookie is of a user whose place another browser has taken."""
+    desk = server.desk("wang", WANG)
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    browser = server.browser()
+    session = browser.open(server.session_of("1.1")["user"]["join_url"])["session"]
+    path = f"/v1/sessions/{session}"
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    shown = json_of(user.post("/v1/pairings", {"type": "form"}))
+    typed = desk.post(f"/v1/pairings/{shown['code']}/claim", {"session": session})
+    assert typed.status_code == 200
+    assert browser.post(f"{path}/token", {}).status_code == 410
+    assert desk.post(f"{path}/invitations", {"role": "user", "send": True}).status_code == 201
+    answer = browser.post("/v1/join", {"token": token_of(texted(server))})
+    assert answer.status_code == 202
+    browser.csrf = json_of(answer)["csrf"]
+    assert json_of(browser.post(f"{path}/token", {}))["why"] == "confirm"
+    assert desk.post(f"{path}/confirm", {"yes": True}).status_code == 204
+    assert json_of(browser.post(f"{path}/token", {}))["role"] == "user"
+
+
 def test_only_the_sessions_agent_confirms(server: Server) -> None:
     _, _, session = held(server, server.desk("wang", WANG))
     other = server.desk("li", LI)
@@ -313,6 +353,43 @@ def test_dialling_is_denied_and_limited_like_all_that_costs(start: Start) -> Non
     assert (over.status_code, "destination_hour" in json_of(over)["detail"]) == (429, True)
     assert len(sessions(server)) == 1, "a refusal leaves nothing behind"
     assert len(server.hub.commands) == 1
+
+
+def test_a_number_is_one_whether_or_not_its_country_is_dialled(start: Start) -> None:
+    server = start(country="DE", invite={"deny": [r"tel:\+4930\d*"], "limits": {"call": 1}})
+    desk = server.desk("wang", WANG)
+
+    def call(user_uri: str) -> tuple[int, str]:
+        body = {"type": "form", "call": True, "pbx": "hq", "user_uri": user_uri}
+        answer = desk.post("/v1/desk/invitations", body)
+        return answer.status_code, json_of(answer).get("detail", "")
+
+    for user in ("0301234567", "0049301234567", "+49301234567"):
+        status, why = call(f"sip:{user}@pbx.example.org")
+        assert (status, "server.invite.deny" in why) == (403, True), user
+    for user, said in (
+        ("09001234567", "a premium-rate number"),
+        ("+499001234567", "a premium-rate number"),
+        ("112", "an emergency number"),
+    ):
+        status, why = call(f"sip:{user}@pbx.example.org")
+        assert (status, said in why) == (403, True), user
+    assert server.hub.commands == []
+    assert call("sip:1120@pbx.example.org")[0] == 201, "an extension"
+    dialled = "sip:0891234567@pbx.example.org"
+    assert call(dialled)[0] == 201
+    assert server.hub.commands[-1]["args"]["user_uri"] == dialled, "as it was given"
+
+
+def test_no_gateway_writes_to_a_premium_rate_number(start: Start) -> None:
+    invite = {"allow": [r"tel:\+49\d+"], "http": {"sms": {"url": "http://127.0.0.1:9/"}}}
+    server = start(invite=invite)
+    desk = server.desk("wang", WANG)
+    made = desk.post("/v1/desk/invitations", {"type": "form", "user_uri": "tel:+499001234567"})
+    session = json_of(made)["id"]
+    assert server.ways(session)["sms"][1].endswith(
+        "is a premium-rate number, which no machine calls or writes to"
+    )
 
 
 @pytest.mark.parametrize(

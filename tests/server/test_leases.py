@@ -131,6 +131,28 @@ def test_an_end_that_both_have_seen_is_no_news(server: Server) -> None:
     assert "hangup (16)" not in [line["text"] for line in trace["items"]]
 
 
+def test_a_holder_that_leaves_is_followed_at_once(server: Server) -> None:
+    say(server, ONE, *calls("1.1"))
+    left = say(server, ONE, *calls("1.1", "1.2", seq=2), leaving=True)
+    assert left == {"accepted": 2, "ignored": 0, "lease": {"held": True, "epoch": 1, "seconds": 0}}
+    assert server.backend.link_lease("hq", ONE) is None
+    assert holds(say(server, TWO)) == (True, 2)
+    assert server.backend.link_lease("hq", TWO) == 2
+
+
+def test_who_stands_by_and_leaves_takes_nobodys_lease_away(server: Server) -> None:
+    say(server, ONE)
+    assert holds(say(server, TWO, leaving=True)) == (False, 1)
+    assert server.backend.link_lease("hq", ONE) == 1
+    assert holds(say(server, "three")) == (False, 1)
+
+
+def test_a_holder_that_left_and_is_back_first_holds_it_again(server: Server) -> None:
+    say(server, ONE, leaving=True)
+    assert holds(say(server, ONE, epoch=2)) == (True, 1)
+    assert holds(say(server, TWO)) == (False, 1)
+
+
 def test_one_that_has_lost_its_pbx_leaves_the_lease_to_one_that_has_not(server: Server) -> None:
     say(server, ONE, pbx=CONNECTED)
     gone = CONNECTED | {"connected": False}
@@ -224,6 +246,15 @@ def test_of_a_command_that_is_open_a_former_holder_can_only_say_that_it_is_done(
     assert say(server, ONE, results=[{"id": command, "status": "done"}])["accepted"] == 1
     assert server.backend.pending_commands("hq") == []
     assert say(server, TWO, results=[{"id": command, "status": "failed"}])["accepted"] == 0
+
+
+def test_of_one_that_leaves_only_what_it_had_begun_is_not_handed_on(server: Server) -> None:
+    """It says so itself, and is believed: it begins nothing behind that word."""
+    say(server, ONE, *calls("1.1", "1.2"))
+    begun, other = [one["id"] for one in server.hub.commands if one["kind"] == "message"]
+    say(server, ONE, results=[{"id": begun, "status": "unknown"}], leaving=True)
+    say(server, TWO, *calls("1.1", "1.2"), snapshot=True)
+    assert [one["id"] for one in server.backend.pending_commands("hq")] == [other]
 
 
 # -- what is shown --------------------------------------------------------------------------------

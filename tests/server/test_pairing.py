@@ -12,6 +12,7 @@ from collab_server.db.invitations import Grant
 from collab_server.db.pairing import Pairing
 from collab_server.pairing import codes, limits
 from collab_server.pairing.blueprint import MAX_GRANTS
+from collab_server.realtime.limits import Limits
 from tests.server.conftest import ALICE, API, HOST, HQ, LI, URL, WANG, Browser, Server, json_of
 
 REFUSED = "urn:tandem:problem:code-refused"
@@ -157,7 +158,8 @@ def test_only_the_browser_that_shows_a_code_hears_of_it(server: Server) -> None:
         return refused.status if refused is not None else None
 
     assert asks(browser) is None
-    assert server.backend.code_state(made["id"]) == {"state": "open"}
+    server.clock.turn(20)
+    assert server.backend.code_state(made["id"]) == {"state": "open", "seconds": 100}
     assert asks(browser, "https://elsewhere.example") == 403
     assert asks(browser, None) == 403
     assert asks(other) == 404
@@ -279,6 +281,7 @@ def test_a_newer_code_takes_the_place_of_the_one_before(server: Server) -> None:
     browser = page(server)
     first, second = show(browser), show(browser)
     assert json_of(browser.get(f"/v1/pairings/{first['id']}"))["state"] == "over"
+    assert server.hub.over == [first["id"]], "its socket is told"
     assert keyed(server, "1.1", 1, first["code"]) == "wrong"
     assert keyed(server, "1.1", 2, second["code"]) == "right"
 
@@ -433,18 +436,6 @@ def test_codes_are_made_within_limits_too(server: Server) -> None:
     assert [answer == "wrong" for answer in said] == [False] * limits.CODES_OF_CALL.most + [True]
 
 
-def test_only_so_many_codes_are_good_at_a_time(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(codes, "MAX_LIVE", 3)
-    for _ in range(3):
-        show(page(server))
-    refused = page(server).post("/v1/pairings", {})
-    assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
-    server.clock.turn(codes.SECONDS)
-    show(page(server))
-
-
 def test_what_is_over_is_swept_away(server: Server) -> None:
     from collab_server.db.pairing import PairingLimit
     from collab_server.housekeeping import sweep
@@ -466,3 +457,66 @@ def test_a_clock_that_was_set_back_shuts_nobody_out(server: Server) -> None:
     for _ in range(limits.GUESSES_OF_ADDRESS.most):
         assert browser.post("/v1/pairings/12345/claim", {}).status_code == 404
     assert browser.post("/v1/pairings/12345/claim", {}).status_code == 429
+
+
+# --- codes are few, and shared ---------------------------------------------------------------
+
+
+def ask_from(server: Server, address: str) -> str | None:
+    """The id of a code that a new browser there is shown; None: there is none to be had."""
+    server.app.extensions["tandem.proxies"].__init__(["127.0.0.1"])
+    browser = page(server)
+    answer = browser.post("/v1/pairings", {}, **{"X-Forwarded-For": address})
+    server.clock.turn(0.01)
+    if answer.status_code == 503:
+        assert "Retry-After" in answer.headers
+        return None
+    assert answer.status_code == 201, answer.text
+    return str(json_of(answer)["id"])
+
+
+def is_good(server: Server, made: str | None) -> bool:
+    return made is not None and server.backend.code_state(made)["state"] == "open"
+
+
+def test_nine_greedy_addresses_keep_nobody_else_from_a_code(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "MAX_LIVE", 36)
+    greedy = [ask_from(server, f"198.51.100.{n % 9}") for n in range(36)]
+    mine = [ask_from(server, f"203.0.113.{n}") for n in range(9)]
+    assert all(is_good(server, one) for one in mine)
+    gone = [one for one in greedy if not is_good(server, one)]
+    assert gone == greedy[:9], "the oldest, and one of each address"
+    assert server.hub.over == gone, "their pages are told"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "other"),
+    [("198.51.100.{}", "198.51.101.1"), ("2001:db8:1:{}::1", "2001:db8:2:1::1")],
+)
+def test_a_network_is_one_however_many_addresses_it_has(
+    server: Server, monkeypatch: pytest.MonkeyPatch, theirs: str, other: str
+) -> None:
+    monkeypatch.setattr(codes, "MAX_LIVE", 5)
+    alone = ask_from(server, "192.0.2.1")
+    greedy = [ask_from(server, theirs.format(n)) for n in range(20)]
+    assert [is_good(server, one) for one in greedy] == [False] * 16 + [True] * 4
+    assert is_good(server, ask_from(server, other))
+    assert is_good(server, alone), "who has one keeps it"
+
+
+def test_nobody_loses_a_code_to_one_who_has_as_many(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes, "MAX_LIVE", 5)
+    all_over = [ask_from(server, f"10.0.{n}.1") for n in range(5)]
+    assert ask_from(server, "10.0.9.1") is None
+    assert all(is_good(server, one) for one in all_over)
+    server.clock.turn(codes.SECONDS)
+    assert is_good(server, ask_from(server, "10.0.9.1"))
+
+
+def test_sockets_of_codes_have_room_for_each_code_that_is_good() -> None:
+    most = Limits()
+    assert codes.MAX_LIVE * most.code_sockets_of_code <= most.code_sockets

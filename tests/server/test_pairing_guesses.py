@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from collab_server.db.pairing import Pairing, PairingLimit
 from collab_server.db.sessions import CollabSession
 from collab_server.pairing import codes, limits, typed
+from collab_server.pairing.room import place_of
 from collab_server.problems import TooMany
 from tests.server.conftest import START, Server, json_of, make_settings
 
@@ -157,7 +158,9 @@ class Codes(RuleBasedStateMachine):
     @rule(browser=st.sampled_from("abc"))
     def a_page_shows_one(self, browser: str) -> None:
         with self.server.services.write() as work:
-            _, code = codes.make_for_page(self.server.services, work, browser, "form")
+            _, code = codes.make_for_page(
+                self.server.services, work, browser, "form", place_of("10.0.0.1")
+            )
         self._made(code, "page", browser)
 
     @rule()

@@ -333,6 +333,18 @@ def test_one_number_is_not_called_again_and_again_out_of_many_sessions(
     assert ask(call.browser, call, uri="tel:+4930999").status_code == 200
 
 
+def test_one_number_is_one_in_whatever_form_it_is_asked_for(site: Site, desk: Browser) -> None:
+    site.pbx.dials = False
+    forms = ("tel:+4930123456", "sip:+4930123456@one.example", "sip:+4930123456@two.example")
+    for n in range(4):
+        call = together(site, desk)
+        assert call.browser is not None
+        status = ask(call.browser, call, uri=forms[n % 3]).status_code
+        assert status == (429 if n == 3 else 200)
+        desk.post(f"/v1/sessions/{call.session}/end", {})
+        site.pump()
+
+
 def test_an_agent_may_ask_so_often(site: Site, desk: Browser) -> None:
     call = together(site, desk)
     answers = []

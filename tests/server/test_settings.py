@@ -65,8 +65,29 @@ def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
 
 
 def test_of_a_pbx_only_what_the_server_needs_is_read(tmp_path: Path) -> None:
-    assert read(tmp_path).pbx["hq"].model_dump().keys() == {"key", "max_placeholders"}
+    assert read(tmp_path).pbx["hq"].model_dump().keys() == {
+        "key",
+        "max_placeholders",
+        "country",
+    }
     assert read(tmp_path, TANDEM_PBX__HQ__MAX_PLACEHOLDERS="7").pbx["hq"].max_placeholders == 7
+
+
+def test_where_a_pbx_is_is_known_to_all_if_they_are_in_one_country(tmp_path: Path) -> None:
+    both = """
+        [pbx.hq]
+        key = "hq-key-0123456789"
+        country = "de"
+        [pbx.branch]
+        key = "branch-key-0123456789"
+        """
+    start = GOOD[: GOOD.index("[pbx.hq]")]
+    settings = read(tmp_path, start + both)
+    assert [settings.country(name) for name in ("hq", "branch", None)] == ["DE", "", ""]
+    settings = read(tmp_path, start + both + 'country = "DE"')
+    assert settings.country(None) == "DE"
+    said = refused(tmp_path, start + both.replace('"de"', '"Germany"'))
+    assert said.startswith('pbx.hq.country: expected a country by its two letters, such as "DE"')
 
 
 def test_a_site_may_be_limited_to_queues_of_pbxs_that_there_are(tmp_path: Path) -> None:
@@ -101,6 +122,7 @@ def test_every_setting_has_a_name() -> None:
         *(f"server.invite.{name}" for name in INVITE),
         "pbx.*.key",
         "pbx.*.max_placeholders",
+        "pbx.*.country",
     ]
 
 

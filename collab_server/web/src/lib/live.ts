@@ -1,8 +1,8 @@
 /** A web socket that carries JSON one way, opened again whenever it broke, until it is closed. */
 import { signal } from "@preact/signals";
+import { Retry } from "./retry";
 
 const FIRST_WAIT_MS = 300;
-const LONGEST_WAIT_MS = 5_000;
 /** The socket is quiet for long; this tells a slow start from a dead network. */
 const PATIENCE_MS = 1_500;
 
@@ -10,7 +10,7 @@ export class LiveSocket {
   readonly online = signal(true);
 
   #socket: WebSocket | null = null;
-  #failures = 0;
+  readonly #retry = new Retry(FIRST_WAIT_MS);
   #timer = 0;
   #patience = 0;
   #closed = false;
@@ -39,7 +39,7 @@ export class LiveSocket {
 
   readonly wake = (): void => {
     if (this.#closed || this.#socket?.readyState === WebSocket.OPEN) return;
-    this.#failures = 0;
+    this.#retry.failures = 0;
     this.#open();
   };
 
@@ -58,7 +58,7 @@ export class LiveSocket {
     socket.onmessage = (event) => {
       const message = parse(String(event.data));
       if (!message) return;
-      this.#failures = 0;
+      this.#retry.failures = 0;
       this.online.value = true;
       this.take(message);
     };
@@ -66,9 +66,8 @@ export class LiveSocket {
       this.#socket = null;
       if (this.#closed) return;
       if (event.code === 4401 || event.code === 4403) return this.denied();
-      const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
-      this.#failures = Math.min(this.#failures + 1, 10);
-      this.#timer = window.setTimeout(() => this.#open(), wait * (0.5 + Math.random() / 2));
+      this.#retry.closed(event.code);
+      this.#timer = window.setTimeout(() => this.#open(), this.#retry.next());
       this.#impatient();
     };
   }

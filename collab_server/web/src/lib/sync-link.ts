@@ -12,6 +12,7 @@ import { WebsocketProvider } from "y-websocket";
 import type { Doc } from "yjs";
 import { serverNow } from "./clock";
 import { asProblem, type Problem } from "./http";
+import { Retry } from "./retry";
 import type { SyncAccess } from "./types";
 
 /** Message types: y-websocket's own, and those of this server. */
@@ -41,7 +42,6 @@ const GONE_STATUS: Record<number, Gone> = {
 };
 
 const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 5_000;
 const TOO_FAST_WAIT_MS = 10_000;
 const CONNECT_MS = 10_000;
 /** A blip shorter than this is not shown. */
@@ -87,7 +87,7 @@ export class SyncLink {
   readonly #options: LinkOptions;
   #access: SyncAccess | null;
   #provider: WebsocketProvider | null = null;
-  #failures = 0;
+  readonly #retries = new Retry(FIRST_WAIT_MS);
   #refresh = false;
   #opening = false;
   #closed = false;
@@ -113,7 +113,7 @@ export class SyncLink {
       this.#probe(this.#provider);
       return;
     }
-    this.#failures = 0;
+    this.#retries.failures = 0;
     void this.#open();
   };
 
@@ -174,7 +174,7 @@ export class SyncLink {
     });
     provider.on("sync", (synced: boolean) => {
       if (!synced) return;
-      this.#failures = 0;
+      this.#retries.failures = 0;
       this.synced.value = true;
     });
     provider.on("connection-close", (event) => {
@@ -242,7 +242,8 @@ export class SyncLink {
     if (code === 4403) this.#options.disowned();
     if (this.#isGone(GONE[code])) return;
     // 4401 says the token is old; a handshake that fails says nothing, so ask by HTTP then too.
-    if (code === 4401 || this.#failures > 0) this.#refresh = true;
+    this.#retries.closed(code);
+    if (code === 4401 || this.#retries.failures > 0) this.#refresh = true;
     this.#again(code === 4429 ? TOO_FAST_WAIT_MS : 0);
   }
 
@@ -262,13 +263,9 @@ export class SyncLink {
   }
 
   #again(atLeast: number): void {
-    const wait = Math.min(FIRST_WAIT_MS * 2 ** this.#failures, LONGEST_WAIT_MS);
-    this.#failures = Math.min(this.#failures + 1, 10);
+    const wait = Math.max(atLeast, this.#retries.next());
     clearTimeout(this.#retry);
-    this.#retry = window.setTimeout(
-      () => void this.#open(),
-      Math.max(atLeast, wait * (0.5 + Math.random() / 2)),
-    );
+    this.#retry = window.setTimeout(() => void this.#open(), wait);
   }
 
   readonly #dropped = (): void => {
