@@ -92,7 +92,7 @@ async def _look(
     user = settings.username
     where = f"{settings.host}:{settings.port}"
     findings = [Finding(True, f"AMI at {where}: logged in as {user!r} ({ami.banner})")]
-    allowed = await _commands(ami)
+    allowed = await ami.allowed()
     findings += _privileges(user, allowed)
     if "CoreSettings" in allowed:
         findings.append(_version(await ami.ask({"Action": "CoreSettings"})))
@@ -102,12 +102,6 @@ async def _look(
     findings += await check_dialplan(ami, settings, allowed)
     findings += await _queues(ami)
     return findings
-
-
-async def _commands(ami: Ami) -> set[str]:
-    """The actions this user may send: ListCommands names no others."""
-    answer = await ami.ask({"Action": "ListCommands"})
-    return {name for name, value in answer.headers.items() if "(Priv:" in value}
 
 
 def _privileges(user: str, allowed: set[str]) -> Iterable[Finding]:

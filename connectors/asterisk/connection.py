@@ -123,6 +123,11 @@ class Ami:
             raise ActionError(f"{action['Action']}: {frames[0].get('Message') or 'refused'}")
         return frames
 
+    async def allowed(self) -> set[str]:
+        """The actions this user may send: ListCommands names no others."""
+        answer = await self.ask({"Action": "ListCommands"})
+        return {name for name, value in answer.headers.items() if "(Priv:" in value}
+
     def drop(self, why: str) -> None:
         """End the connection; `ended` gets `why`."""
         self._protocol.drop(why)

@@ -13,6 +13,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.application import Application
+from connectors.marks import shown
 from connectors.model import Command, DialBoth, Effect, Result, SendMessage
 from connectors.runtime.backoff import waits
 from connectors.runtime.codec import CommandError, command_of, lease_of
@@ -139,7 +140,9 @@ class Commands:
             if result is None:
                 log.info("command %s is left to the connector that serves the PBX", command.id)
                 continue
-            log.debug("command %s: %s %s", command.id, result.status, result.detail)
+            level = logging.DEBUG if result.status == "done" else logging.WARNING
+            detail = shown(result.detail, 300)
+            log.log(level, "%s %s: %s %s", command.kind, command.id, result.status, detail)
             self._outbox.put_result(result)
 
     async def _carry_out(self, command: Command) -> Result | None:
