@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 
+from connectors.asterisk.agentcheck import DEVICE_ITEMS, check_agents
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.dialplancheck import PLACING, check_dialplan
 from connectors.asterisk.watch import judge, watch
@@ -50,7 +51,7 @@ async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Fin
         arrived.set()
 
     try:
-        ami = await Ami.connect(settings, take)
+        ami = await Ami.connect(settings, take, DEVICE_ITEMS)
     except (RefusedError, UnreachableError) as error:
         return [Finding(False, str(error), _mend_connection(settings, error))]
     try:
@@ -101,6 +102,7 @@ async def _look(
     findings.append(_placing(settings, allowed))
     findings += await check_dialplan(ami, settings, allowed)
     findings += await _queues(ami)
+    findings += await check_agents(ami, settings, allowed)
     return findings
 
 

@@ -98,14 +98,12 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
             Finding(
                 False,
                 f"server {settings.server}: it knows no PBX {settings.name!r} (404)",
-                f"[pbx.{settings.name}] with its key in the server's tandem.toml",
+                f"[pbx.{settings.name}] with its key in the server's tandem.toml; or {setting}, if"
+                " that is not the server's whole address, without a path",
             )
         ]
-    return [
-        Finding(
-            False, f"server {settings.server}: it answers {status}", f"{setting}: is it Tandem?"
-        )
-    ]
+    mend = "the server's log says why" if status >= 500 else f"{setting}: is it Tandem?"
+    return [Finding(False, f"server {settings.server}: it answers {status}", mend)]
 
 
 async def _standby(http: aiohttp.ClientSession, settings: PbxSettings) -> list[Finding]:
