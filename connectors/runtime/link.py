@@ -88,7 +88,7 @@ class Commands:
         """One frame of the link."""
         try:
             said = json.loads(text)
-            command, epoch = command_of(said), lease_of(said)
+            command, epoch = command_of(said, time.time()), lease_of(said)
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
             if error.id is not None:

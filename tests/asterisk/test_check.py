@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -252,6 +255,14 @@ async def test_a_server_that_is_down(both: Both) -> None:
 async def test_a_key_the_server_does_not_take(both: Both) -> None:
     ((text, _),) = await wrong(both, key="another")
     assert "does not take this PBX's key (401)" in text
+
+
+async def test_a_clock_that_is_not_the_servers(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = SimpleNamespace(time=lambda: time.time() - 3600)
+    monkeypatch.setattr("connectors.runtime.checkup.time", behind)
+    ((text, mend),) = await wrong(both)
+    assert re.fullmatch("clock: this machine is 3[56][0-9]{2} s behind the server http://.+", text)
+    assert "set-ntp" in mend
 
 
 async def test_a_pbx_the_server_does_not_know(both: Both) -> None:
