@@ -16,7 +16,7 @@ from collab_server.calls.standing import STANDINGS, Standings
 from collab_server.db.engine import BusyError, Database
 from collab_server.floor import blueprint as floor
 from collab_server.http import auth, bodies, cookies, security
-from collab_server.http.current import EXTENSION
+from collab_server.http.current import EXTENSION, services
 from collab_server.http.keys import Keys
 from collab_server.http.proxies import Proxies
 from collab_server.http.throttle import Throttle
@@ -135,10 +135,14 @@ def _handle_errors(app: Flask) -> None:
         return response
 
     @app.errorhandler(BusyError)
-    @app.errorhandler(OperationalError)
-    def _busy(error: Exception) -> Response:
-        log.error("database: %s", " ".join(str(error).split())[:500])
+    def _busy(error: BusyError) -> Response:
+        log.error("%s", services().database.said(error))
         return Unavailable("the database does not answer in time").response()
+
+    @app.errorhandler(OperationalError)
+    def _failed(error: OperationalError) -> Response:
+        log.error("%s", services().database.said(error))
+        return Unavailable("the database cannot be used; the server's log says why").response()
 
     @app.errorhandler(Exception)
     def _fault(error: Exception) -> Response:

@@ -203,7 +203,7 @@ class DatabaseBackend:
                 .order_by(Command.created, Command.call, Command.id)
                 .limit(MAX_COMMANDS)
             )
-            return [wire(command) for command in found]
+            return [wire(command, self._services.clock()) for command in found]
 
     def load_document(self, session_id: str) -> StoredDocument:
         """Give everything stored of a document."""

@@ -66,7 +66,7 @@ def ask(
     command.args = args
     command.created, command.expires = work.now, work.now + seconds
     command.status, command.detail, command.finished = "open", "", None
-    pushed = [wire(command)]
+    pushed = [wire(command, work.now)]
     work.hold(command)
     work.after_commit(lambda: services.hub.link_push(pbx, pushed))
     services.alarm.set(command.expires)
@@ -79,13 +79,15 @@ def drop(work: Work, command: Command, why: str) -> None:
         command.status, command.detail, command.finished = "dropped", why, work.now
 
 
-def wire(command: Command) -> dict[str, Any]:
-    """A command as the link carries it."""
+def wire(command: Command, now: float) -> dict[str, Any]:
+    """A command as the link carries it now. Beside its end stands when it was sent, so that a
+    connector whose clock is wrong still knows how long it has."""
     return {
         "id": command.id,
         "kind": command.kind,
         "call": command.call_id,
         "args": command.args,
+        "sent": iso(now),
         "expires": iso(command.expires),
     }
 

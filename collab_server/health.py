@@ -59,7 +59,7 @@ def readyz() -> Response:
     try:
         tandem.database.probe()
     except (SQLAlchemyError, BusyError) as error:
-        log.warning("database not writable: %s", " ".join(str(error).split()))
+        log.warning("%s", tandem.database.said(error))
         raise Unavailable("the database takes no writes", database="failed") from None
     alive = current_app.extensions.get(REALTIME_ALIVE)
     if alive is not None and not alive():

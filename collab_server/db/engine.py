@@ -147,7 +147,7 @@ class Database:
             self._turn.release()
 
     def probe(self) -> None:
-        """Raise unless the database takes a write (which is rolled back).
+        """Raise unless the database takes a write, which leaves it as it was.
 
         Raises BusyError when it does not get its turn, like every writer.
         """
@@ -155,9 +155,10 @@ class Database:
             if self.sqlite:
                 version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
                 connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+                connection.commit()  # nothing reaches the disk before, which may be full
             else:
                 connection.exec_driver_sql("CREATE TEMPORARY TABLE tandem_probe (n integer)")
-            connection.rollback()
+                connection.rollback()
 
     @contextmanager
     def served_alone(self) -> Iterator[None]:
@@ -192,9 +193,12 @@ class Database:
         try:
             self.probe()
         except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            line = " ".join(str(cause).split())
-            raise DatabaseError(f"server.database: {self.name}: {line}") from None
+            raise DatabaseError(self.said(error)) from None
+
+    def said(self, error: Exception) -> str:
+        """An error of the database as one line that names it."""
+        cause = getattr(error, "orig", None) or error
+        return f"server.database: {self.name}: {' '.join(str(cause).split())[:500]}"
 
     @property
     def name(self) -> str:

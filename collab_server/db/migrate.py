@@ -35,7 +35,8 @@ def migrate(database: Database) -> None:
             command.upgrade(config(connection), "head")
     except CommandError as error:
         raise DatabaseError(
-            f"server.database: {database.name} was made by another version of Tandem ({error})"
+            f"server.database: {database.name} was made by another version of Tandem, newer"
+            f" than this one ({error}): install that one, or bring back a copy from before it"
         ) from None
     except SQLAlchemyError as error:
         cause = " ".join(str(getattr(error, "orig", None) or error).split())

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterable
 
+from connectors.asterisk.agentcheck import DEVICE_ITEMS, check_agents
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.dialplancheck import PLACING, check_dialplan
 from connectors.asterisk.watch import judge, watch
@@ -50,7 +51,7 @@ async def check_asterisk(settings: PbxSettings, listen: float = 0.0) -> list[Fin
         arrived.set()
 
     try:
-        ami = await Ami.connect(settings, take)
+        ami = await Ami.connect(settings, take, DEVICE_ITEMS)
     except (RefusedError, UnreachableError) as error:
         return [Finding(False, str(error), _mend_connection(settings, error))]
     try:
@@ -92,7 +93,7 @@ async def _look(
     user = settings.username
     where = f"{settings.host}:{settings.port}"
     findings = [Finding(True, f"AMI at {where}: logged in as {user!r} ({ami.banner})")]
-    allowed = await _commands(ami)
+    allowed = await ami.allowed()
     findings += _privileges(user, allowed)
     if "CoreSettings" in allowed:
         findings.append(_version(await ami.ask({"Action": "CoreSettings"})))
@@ -101,13 +102,8 @@ async def _look(
     findings.append(_placing(settings, allowed))
     findings += await check_dialplan(ami, settings, allowed)
     findings += await _queues(ami)
+    findings += await check_agents(ami, settings, allowed)
     return findings
-
-
-async def _commands(ami: Ami) -> set[str]:
-    """The actions this user may send: ListCommands names no others."""
-    answer = await ami.ask({"Action": "ListCommands"})
-    return {name for name, value in answer.headers.items() if "(Priv:" in value}
 
 
 def _privileges(user: str, allowed: set[str]) -> Iterable[Finding]:

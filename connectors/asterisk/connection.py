@@ -44,8 +44,16 @@ class Ami:
         self._keepalive = asyncio.create_task(self._keep_alive(), name="AMI keepalive")
 
     @classmethod
-    async def connect(cls, settings: PbxSettings, on_event: Callable[[Frame], None]) -> Self:
-        """Connect and log in. Raises `UnreachableError` or `RefusedError`."""
+    async def connect(
+        cls,
+        settings: PbxSettings,
+        on_event: Callable[[Frame], None],
+        items: frozenset[str] = frozenset(),
+    ) -> Self:
+        """Connect and log in. `items`: events of lists that only this connection asks for.
+
+        Raises `UnreachableError` or `RefusedError`.
+        """
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[str] = loop.create_future()
 
@@ -58,7 +66,7 @@ class Ami:
             username=settings.username,
             secret=settings.secret.get_secret_value(),
             events=EVENT_CLASSES,
-            protocol_factory=lambda: AmiProtocol(on_event, lost),
+            protocol_factory=lambda: AmiProtocol(on_event, lost, items),
         )
         try:
             await _open(manager, settings)
@@ -122,6 +130,11 @@ class Ami:
         if frames[0].get("Response") not in ("Success", "Goodbye"):
             raise ActionError(f"{action['Action']}: {frames[0].get('Message') or 'refused'}")
         return frames
+
+    async def allowed(self) -> set[str]:
+        """The actions this user may send: ListCommands names no others."""
+        answer = await self.ask({"Action": "ListCommands"})
+        return {name for name, value in answer.headers.items() if "(Priv:" in value}
 
     def drop(self, why: str) -> None:
         """End the connection; `ended` gets `why`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.events import Decoder
-from connectors.asterisk.performing import Performer
+from connectors.asterisk.performing import DeniedError, Performer
 from connectors.asterisk.resync import Window, resync
 from connectors.asterisk.wire import Frame
 from connectors.model import Effect, Why
@@ -38,6 +39,9 @@ a user without the system class never sees it."""
 GOODBYE_COUNTS = 20.0
 """Seconds within which the end of the connection is put down to a Shutdown before it."""
 
+RIGHTS_EVERY = 10.0
+"""Seconds between looks whether the user may do what it was denied."""
+
 _BOOTED = frozenset({"Status", "Uptime", "LastReload"})
 """Headers every FullyBooted has; Asterisk keeps 80 bytes of a number, they need more."""
 
@@ -57,6 +61,8 @@ class AsteriskDriver:
         self._look_again = asyncio.Event()
         self._looked = False
         """A look at what stands has begun in this session."""
+        self._ask_again = 0.0
+        """When to look whether we may more by now (loop's clock)."""
         self._goodbye = (0.0, "")
         """When it said that it shuts down (loop's clock), and how that is told."""
         self._started = ""
@@ -116,7 +122,41 @@ class AsteriskDriver:
                 "failed", Why.PBX_AWAY.says("the connector is not connected to Asterisk")
             )
         self._performer.version = self._version
-        return await self._performer.perform(effect, ami)
+        try:
+            return await self._performer.perform(effect, ami)
+        except DeniedError as denied:
+            fresh = await self._allowed_by_now(denied)
+            if fresh is None:
+                return Outcome("failed", Why.PBX_REFUSED.says(str(denied)))
+        try:
+            return await self._performer.perform(effect, fresh)
+        except DeniedError as denied:
+            return Outcome("failed", Why.PBX_REFUSED.says(str(denied)))
+        finally:
+            await fresh.close()
+            ami.drop("manager.conf allows more by now: logging in again")
+
+    async def _allowed_by_now(self, denied: DeniedError) -> Ami | None:
+        """A log-in of its own that may do what ours was denied, if there is such a one.
+
+        Asterisk gives a user its rights at the log-in: `manager reload` gives none to a connection
+        that stands.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._ask_again:
+            return None
+        self._ask_again = now + RIGHTS_EVERY
+        try:
+            ami = await Ami.connect(self._settings, _ignore)
+        except PbxError as error:
+            log.warning("%s", error)
+            return None
+        with contextlib.suppress(PbxError):
+            if denied.action in await ami.allowed():
+                return ami
+        await ami.close()
+        log.warning("%s: %s", self.title, denied)
+        return None
 
     async def _resync(self, ami: Ami) -> None:
         """Deliver a snapshot, then what came meanwhile; from then on frames go straight on."""
@@ -197,6 +237,10 @@ class AsteriskDriver:
                     self._refused,
                     self._decoder.last_refusal,
                 )
+
+
+def _ignore(_: Frame) -> None:
+    """What comes on a connection that is there for one effect."""
 
 
 async def _either(

@@ -34,6 +34,15 @@ _PREFIX = "tandem-place-"
 """Of the ActionID of an Originate, before the leg's id."""
 
 
+class DeniedError(ActionError):
+    """The AMI user may not send this action; the message has the line that mends it."""
+
+    def __init__(self, error: ActionError, username: str) -> None:
+        mend = f"manager.conf: [{username}](tandem-connector,tandem-connector-calls)"
+        super().__init__(f"{error}; {mend}")
+        self.action = str(error).partition(":")[0]
+
+
 @dataclass(slots=True)
 class _Awaited:
     future: asyncio.Future[str]
@@ -98,7 +107,7 @@ class Performer:
         """Of the Asterisk that is connected."""
 
     async def perform(self, effect: Effect, ami: Ami) -> Outcome:
-        """See `connectors.runtime.driver.Driver.perform`."""
+        """See `connectors.runtime.driver.Driver.perform`. Raises `DeniedError`."""
         try:
             match effect:
                 case model.SendMessage():
@@ -127,7 +136,9 @@ class Performer:
                 case model.PauseMember():
                     return await _pause(ami, effect)
         except ActionError as error:
-            return Outcome("failed", Why.PBX_REFUSED.says(f"{error}{self._mend(error)}"))
+            if "permission denied" in str(error).lower():
+                raise DeniedError(error, self._settings.username) from None
+            return Outcome("failed", Why.PBX_REFUSED.says(str(error)))
         except UnansweredError as error:
             return Outcome("unknown", Why.PBX_SILENT.says(str(error)))
 
@@ -153,12 +164,6 @@ class Performer:
         finally:
             self.arrivals.forget(leg)
         return Outcome("failed", Why.NOT_REACHED.says(why)) if why else Outcome("done", done)
-
-    def _mend(self, error: ActionError) -> str:
-        if "permission denied" not in str(error).lower():
-            return ""
-        user = self._settings.username
-        return f"; manager.conf: [{user}](tandem-connector,tandem-connector-calls)"
 
 
 async def _first(arrival: asyncio.Future[str], ended: asyncio.Future[str]) -> str:

@@ -59,10 +59,19 @@ class Answer(Message):  # type: ignore[misc]
 
 
 class AmiProtocol(AMIProtocol):  # type: ignore[misc]
-    """One connection's bytes. `on_event` gets wanted events, `on_lost` the reason it ended."""
+    """One connection's bytes. `on_event` gets wanted events, `on_lost` the reason it ended.
 
-    def __init__(self, on_event: Callable[[Frame], None], on_lost: Callable[[str], None]) -> None:
-        self.reader = FrameReader([*EVENTS, *LIST_ITEMS, *LINK_EVENTS])
+    `items` names more events that answer a list action, for a connection that asks for such.
+    """
+
+    def __init__(
+        self,
+        on_event: Callable[[Frame], None],
+        on_lost: Callable[[str], None],
+        items: frozenset[str] = frozenset(),
+    ) -> None:
+        self._items = LIST_ITEMS | items
+        self.reader = FrameReader([*EVENTS, *self._items, *LINK_EVENTS])
         self.heard = 0.0
         """Loop time of the last byte."""
         self.broken_frames = 0
@@ -102,7 +111,7 @@ class AmiProtocol(AMIProtocol):  # type: ignore[misc]
             self.drop(f"what answers there is not AMI; it says {self.reader.banner!r:.80}")
 
     def _take(self, frame: Frame) -> None:
-        if frame.event and frame.event not in LIST_ITEMS:
+        if frame.event and frame.event not in self._items:
             self._on_event(frame)
             return
         action = self.responses.get(frame.get("ActionID"))

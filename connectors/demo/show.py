@@ -98,19 +98,16 @@ class Demo:
         async with contextlib.AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-demo-")))
             port = _port(self._wanted_port, self._progress)
-            self._url = f"http://127.0.0.1:{port}"
             for side in self._sides:
                 self._progress(f"starting {side.pbx.title}")
                 await stack.enter_async_context(side.pbx)
             config = folder / "tandem.toml"
             config.touch(mode=0o600)
-            config.write_text(self._settings(port, folder))
+            self._configure(config, port)
             self._progress("starting the collaboration server")
             for side in self._sides:
                 await self._agent(side, config, folder)
-            await self._child(
-                stack, folder, ["tandem-server", "run", "--config", str(config)], "listening on"
-            )
+            await self._server(stack, config)
             for side in self._sides:
                 self._progress(f"starting the connector{self._of(side)}")
                 await self._child(
@@ -182,6 +179,22 @@ class Demo:
         stack.push_async_callback(child.stop)
         self._children.append(child)
         await child.start(words, ready)
+
+    async def _server(self, stack: contextlib.AsyncExitStack, config: Path) -> None:
+        """The collaboration server; elsewhere if another demo has taken the port meanwhile."""
+        words = ["tandem-server", "run", "--config", str(config)]
+        try:
+            await self._child(stack, config.parent, words, "listening on")
+        except LabError as error:
+            if self._wanted_port or "already in use" not in str(error):
+                raise
+            self._children.pop()
+            self._configure(config, _port(None, self._progress))
+            await self._child(stack, config.parent, words, "listening on")
+
+    def _configure(self, config: Path, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+        config.write_text(self._settings(port, config.parent))
 
     async def _agent(self, side: Side, config: Path, folder: Path) -> None:
         uri = f"sip:{side.pbx.agent}@{side.domain}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -17,6 +19,8 @@ Check = Callable[[PbxSettings, float], Awaitable[Iterable[Finding]]]
 
 SERVER_TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 ANSWER_LIMIT = 64 * 1024
+SKEW_LIMIT = 5.0
+"""Seconds by which two clocks may differ; beyond it the lines of a call trace lose their order."""
 
 
 def run(settings: PbxSettings, listen: float = 0.0) -> int:
@@ -73,6 +77,7 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
             ) as response,
         ):
             status = response.status
+            clock = _clock(settings, response.headers.get("Date", ""), time.time())
             standby = await _standby(http, settings)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return [
@@ -84,7 +89,7 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
         ]
     if status in (200, 400, 409, 422):
         well = f"server {settings.server}: reached, and it takes this PBX's key"
-        return [Finding(True, well), *standby]
+        return [Finding(True, well), *clock, *standby]
     if status in (401, 403):
         return [
             Finding(
@@ -98,14 +103,25 @@ async def check_server(settings: PbxSettings) -> Iterable[Finding]:
             Finding(
                 False,
                 f"server {settings.server}: it knows no PBX {settings.name!r} (404)",
-                f"[pbx.{settings.name}] with its key in the server's tandem.toml",
+                f"[pbx.{settings.name}] with its key in the server's tandem.toml; or {setting}, if"
+                " that is not the server's whole address, without a path",
             )
         ]
-    return [
-        Finding(
-            False, f"server {settings.server}: it answers {status}", f"{setting}: is it Tandem?"
-        )
-    ]
+    mend = "the server's log says why" if status >= 500 else f"{setting}: is it Tandem?"
+    return [Finding(False, f"server {settings.server}: it answers {status}", mend)]
+
+
+def _clock(settings: PbxSettings, date: str, now: float) -> list[Finding]:
+    """Whether the server's clock, as its answer tells, is another than ours."""
+    try:
+        ahead = now - parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return []
+    if abs(ahead) <= SKEW_LIMIT:
+        return []
+    which = "ahead of" if ahead > 0 else "behind"
+    text = f"clock: this machine is {abs(ahead):.0f} s {which} the server {settings.server}"
+    return [Finding(False, text, "the right time on both: timedatectl set-ntp true")]
 
 
 async def _standby(http: aiohttp.ClientSession, settings: PbxSettings) -> list[Finding]:

@@ -134,8 +134,12 @@ def lease_of(body: object) -> int | None:
     return epoch if type(epoch) is int else None
 
 
-def command_of(body: object) -> Command:
-    """A command that came down the link. Raises `CommandError`."""
+def command_of(body: object, now: float) -> Command:
+    """A command that came down the link. Raises `CommandError`.
+
+    The server says by its own clock when the command was sent and when it expires; what lies
+    between counts from `now`, since the clocks of two machines may differ.
+    """
     if not isinstance(body, dict):
         raise CommandError("a command is a JSON object")
     given = body.get("id")
@@ -148,9 +152,11 @@ def command_of(body: object) -> Command:
         raise CommandError("call must be a string or null", given)
     if not isinstance(args, dict):
         raise CommandError("args must be an object", given)
-    expires = body.get("expires")
+    expires, sent = body.get("expires"), body.get("sent")
     try:
         limit = None if expires is None else seconds_of(expires)
+        if limit is not None and sent is not None:
+            limit += now - seconds_of(sent)
     except (TypeError, ValueError):
-        raise CommandError("expires must be an ISO 8601 time with a zone", given) from None
+        raise CommandError("sent and expires must be ISO 8601 times with a zone", given) from None
     return Command(given, kind, call, args, limit)

@@ -14,6 +14,7 @@ import aiohttp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.application import Application
+from connectors.marks import shown
 from connectors.model import Command, DialBoth, Effect, Result, SendMessage, Why
 from connectors.runtime.backoff import waits
 from connectors.runtime.codec import CommandError, command_of, lease_of
@@ -104,7 +105,7 @@ class Commands:
             return
         try:
             said = json.loads(text)
-            command, epoch = command_of(said), lease_of(said)
+            command, epoch = command_of(said, time.time()), lease_of(said)
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
             if error.id is not None:
@@ -157,7 +158,9 @@ class Commands:
             if result is None:
                 log.info("command %s is left to the connector that serves the PBX", command.id)
                 continue
-            log.debug("command %s: %s %s", command.id, result.status, result.detail)
+            level = logging.DEBUG if result.status == "done" else logging.WARNING
+            detail = shown(result.detail, 300)
+            log.log(level, "%s %s: %s %s", command.kind, command.id, result.status, detail)
             self._outbox.put_result(result)
 
     async def _carry_out(self, command: Command) -> Result | None:

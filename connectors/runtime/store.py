@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -50,6 +51,9 @@ class Store:
             ) from None
 
     def _open(self, path: Path) -> sqlite3.Connection:
+        # Who called whom stands in it; SQLite gives the files beside it the same rights.
+        with contextlib.suppress(OSError):  # SQLite says what is wrong there
+            path.touch(0o600)
         database = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
         try:
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -66,6 +70,9 @@ class Store:
             problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             if problem != "ok":
                 raise sqlite3.DatabaseError(problem)
+            for file in (path, path.with_name(f"{path.name}-wal")):
+                with contextlib.suppress(FileNotFoundError):
+                    file.chmod(0o600)  # an older version made them readable for all
         except BaseException:
             database.close()
             raise

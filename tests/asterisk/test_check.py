@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,6 +130,28 @@ async def test_a_dial_context_that_is_not_there(both: Both) -> None:
     assert mend.startswith("pbx.hq.dial_context in tandem.toml")
 
 
+async def test_it_is_said_whom_the_patterns_make_an_agent(both: Both) -> None:
+    both[0].allowed += ["DeviceStateList"]
+    both[0].devices = ["PJSIP/1001", "PJSIP/carrier", "PJSIP/1002", "Queue:support_avail"]
+
+    async def agents(pattern: str) -> list[tuple[bool, str]]:
+        found = await findings(both, agent_endpoints=(pattern,))
+        return [(each.ok, each.text) for each in found if each.text.startswith("agents")]
+
+    told = "agents outside queues: "
+    assert await agents(r"PJSIP/1\d{3}") == [(True, f"{told}PJSIP/1001, PJSIP/1002")]
+    assert await agents("PJSIP/.*") == [(True, f"{told}PJSIP/1001, PJSIP/1002, PJSIP/carrier")]
+    here = "PJSIP/1001, PJSIP/1002, PJSIP/carrier"
+    none = f"{told}none; pbx.hq.agent_endpoints matches none of {here}"
+    assert await agents(r"1\d{3}") == [(False, none)]
+    uris = {"PJSIP/1001": "sip:wang@example.org", "PJSIP/1oo2": "sip:li@example.org"}
+    ((text, mend),) = await wrong(both, agents=uris)
+    assert (text, mend) == (
+        "agents: there is no telephone PJSIP/1oo2 here",
+        f"[pbx.hq.agents]: one of {here}",
+    )
+
+
 async def test_a_filter_that_keeps_the_mark_back(
     both: Both, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +255,14 @@ async def test_a_server_that_is_down(both: Both) -> None:
 async def test_a_key_the_server_does_not_take(both: Both) -> None:
     ((text, _),) = await wrong(both, key="another")
     assert "does not take this PBX's key (401)" in text
+
+
+async def test_a_clock_that_is_not_the_servers(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = SimpleNamespace(time=lambda: time.time() - 3600)
+    monkeypatch.setattr("connectors.runtime.checkup.time", behind)
+    ((text, mend),) = await wrong(both)
+    assert re.fullmatch("clock: this machine is 3[56][0-9]{2} s behind the server http://.+", text)
+    assert "set-ntp" in mend
 
 
 async def test_a_pbx_the_server_does_not_know(both: Both) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,7 +19,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from connectors.demo import quiet
+from connectors.demo import show as show_module
 from connectors.demo.debian import Prefix
+from connectors.demo.pbxs import SimulatedPbx
+from connectors.demo.show import PBX_NAME, Demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,3 +196,22 @@ def test_a_busy_port_is_one_line(tmp_path: Path) -> None:
     (line,) = errors.strip().splitlines()
     assert line.startswith(f"Error: port {port} cannot be used (Address already in use)")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_another_demo_takes_meanwhile_is_left_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def show() -> str:
+        async with Demo({"simulator": SimulatedPbx("asterisk")}, None, quiet) as running:
+            return (await running.call())[PBX_NAME].caller
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        free = iter([port, 0])
+        looked = show_module._port
+        monkeypatch.setattr(show_module, "_port", lambda *_: next(free) or looked(None, quiet))
+        link = asyncio.run(show())
+    assert link.startswith("http://127.0.0.1:")
+    assert f":{port}/" not in link

@@ -35,6 +35,8 @@ class AmiDouble:
         self.bridges: list[list[str]] = []
         self.queues: list[list[str]] = []
         """Items of QueueStatus, the Event line first."""
+        self.devices: list[str] = []
+        """Of DeviceStateList, which is allowed where there is `res_manager_devicestate`."""
         self.contexts = {"collab": ["request"], "collab-feature": ["form", "cobrowse", "chat"]}
         self.allowed = list(ALLOWED)
         self.fully_booted = True
@@ -155,6 +157,10 @@ class AmiDouble:
 
     def _queuestatus(self, fields: Fields, id_: str) -> bytes:
         return self._list(id_, self.queues, "QueueStatusComplete")
+
+    def _devicestatelist(self, fields: Fields, id_: str) -> bytes:
+        items = [["Event: DeviceStateChange", f"Device: {device}"] for device in self.devices]
+        return self._list(id_, items, "DeviceStateListComplete")
 
     def _showdialplan(self, fields: Fields, id_: str) -> bytes:
         names = self.contexts.get(fields["Context"])

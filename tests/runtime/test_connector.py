@@ -208,13 +208,29 @@ async def test_a_command_waits_for_the_pbx_to_be_known(tmp_path: Path) -> None:
             assert server.results[0]["status"] == "done"
 
 
+@pytest.mark.parametrize("ahead", [3600, -3600])
+async def test_a_command_has_its_time_whatever_the_servers_clock_says(
+    tmp_path: Path, ahead: int
+) -> None:
+    there = time.time() + ahead
+    async with both() as (pbx, server), connector(pbx, server, tmp_path):
+        await server.until(lambda: snapshots(server) == 1)
+        pbx.push(queued())
+        await server.until(lambda: "1.1" in server.calls)
+        await server.send(command(sent=timestamp(there), expires=timestamp(there + 60)))
+        await server.until(lambda: len(server.results) == 1)
+        assert server.results[0]["status"] == "done"
+
+
 @pytest.mark.parametrize(
     ("changes", "detail"),
     [
         ({"call": "9.9"}, "does not stand"),
         ({"kind": "originate"}, "no command"),
         ({"expires": "yesterday"}, "expires must be"),
+        ({"sent": "yesterday"}, "sent and expires must be"),
         ({"expires": timestamp(0.0)}, "too late"),
+        ({"sent": timestamp(9e9)}, "too late"),
         ({"args": {"text": "x" * 2000, "content_type": "text/plain"}}, "2000 bytes"),
         ({"args": {"text": 7}}, "text"),
         ({"args": {"text": "\ud800", "content_type": "text/plain"}}, "not valid Unicode"),

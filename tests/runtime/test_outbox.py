@@ -274,6 +274,18 @@ def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
         Outbox(tmp_path / "nowhere" / "outbox.db", AT)
 
 
+def test_nobody_else_may_read_it(path: Path) -> None:
+    def rights() -> set[int]:
+        return {each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+
+    Outbox(path, AT).close()
+    assert rights() == {0o600}
+    path.chmod(0o644)  # as a version before this one left it
+    outbox = Outbox(path, AT)
+    assert rights() == {0o600}
+    outbox.close()
+
+
 def test_two_connectors_cannot_share_one_file(path: Path) -> None:
     first = Outbox(path, AT)
     with pytest.raises(StoreError, match="another connector is using it"):

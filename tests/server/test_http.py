@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from referencing.jsonschema import DRAFT202012
 
 from collab_server.http.openapi import operations
 from collab_server.pages import blueprint as pages
-from tests.server.conftest import API, LI, POSTGRES, WANG, Server, json_of, token_of
+from tests.server.conftest import ALICE, API, LI, POSTGRES, WANG, Server, json_of, token_of
 
 
 def test_an_unknown_address_is_a_problem(server: Server) -> None:
@@ -250,6 +253,34 @@ def test_a_database_that_takes_no_writes_is_not_ready(
     path.mkdir()
     answer = server.api.get("/readyz")
     assert (answer.status_code, json_of(answer)["database"]) == (503, "failed")
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """Of this process no file takes another byte."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.skipif(bool(POSTGRES), reason="its disk is another process's")
+def test_a_full_disk_is_said_and_forgotten_once_there_is_room(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"type": "form", "user_uri": ALICE, "agent_uri": WANG}
+    with full_disk():
+        ready, asked = server.api.get("/readyz"), server.api.post("/v1/sessions", body)
+    assert (ready.status_code, json_of(ready)["database"]) == (503, "failed")
+    assert asked.status_code == 503
+    assert json_of(asked)["detail"] == "the database cannot be used; the server's log says why"
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert all(line.startswith("server.database: sqlite:///") for line in said), said
+    assert server.api.get("/readyz").status_code == 200
+    assert server.api.post("/v1/sessions", body).status_code == 201
 
 
 def test_metrics_count_reports_and_requests(server: Server) -> None:

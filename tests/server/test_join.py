@@ -135,11 +135,14 @@ def test_behind_a_trusted_proxy_one_guesser_does_not_stop_the_others(
     assert other.status_code == 401
 
 
-def test_without_a_trusted_proxy_the_header_changes_nothing(server: Server) -> None:
+def test_without_a_trusted_proxy_the_header_changes_nothing_and_that_is_said_once(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     browser = server.browser()
     for n in range(25):
         last = browser.post("/v1/join", {"token": f"g{n}"}, **{"X-Forwarded-For": f"192.0.2.{n}"})
     assert last.status_code == 429
+    assert caplog.text.count('set server.trusted_proxies = ["127.0.0.1"]') == 1
 
 
 def test_a_page_of_another_site_cannot_exchange_a_link(server: Server) -> None:

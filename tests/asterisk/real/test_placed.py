@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import pytest
@@ -125,6 +126,29 @@ async def test_without_the_privileges_the_line_is_named(pbx: Asterisk, phones: P
         assert result.status == "failed"
         line = "manager.conf: [tandem](tandem-connector,tandem-connector-calls)"
         assert result.detail == f"pbx_refused: Originate: Permission denied; {line}"
+
+
+async def test_rights_that_came_by_a_reload_count_at_once(
+    pbx: Asterisk, phones: Phones, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Asterisk itself gives them only to who logs in after the reload."""
+    conf = pbx.folder / "etc" / "manager.conf"
+    before = conf.read_text()
+    more = before.replace("[tandem](tandem-connector)", "[tandem](tandem-connector,{}-calls)")
+    try:
+        async with placing(LabPbx(pbx, "tandem")) as tandem:
+            conf.write_text(more.format("tandem-connector"))
+            await pbx.cli("manager reload")
+            tandem.ready.clear()
+            call = await tandem.queue("nobody")
+            await asyncio.wait_for(tandem.ready.wait(), 10)  # the connector has logged in again
+            await tandem.call(call, state="queued")
+            await tandem.do("hangup", call)
+            await tandem.nothing_stands()
+    finally:
+        conf.write_text(before)
+        await pbx.cli("manager reload")
+    assert "manager.conf allows more by now: logging in again" in caplog.text
 
 
 async def test_an_agent_is_paused_in_all_queues_and_only_by_who_paused_them(
