@@ -1,8 +1,9 @@
 /** Entry of every page: the path says which one, and only that page's code is loaded. */
 import { type ComponentType, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { brand, languagesOf, paint } from "./lib/brand";
 import { path } from "./lib/routes";
-import { t } from "./lib/words";
+import { type Language, LANGUAGES, offer, t } from "./lib/words";
 import { Guard } from "./ui/guard";
 import "./style/base.css";
 
@@ -17,6 +18,9 @@ const PAGES: [RegExp, Load][] = [
   [/^\/setup\/?$/, () => import("./pages/setup")],
   [/^\/floor\/?$/, () => import("./pages/floor")],
 ];
+
+/** Pages of those who work here, in whichever language they like. */
+const INSIDE = /^\/(desk|setup|floor)\/?$/;
 
 const missing: Load = () => import("./pages/missing");
 
@@ -67,5 +71,11 @@ function Broken() {
   );
 }
 
+paint(brand.value);
+offer(
+  INSIDE.test(location.pathname)
+    ? (Object.keys(LANGUAGES) as Language[])
+    : languagesOf(brand.value),
+);
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -1,8 +1,10 @@
 /** English. The keys are the vocabulary of every page; zh.ts has to have the same. */
 import { enRoles } from "./en-roles";
+import { enSetup } from "./en-setup";
 
 export const en = {
   ...enRoles,
+  ...enSetup,
   "app.name": "Tandem",
   "app.language": "Language",
   "app.loading": "Loading …",
@@ -234,6 +236,7 @@ export const en = {
   "login.button": "Log in",
   "login.busy": "Logging in …",
   "login.wrong": "Name or password is wrong.",
+  "login.off": "This account is switched off. Ask your administrator.",
   "login.slow": "Too many attempts. Wait {seconds} s, then try again.",
   "login.out": "Log out",
   "login.help": "Your administrator makes log-ins with: tandem-server agent add",

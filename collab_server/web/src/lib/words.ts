@@ -10,6 +10,9 @@ export type Language = "en" | "zh-CN";
 /** Each language by its own name, as the switch shows it. */
 export const LANGUAGES: Record<Language, string> = { en: "English", "zh-CN": "简体中文" };
 
+/** Those a page offers: on the caller's pages what the business has chosen. */
+export const offered = signal<readonly Language[]>(["en", "zh-CN"]);
+
 const STORE = "tandem.language";
 
 function first(): Language {
@@ -22,6 +25,15 @@ function first(): Language {
 
 export const language = signal<Language>(first());
 document.documentElement.lang = language.value;
+
+/** Offer these languages alone. The choice of who has made one is kept for other pages. */
+export function offer(tags: readonly Language[]): void {
+  offered.value = tags;
+  const [only] = tags;
+  if (!only || tags.includes(language.value)) return;
+  language.value = only;
+  document.documentElement.lang = only;
+}
 
 export function speak(next: Language): void {
   language.value = next;

@@ -1,9 +1,11 @@
 /** Simplified Chinese. */
 import type { Key } from "./en";
 import { zhRoles } from "./zh-roles";
+import { zhSetup } from "./zh-setup";
 
 export const zh: Record<Key, string> = {
   ...zhRoles,
+  ...zhSetup,
   "app.name": "Tandem",
   "app.language": "语言",
   "app.loading": "正在加载……",
@@ -231,6 +233,7 @@ export const zh: Record<Key, string> = {
   "login.button": "登录",
   "login.busy": "正在登录……",
   "login.wrong": "用户名或密码错误。",
+  "login.off": "此账户已停用。请联系您的管理员。",
   "login.slow": "尝试次数过多，请 {seconds} 秒后再试。",
   "login.out": "退出登录",
   "login.help": "管理员可用此命令创建账号：tandem-server agent add",

@@ -1,5 +1,6 @@
 /** /desk: log-in first, then the agent's sessions. */
 import { useEffect, useState } from "preact/hooks";
+import { brand } from "../lib/brand";
 import { asProblem, type Problem } from "../lib/http";
 import { loadMe } from "../lib/me";
 import type { Me } from "../lib/types";
@@ -22,7 +23,7 @@ export default function DeskPage() {
     setMe(who);
   };
   useEffect(() => {
-    document.title = `${t("desk.title")} · ${t("app.name")}`;
+    document.title = `${t("desk.title")} · ${brand.value.name}`;
     loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
   }, [attempt]);
 

@@ -1,5 +1,6 @@
 /** /floor: what is out of the ordinary, for supervisors. */
 import { useEffect, useState } from "preact/hooks";
+import { brand } from "../lib/brand";
 import { asProblem, type Problem } from "../lib/http";
 import { loadMe, logOut } from "../lib/me";
 import type { Me } from "../lib/types";
@@ -23,7 +24,7 @@ export default function FloorPage() {
     setMe(who);
   };
   useEffect(() => {
-    document.title = `${t("floor.title")} · ${t("app.name")}`;
+    document.title = `${t("floor.title")} · ${brand.value.name}`;
     loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
   }, [attempt]);
 
