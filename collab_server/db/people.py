@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, false, true
+from sqlalchemy import ForeignKey, Index, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from collab_server.db.base import ID, REASON, URI, Base, BigKey
+from collab_server.db.base import ID, PROVIDER, REASON, URI, Base, BigKey
 
 NAME = 80
 TEAM = 60
@@ -18,6 +18,10 @@ class Agent(Base):
     """Who may log in at the desk."""
 
     __tablename__ = "agents"
+    __table_args__ = (
+        Index(None, "issuer", "subject", unique=True),
+        Index(None, "issuer", "signs_in_as", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME), unique=True)
@@ -31,6 +35,12 @@ class Agent(Base):
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     """False: switched off, so that nobody logs in with it."""
     created: Mapped[float]
+    issuer: Mapped[str | None] = mapped_column(String(PROVIDER))
+    """Of the OpenID provider this account signs in with; None: a local account only."""
+    subject: Mapped[str | None] = mapped_column(String(PROVIDER))
+    """Who it is there for good (``sub``); None: they have not signed in yet."""
+    signs_in_as: Mapped[str | None] = mapped_column(String(PROVIDER))
+    """Name there by which they are known at their first log-in (`collab_server.oidc.accounts`)."""
 
 
 class Login(Base):
@@ -44,6 +54,10 @@ class Login(Base):
     """SHA-256 of the cookie."""
     created: Mapped[float]
     expires: Mapped[float] = mapped_column(index=True)
+    sid: Mapped[str | None] = mapped_column(String(PROVIDER), index=True)
+    """The provider's session it came from, which may end it."""
+    id_token: Mapped[str | None] = mapped_column(Text)
+    """Tells the provider which session is meant when the agent logs out."""
 
 
 class DeskState(Base):
