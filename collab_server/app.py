@@ -35,6 +35,8 @@ from collab_server.problems import BY_STATUS, Problem, ServerFault, TooMany, Una
 from collab_server.services import Services
 from collab_server.sessions import agreeing, joining
 from collab_server.sessions import blueprint as sessions
+from collab_server.setup import brand as setup_brand
+from collab_server.setup import people as setup_people
 from collab_server.times import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def create_app(
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
     for part in (
         sessions, joining, agreeing, pairing, invite, calls, placed, placed_pages, pbx, people,
-        desk, floor, health, pages,
+        desk, floor, setup_people, setup_brand, health, pages,
     ):  # fmt: skip
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)

@@ -17,7 +17,7 @@ from collab_server.floor import board
 from collab_server.http import auth, cookies
 from collab_server.http.keys import Keys
 from collab_server.pairing import codes
-from collab_server.people import agents, desk
+from collab_server.people import agents, desk, teams
 from collab_server.placed import leaving
 from collab_server.problems import TYPE_PREFIX, Forbidden, Gone
 from collab_server.realtime.backend import (
@@ -76,8 +76,10 @@ class DatabaseBackend:
                 return _refusal(409 if revoked else 410, gone.detail, "gone")
             except Forbidden as forbidden:
                 return _refusal(403, forbidden.detail, "forbidden")
-            if read.role == "supervisor" and not agents.is_supervisor(db, guest.uri):
-                return _refusal(403, "this is for supervisors", "forbidden")
+            if read.role == "supervisor" and not teams.may_supervise(db, guest.uri, session):
+                return _refusal(403, "this is for supervisors of the agent's team", "forbidden")
+            if read.role == "agent" and not agents.may_serve(db, guest):
+                return _refusal(403, "the agent's account is switched off or gone", "forbidden")
             person = Person(read.role, guest.uri, short(guest.uri))
             sight = agreement.sight_of(session, guest)
             return SyncGrant(session_id, person, read.issued + SYNC_SECONDS, sight)
@@ -140,17 +142,17 @@ class DatabaseBackend:
         if to is not None and not auth.at_desk_may(who, to):
             return _refusal(403, "this is for supervisors", "forbidden")
         self._services.watch_login(who.login_id, who.uri)
-        return DeskGrant(who.uri, who.login_id)
+        return DeskGrant(who.uri, who.login_id, who.team)
 
     def desk_snapshot(self, agent_uri: str) -> dict[str, Any]:
         """Give the desk, as ``GET /v1/desk`` does."""
         with self._services.database.read() as db:
             return desk.of_uri(self._services, db, agent_uri)
 
-    def floor_snapshot(self) -> dict[str, Any]:
+    def floor_snapshot(self, team: str) -> dict[str, Any]:
         """Give the floor, as ``GET /v1/floor`` does."""
         with self._services.database.read() as db:
-            return board.snapshot(self._services, db)
+            return board.snapshot(self._services, db, team)
 
     def authorize_code(self, pairing_id: str, cookie: str, origin: str | None) -> Refusal | None:
         """Check that a page of ours, in the browser that shows this pairing code, asks."""

@@ -22,13 +22,15 @@ from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.invite.courier import Courier
-from collab_server.people import agents
+from collab_server.people import accounts, agents
 from collab_server.realtime import server as realtime
 from collab_server.settings import Settings, SettingsError
 
 WRONG_SETTING = 2
 """Exit status for a wrong setting, as click has it for a wrong option."""
 FAILED = 1
+_OPTIONS = {"name": "NAME: ", "uri": "--uri: ", "team": "--team: "}
+"""What the command line calls a field of an account."""
 
 
 def _fail(text: str, status: int = FAILED) -> NoReturn:
@@ -43,7 +45,9 @@ def _one_line() -> Iterator[None]:
         yield
     except SettingsError as error:
         _fail(str(error), WRONG_SETTING)
-    except (DatabaseError, agents.AgentError) as error:
+    except accounts.AgentError as error:
+        _fail(f"{_OPTIONS.get(error.field, '')}{error}")
+    except DatabaseError as error:
         _fail(str(error))
     except BusyError:
         _fail("server.database: another process keeps it locked")
@@ -158,9 +162,17 @@ def agent() -> None:
     " [pbx.X], or what [pbx.X.agents] says.",
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--admin", is_flag=True, help="May see all calls and their traces, at /setup.")
+@click.option(
+    "--admin", is_flag=True, help="May see all calls and change people and brand, at /setup."
+)
 @click.option(
     "--supervisor", is_flag=True, help="May see, read along with and join all sessions, at /floor."
+)
+@click.option(
+    "--team",
+    default="",
+    metavar="TEAM",
+    help="Whose supervisor sees the agent; a supervisor with a team sees that team alone.",
 )
 @_config
 @click.pass_context
@@ -171,16 +183,19 @@ def add_agent(
     password_stdin: bool,
     admin: bool,
     supervisor: bool,
+    team: str,
     file: Path | None,
 ) -> None:
     """Let NAME log in; prints a password unless one is given."""
     with _one_line():
         password = None
         if password_stdin:
-            password = sys.stdin.readline(agents.MAX_PASSWORD + 2).rstrip("\r\n")
+            password = sys.stdin.readline(accounts.MAX_PASSWORD + 2).rstrip("\r\n")
         database = _open(_load(context, file))
         with database.write() as work:
-            made = agents.add(work, name, uri, password, admin=admin, supervisor=supervisor)
+            made = agents.add(
+                work, name, uri, password, admin=admin, supervisor=supervisor, team=team
+            )
         click.echo(f"agent {name} ({uri}) may log in")
         if not password_stdin:
             click.echo(f"password: {made}")
@@ -196,8 +211,9 @@ def list_agents(context: click.Context, file: Path | None) -> None:
         with database.read() as db:
             everybody = agents.everybody(db)
             for one in everybody:
-                roles = ["admin"] * one.admin + ["supervisor"] * one.supervisor
-                click.echo("\t".join([one.name, one.uri, *roles]))
+                more = ["admin"] * one.admin + ["supervisor"] * one.supervisor
+                more += [f"team={one.team}"] * bool(one.team) + ["off"] * (not one.active)
+                click.echo("\t".join([one.name, one.uri, *more]))
             if not everybody:
                 click.echo("nobody yet: tandem-server agent add NAME --uri URI", err=True)
 

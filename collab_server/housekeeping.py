@@ -21,7 +21,7 @@ from collab_server.db.pairing import Pairing, PairingLimit
 from collab_server.db.people import Agent, Login
 from collab_server.db.sessions import CollabSession, IdempotencyKey, Participant
 from collab_server.floor.watching import watched_by
-from collab_server.people.agents import is_supervisor
+from collab_server.people import teams
 from collab_server.people.links import Links
 from collab_server.placed import leaving, line, voice
 from collab_server.results import SETTLES
@@ -148,14 +148,16 @@ class Housekeeper:
             over = {login: uri for login, uri in watched.items() if login not in good}
             if not over:
                 return
-            agents = set(db.scalars(select(Agent.uri).where(Agent.uri.in_(over.values()))))
+            agents = set(
+                db.scalars(select(Agent.uri).where(Agent.uri.in_(over.values()), Agent.active))
+            )
             held = db.execute(
                 select(CollabSession.id, CollabSession.agent_uri).where(
                     CollabSession.agent_uri.in_(set(over.values()) - agents),
                     CollabSession.state != State.ENDED.value,
                 )
             ).all()
-            lost = {uri for uri in over.values() if not is_supervisor(db, uri)}
+            lost = {uri for uri in over.values() if not teams.is_supervisor(db, uri)}
             supervised = [(session, uri) for uri in lost for session in watched_by(db, uri)]
         for login_id in over:
             self._services.hub.desk_close(login_id)

@@ -5,6 +5,7 @@
     |- LinkInvalid            401    no join link of this server
     |- WrongPassword          401
     |- Forbidden              403    the key or cookie is not for this
+    |- AccountOff             403    the password is right, the account is switched off
     |- CsrfRefused            403    a cookie's write without its token, or from elsewhere
     |- NotFound               404
     |- CodeRefused            404    no pairing code that may be used here
@@ -105,6 +106,13 @@ class Forbidden(Problem):
     status = 403
     id = "forbidden"
     title = "Not allowed with this key or log-in"
+
+
+class AccountOff(Forbidden):
+    """Who logs in is who they say, and an administrator has switched the account off."""
+
+    id = "account-off"
+    title = "This account is switched off"
 
 
 class CsrfRefused(Problem):

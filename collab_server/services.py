@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from collab_server.brand.kept import Brands
 from collab_server.db.engine import Database, Work
 from collab_server.invite import registry
 from collab_server.pairing.limits import Refusals
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from collab_server.realtime.hub import Hub
     from collab_server.settings import Settings
 
-BRAND = "Tandem"
-"""The name of the business; there is no setting for it yet."""
-
 MAX_WATCHED = 10_000
 """Desks open at once that are told who waits, and are closed when their agent is removed."""
 
@@ -38,7 +36,7 @@ class Services:
     database: Database
     hub: Hub
     clock: Clock = system_clock
-    brand: str = BRAND
+    brands: Brands = field(init=False)
     signer: Signer = field(init=False)
     ways: Ways = field(init=False)
     alarm: Alarm = field(default_factory=Alarm)
@@ -52,7 +50,13 @@ class Services:
 
     def __post_init__(self) -> None:
         self.signer = Signer(self.settings.secret, self.clock)
+        self.brands = Brands(self.database, self.clock)
         self.ways = registry.build(self.settings.server.invite)
+
+    @property
+    def brand(self) -> str:
+        """The name of the business."""
+        return self.brands.now().name
 
     @contextmanager
     def write(self) -> Iterator[Work]:

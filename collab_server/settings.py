@@ -1,9 +1,10 @@
 """The server's settings: every name, default and check, and where a wrong one came from.
 
-A setting comes from the TOML file (``[server]``, and of each ``[pbx.NAME]`` only ``key`` and
-``max_placeholders``: the rest of those tables is the connectors' business) and from the
-environment, which wins: ``TANDEM_SERVER__GRACE``, ``TANDEM_SERVER__API_KEYS__CRM``,
-``TANDEM_PBX__HQ__KEY``. A secret may also stand in a file named by ``…_FILE``.
+A setting comes from the TOML file (``[server]``, and of each ``[pbx.NAME]`` ``key`` and
+``max_placeholders``, and for the set-up's warnings ``domain`` and ``agents``: the rest of those
+tables is the connectors' business) and from the environment, which wins: ``TANDEM_SERVER__GRACE``,
+``TANDEM_SERVER__API_KEYS__CRM``, ``TANDEM_PBX__HQ__KEY``. A secret may also stand in a file named
+by ``…_FILE``.
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ class PbxSettings(BaseModel):
     key: SecretStr
     max_placeholders: int = Field(default=50, ge=0)
     """Calls without a telephone that may be on the PBX at once."""
+    domain: str = ""
+    agents: dict[str, str] = Field(default_factory=dict)
+    """Where a connector's part of the file is here too: whom its calls can name as their agents."""
     country: str = ""
     """Where the PBX is, so that its national numbers are known; empty: they are only digits."""
 
@@ -320,7 +324,7 @@ LISTS = (
 )
 """Settings that the environment gives as a list: JSON, or separated by commas."""
 
-TABLES = ("server.invite.http.*.headers", "server.invite.http.*.body")
+TABLES = ("server.invite.http.*.headers", "server.invite.http.*.body", "pbx.*.agents")
 """Settings that the environment gives as a table: JSON."""
 
 _NESTED: Mapping[str, type[BaseModel]] = {

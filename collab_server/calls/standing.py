@@ -41,6 +41,8 @@ class PbxDetail(BaseModel):
     """Why it is not connected."""
     standby: int = 0
     """Further connectors, which wait to take over."""
+    reported: AwareDatetime | None = None
+    """When a report of the connector that serves came last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,17 @@ class Standings:
         self._kept: dict[str, _Kept] = {}
         self._standby: dict[str, dict[str, float]] = {}
         """PBX -> connectors that stand by, and when each asked last."""
+        self._reported: dict[str, float] = {}
+        """PBX -> when a connector that holds its lease reported last."""
         self._lock = threading.Lock()
 
     def take(self, pbx: str, report: Report, now: float, lease: Claim) -> None:
         """Keep what a report says; one of a connector that was replaced does not count, nor of
         one that stands by."""
         self._stands_by(pbx, report.connector or "", now, held=lease.held)
+        if lease.held:
+            with self._lock:
+                self._reported[pbx] = now
         said = report.pbx
         if said is None or not lease.held:
             return
@@ -96,6 +103,7 @@ class Standings:
             kept = self._kept.get(pbx) if linked else None
             asked = self._standby.get(pbx, {}).values()
             standby = sum(abs(now - at) < STANDBY_SECONDS for at in asked)
+            reported = self._reported.get(pbx)
         shown: dict[str, object] = {
             "linked": linked,
             "connected": kept.connected if kept else None,
@@ -103,6 +111,7 @@ class Standings:
             "title": None,
             "detail": None,
             "standby": standby,
+            "reported": iso_or_none(reported) if full else None,
         }
         if kept is not None and full:
             since = iso_or_none(kept.since)

@@ -3,6 +3,24 @@
 A table names others by their name alone, so whoever imports one has all of them.
 """
 
-from collab_server.db import calls, documents, invitations, pairing, people, placed, sessions
+from collab_server.db import (
+    brand,
+    calls,
+    documents,
+    invitations,
+    pairing,
+    people,
+    placed,
+    sessions,
+)
 
-__all__ = ["calls", "documents", "invitations", "pairing", "people", "placed", "sessions"]
+__all__ = [
+    "brand",
+    "calls",
+    "documents",
+    "invitations",
+    "pairing",
+    "people",
+    "placed",
+    "sessions",
+]

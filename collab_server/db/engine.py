@@ -56,6 +56,8 @@ class Work:
     """Sessions that changed; True: every desk must hear of it, not only those of its agents."""
     callers: set[str] = field(default_factory=set)
     """Agents whose standing calls changed: their desks are told after the commit."""
+    agents: set[str] = field(default_factory=set)
+    """Agents who stand on the floor otherwise than before."""
     sights: set[str] = field(default_factory=set)
     """Sessions in which somebody may see more, or less, of the document than before."""
     places: dict[str, Any] = field(default_factory=dict)

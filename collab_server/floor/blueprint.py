@@ -30,8 +30,8 @@ _SESSION = "/sessions/<session_id>"
 def floor() -> Response:
     tandem = services()
     with tandem.database.read() as db:
-        auth.require_desk(db, to=May.SEE_FLOOR)
-        return jsonify(board.snapshot(tandem, db))
+        who = auth.require_desk(db, to=May.SEE_FLOOR)
+        return jsonify(board.snapshot(tandem, db, who.team))
 
 
 @bp.post(f"{_SESSION}/supervision")

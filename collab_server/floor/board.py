@@ -7,25 +7,27 @@ that lasts. So a page need not ask again to see a sign come due.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from collab_server.db.people import Agent
 from collab_server.db.sessions import CollabSession
+from collab_server.floor import agents
+from collab_server.people import teams
 from collab_server.sessions.consent import Consent
 from collab_server.sessions.states import WAITING, State
 from collab_server.sessions.views import Views
-from collab_server.times import iso_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy.orm import Session
 
+    from collab_server.db.engine import Work
     from collab_server.services import Services
 
-MAX_AGENTS = 1_000
 MAX_SESSIONS = 1_000
 """Standing sessions looked at, the oldest first: those that wait longest are among them."""
 
@@ -44,28 +46,47 @@ LASTS = {
 """Kind of sign -> seconds from which on it is out of the ordinary."""
 
 
-def snapshot(services: Services, db: Session) -> dict[str, Any]:
-    """The floor: ``{"agents": […], "sessions": […]}``, the sessions by what is out of the
-    ordinary longest, then by age."""
-    people = db.scalars(select(Agent).order_by(Agent.name).limit(MAX_AGENTS))
-    desks = services.hub.open_desks()
-    agents: dict[str, dict[str, Any]] = {}
-    for one in people:
-        shown = {"name": one.name, "uri": one.uri, "desk": iso_or_none(desks.get(one.uri))}
-        agents.setdefault(one.uri, shown)
-    standing = list(
-        db.scalars(
-            select(CollabSession)
-            .where(CollabSession.state.in_(STANDING))
-            .order_by(CollabSession.created)
-            .limit(MAX_SESSIONS)
+def snapshot(services: Services, db: Session, team: str) -> dict[str, Any]:
+    """The floor of a supervisor of this team ("": of none, who sees all): ``{"agents": […],
+    "sessions": […]}``, the sessions by what is out of the ordinary longest, then by age."""
+    wanted = select(CollabSession).where(CollabSession.state.in_(STANDING))
+    if team:
+        mine = select(Agent.uri).where(Agent.team == team, Agent.active)
+        wanted = wanted.where(
+            or_(CollabSession.agent_uri.is_(None), CollabSession.agent_uri.in_(mine))
         )
-    )
+    standing = list(db.scalars(wanted.order_by(CollabSession.created).limit(MAX_SESSIONS)))
     views = Views(services, db, standing)
     sessions = [entry(views.view(session, "agent")) for session in standing]
     now = services.clock()
     sessions.sort(key=lambda shown: (due(shown, now), shown["created"]))
-    return {"agents": list(agents.values()), "sessions": sessions}
+    return {"agents": agents.of_team(services, db, team), "sessions": sessions}
+
+
+def prepare(services: Services, work: Work, views: Mapping[str, dict[str, Any]]) -> None:
+    """Tell the open floors, after the commit, of what changed: sessions (`views`: those that did,
+    as their agents see them), and how agents stand."""
+    if not services.hub.floor_watched():
+        return
+    changed = work.agents | {
+        view["agent"]["uri"] for view in views.values() if view["agent"] and _is_over(view)
+    }
+    if changed:
+        for shown, whose in agents.of_uris(services, work.db, changed):
+            message = {"kind": "agent", **shown}
+            work.after_commit(partial(services.hub.floor_push, message, whose))
+    serving = {view["agent"]["uri"] for view in views.values() if view["agent"]}
+    known = teams.of_agents(work.db, serving)
+    for session_id, view in views.items():
+        message = {"kind": "session", "session": entry(view)}
+        whose_session = known[view["agent"]["uri"]] if view["agent"] else None
+        # Whose team it is no longer has it no longer; who never had it hears nothing new.
+        gone = {"kind": "gone", "id": session_id}
+        work.after_commit(partial(services.hub.floor_push, message, whose_session, gone))
+
+
+def _is_over(view: Mapping[str, Any]) -> bool:
+    return State(view["state"]) is State.ENDED
 
 
 def entry(view: Mapping[str, Any]) -> dict[str, Any]:

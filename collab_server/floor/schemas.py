@@ -46,12 +46,33 @@ class WhisperQuery(BaseModel):
     after: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
 
+class PauseOnFloor(Answer):
+    """Paused in the queue of a PBX, or about to be, as was asked for at the desk."""
+
+    reason: str
+    since: AwareDatetime
+
+
+class WrapUpOnFloor(Answer):
+    """Sessions that ended and whose wrap-up is not done; `since` the last of them ended."""
+
+    count: int
+    since: AwareDatetime
+
+
 class AgentOnFloor(Answer):
     """Who may log in; `desk`: since when their desk is open, None: it is not."""
 
     name: str
     uri: str
+    team: str
     desk: AwareDatetime | None
+    ready: bool
+    """They said so at the desk; `reason` says why not, `since` when they said it."""
+    reason: str
+    since: AwareDatetime | None
+    pause: PauseOnFloor | None
+    wrap_up: WrapUpOnFloor | None
 
 
 class Sign(Answer):
@@ -77,8 +98,8 @@ class SessionOnFloor(View):
 
 
 class Floor(Answer):
-    """What supervisors see: all agents, and the sessions that stand, by what is out of the
-    ordinary longest, then by age."""
+    """What supervisors see: agents (all, or their team's), and the sessions that stand, by what is
+    out of the ordinary longest, then by age."""
 
     agents: list[AgentOnFloor]
     sessions: list[SessionOnFloor]

@@ -9,12 +9,15 @@ from sqlalchemy import select
 from collab_server.db.calls import Call
 from collab_server.db.sessions import Participant
 from collab_server.explain import Why
+from collab_server.people import teams
 from collab_server.problems import Conflict, Gone
 from collab_server.sessions.history import record, trace
-from collab_server.sessions.places import take
+from collab_server.sessions.places import places, take
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
@@ -51,6 +54,15 @@ def leave(
     work.after_commit(lambda: services.hub.close_session(session_id, "supervisor", uri, 4403))
 
 
+def leave_unseen(services: Services, work: Work, session: CollabSession) -> None:
+    """Have those supervisors leave who do not see the session: its agent is of another team now,
+    or they are."""
+    for place in places(work, session):
+        inside = place.role == "supervisor" and place.revoked is None
+        if inside and not teams.may_supervise(work.db, place.uri, session):
+            leave(services, work, session, place)
+
+
 def check_standing(session: CollabSession, now: float) -> None:
     """Raise Gone when nobody but the user has anything to do in a session any more."""
     if session.state == State.ENDED and now >= (session.grace_until or 0):
@@ -63,6 +75,11 @@ def watched_by(db: Session, uri: str) -> list[str]:
         Participant.role == "supervisor", Participant.uri == uri, Participant.revoked.is_(None)
     )
     return list(db.scalars(mine.order_by(Participant.id.desc()).limit(MAX_OPEN)))
+
+
+def watched_by_any(db: Session, uris: Collection[str]) -> list[str]:
+    """Ids of the sessions that supervisors with these addresses have not left."""
+    return [session for uri in uris for session in watched_by(db, uri)]
 
 
 def _note(work: Work, session: CollabSession, uri: str, what: str) -> None:

@@ -44,6 +44,7 @@ class Desk:
     uri: str
     admin: bool
     supervisor: bool
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,14 @@ def desk_of(tandem: Services, db: Session, cookie: str) -> Desk | None:
     row = db.execute(
         select(Login.id, Agent)
         .join(Agent, Agent.id == Login.agent_id)
-        .where(Login.token == hashed(cookie), Login.expires > tandem.clock())
+        .where(Login.token == hashed(cookie), Login.expires > tandem.clock(), Agent.active)
     ).one_or_none()
     if row is None:
         return None
     login_id, agent = row
-    return Desk(login_id, agent.id, agent.name, agent.uri, agent.admin, agent.supervisor)
+    return Desk(
+        login_id, agent.id, agent.name, agent.uri, agent.admin, agent.supervisor, agent.team
+    )
 
 
 def require_desk(db: Session, *, to: May | None = None) -> Desk:
@@ -120,8 +123,10 @@ def at_desk_may(known: Desk, action: May) -> bool:
     )
 
 
+_ADMINISTRATORS = "this is for administrators (tandem-server agent add … --admin)"
 _WHOSE = {
-    May.READ_TRACE: "this is for administrators (tandem-server agent add … --admin)",
+    May.READ_TRACE: _ADMINISTRATORS,
+    May.SET_UP: _ADMINISTRATORS,
     May.SEE_FLOOR: "this is for supervisors (tandem-server agent add … --supervisor)",
 }
 

@@ -1,17 +1,30 @@
-"""The pages: one HTML shell for every address, its assets, and what to say without them."""
+"""The pages: one HTML shell for every address, its assets, and what to say without them.
+
+The shell carries the brand in it, so that no page shows the product's for a moment before it shows
+the business's.
+"""
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, request, send_from_directory
 
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.pages import encoded
 from collab_server.problems import NotFound
 
+if TYPE_CHECKING:
+    from collab_server.brand.kept import Brand
+
 DIST = Path(__file__).parents[1] / "static" / "dist"
+
+_TITLE = "<title>Tandem</title>"
 
 bp = Blueprint("pages", __name__)
 
@@ -28,9 +41,22 @@ def _shell(session_id: str | None = None) -> Response:
         services().lines.page_asked(session_id[:80])
     if not (DIST / "index.html").is_file():
         return Response(_NOT_BUILT, 503, mimetype="text/html", headers={"Retry-After": "60"})
-    answer = send_from_directory(DIST, "index.html", conditional=True, etag=True)
+    index = DIST / "index.html"
+    answer = Response(
+        _branded(index, index.stat().st_mtime_ns, services().brands.now()), mimetype="text/html"
+    )
     answer.headers["Cache-Control"] = "no-cache"  # it names the assets of this version
+    answer.add_etag()
+    answer.make_conditional(request)
     return answer
+
+
+@lru_cache(maxsize=4)
+def _branded(index: Path, _changed: int, brand: Brand) -> str:
+    """The shell with the brand in it; its place is the title, as the sources have it."""
+    carried = escape(json.dumps(brand.document(), ensure_ascii=False), quote=True)
+    head = f'<title>{escape(brand.name)}</title>\n<meta name="tandem-brand" content="{carried}" />'
+    return index.read_text().replace(_TITLE, head, 1)
 
 
 _page = operation("A page", answers={200: None})(_shell)

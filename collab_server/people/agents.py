@@ -1,4 +1,4 @@
-"""Agents and their log-ins: added by the administrator, checked without telling names."""
+"""Log-ins of agents: passwords checked without telling names, log-ins opened and ended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, or_, select
 
-from collab_server import uris
-from collab_server.db.people import Agent, DeskState, Login, QueuePause
-from collab_server.db.sessions import CollabSession
+from collab_server.db.invitations import Grant
+from collab_server.db.people import Agent, Login
+from collab_server.db.sessions import CollabSession, Participant
 from collab_server.http.cookies import DESK_SECONDS
-from collab_server.problems import Unavailable, WrongPassword
+from collab_server.people import accounts
+from collab_server.problems import AccountOff, Unavailable, WrongPassword
 from collab_server.sessions.links import hashed
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
     from collab_server.db.engine import Work
 
-MIN_PASSWORD = 8
-MAX_PASSWORD = 1_024
-MAX_NAME = 80
 MAX_LOGINS = 20
 """Browsers an agent may be logged in with; the oldest goes."""
 MAX_OPEN = 200
@@ -44,10 +42,6 @@ _hashing = threading.BoundedSemaphore(HASHING_AT_ONCE)
 _under_way = threading.BoundedSemaphore(LOGINS_AT_ONCE)
 _under_way_known = threading.BoundedSemaphore(LOGINS_AT_ONCE)
 _decoy: list[str] = []
-
-
-class AgentError(Exception):
-    """The administrator asked for something impossible; the text is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,46 +61,30 @@ def add(
     *,
     admin: bool,
     supervisor: bool = False,
+    team: str = "",
 ) -> str:
-    """Add an agent; a password is made when none is given. Gives the password.
+    """Add an agent on the command line; a password is made when none is given. Gives the password.
 
     Raises AgentError.
     """
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
-        raise AgentError(f"NAME: 1 to {MAX_NAME} printable characters, no blanks around them")
-    try:
-        uris.agent_uri(uri)
-    except ValueError as error:
-        raise AgentError(f"--uri: {error}") from None
-    if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AgentError(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-    if named(work.db, name) is not None:
-        raise AgentError(f"there is an agent {name} already; remove it first")
-    chosen = password or secrets.token_urlsafe(12)
-    work.db.add(
-        Agent(
-            name=name,
-            uri=uri,
-            password=_hasher.hash(chosen),
-            admin=admin,
-            supervisor=supervisor,
-            created=work.now,
-        )
-    )
+    chosen = accounts.chosen(password)
+    wanted = accounts.Wanted(name, uri, admin=admin, supervisor=supervisor, team=team)
+    accounts.add(work, accounts.COMMAND_LINE, wanted, hash_password(chosen))
     return chosen
 
 
 def remove(work: Work, name: str) -> None:
-    """Remove an agent, who is logged out everywhere. Raises AgentError."""
+    """Remove an agent on the command line, who is logged out everywhere. Raises AgentError."""
     agent = named(work.db, name)
     if agent is None:
-        raise AgentError(f"there is no agent {name}")
-    work.db.execute(delete(Login).where(Login.agent_id == agent.id))
-    work.db.delete(agent)
-    work.db.flush()
-    if work.db.scalar(select(Agent.id).where(Agent.uri == agent.uri).limit(1)) is None:
-        for kept in (DeskState, QueuePause):
-            work.db.execute(delete(kept).where(kept.agent_uri == agent.uri))
+        raise accounts.AgentError(f"there is no agent {name}")
+    accounts.remove(work, accounts.COMMAND_LINE, agent)
+
+
+def hash_password(password: str) -> str:
+    """As the database keeps it. Raises Unavailable when too many are being hashed."""
+    with _taken(_hashing, WAIT_TO_HASH):
+        return _hasher.hash(password)
 
 
 def everybody(db: Session) -> Sequence[Agent]:
@@ -150,7 +128,17 @@ def _taken(places: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
 
 
 def log_in(work: Work, agent: Agent) -> LoggedIn:
-    """Open a log-in for an agent whose password was right."""
+    """Open a log-in for an agent who has shown who they are, as the account stands by now.
+
+    The one way to a log-in. Raises AccountOff, and WrongPassword when the account has gone, or got
+    another password, since that was checked.
+    """
+    now = work.db.get(Agent, agent.id)
+    if now is None or now.password != agent.password:
+        raise WrongPassword
+    if not now.active:
+        raise AccountOff("this account is switched off; ask your administrator")
+    agent = now
     opened = select(Login.id).where(Login.agent_id == agent.id).order_by(Login.created.desc())
     too_many = list(work.db.scalars(opened.offset(MAX_LOGINS - 1)))
     if too_many:
@@ -176,13 +164,8 @@ def sessions_of(db: Session, uri: str) -> list[str]:
     return list(db.scalars(mine.order_by(CollabSession.created.desc()).limit(MAX_OPEN)))
 
 
-def is_supervisor(db: Session, uri: str) -> bool:
-    """Whether somebody may log in as a supervisor with this address."""
-    return (
-        db.scalar(select(Agent.id).where(Agent.uri == uri, Agent.supervisor).limit(1)) is not None
-    )
-
-
-def log_out(work: Work, login_id: str) -> None:
-    """End a log-in."""
-    work.db.execute(delete(Login).where(Login.id == login_id))
+def may_serve(db: Session, place: Participant) -> bool:
+    """Whether an agent with a place in a session may come in: by an account, or by a join link."""
+    account = select(Agent.id).where(Agent.uri == place.uri, Agent.active).limit(1)
+    link = select(Grant.token).where(Grant.participant == place.id).limit(1)
+    return db.scalar(account) is not None or db.scalar(link) is not None

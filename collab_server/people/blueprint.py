@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 from flask import Blueprint, Response, current_app, jsonify, request
 from pydantic import AfterValidator, Field
 
-from collab_server.floor.watching import watched_by
+from collab_server.db.people import NAME
 from collab_server.http import auth, bodies, cookies
 from collab_server.http.current import services
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import address_key
-from collab_server.people import agents, desk, states
+from collab_server.people import accounts, agents, desk, signing_out, states
 from collab_server.people.logins import LoginThrottles
 from collab_server.problems import WrongPassword
 from collab_server.sessions import schemas
@@ -33,9 +33,9 @@ class LoginBody(Body):
     """Body of ``POST /v1/login``."""
 
     username: Annotated[
-        str, Field(min_length=1, max_length=agents.MAX_NAME), AfterValidator(schemas.printable)
+        str, Field(min_length=1, max_length=NAME), AfterValidator(schemas.printable)
     ]
-    password: Annotated[str, Field(min_length=1, max_length=agents.MAX_PASSWORD)]
+    password: Annotated[str, Field(min_length=1, max_length=accounts.MAX_PASSWORD)]
 
 
 class AgentShown(Answer):
@@ -95,20 +95,7 @@ def logout() -> Response:
     tandem = services()
     with tandem.write() as work:
         who = auth.require_desk(work.db)
-        agents.log_out(work, who.login_id)
-        states.unready(tandem, work, who.uri, who.login_id)
-        open_here = agents.sessions_of(work.db, who.uri)
-        watched = watched_by(work.db, who.uri) if who.supervisor else []
-
-        def close() -> None:
-            tandem.hub.desk_close(who.login_id)
-            # Whoever else has this agent's sessions open, on another log-in, comes back by itself.
-            for session_id in open_here:
-                tandem.hub.close_session(session_id, "agent", who.uri, 4401)
-            for session_id in watched:
-                tandem.hub.close_session(session_id, "supervisor", who.uri, 4401)
-
-        work.after_commit(close)
+        signing_out.end(tandem, work, who.uri, [who.login_id])
     answer = Response(status=204)
     cookies.clear_desk(answer)
     return answer

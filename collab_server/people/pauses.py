@@ -98,7 +98,7 @@ def show(services: Services, db: Session, agent_uri: str) -> dict[str, Any]:
     rows = [row for row in _rows(db, agent_uri) if row.pbx in services.settings.pbx]
     members = [row for row in rows if not _says(row, NO_MEMBER)] or rows
     first = rows[0] if rows else None
-    paused = any(map(_is_paused, rows))
+    paused = any(map(is_paused, rows))
     return {
         "paused": paused,
         "reason": first.reason if first and paused else "",
@@ -119,7 +119,8 @@ def show(services: Services, db: Session, agent_uri: str) -> dict[str, Any]:
     }
 
 
-def _is_paused(row: QueuePause) -> bool:
+def is_paused(row: QueuePause) -> bool:
+    """Whether the agent is, or is about to be, paused on this PBX."""
     if row.paused:
         return row.status in ("open", "done", "unknown") or _says(row, ALREADY)
     return row.status in ("failed", "unknown", "expired") and not (
@@ -137,5 +138,6 @@ def _rows(db: Session, agent_uri: str) -> Sequence[QueuePause]:
 
 
 def _tell(services: Services, work: Work, agent_uri: str) -> None:
+    work.agents.add(agent_uri)
     message = {"kind": "pause", "pause": show(services, work.db, agent_uri)}
     work.after_commit(lambda: services.hub.desk_push(agent_uri, message))

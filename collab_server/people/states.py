@@ -44,14 +44,15 @@ def enter(services: Services, work: Work, agent_uri: str, *, ready: bool, reason
     reason = "" if ready else reason
     if (kept.ready, kept.reason) != (ready, reason):
         kept.ready, kept.reason, kept.since = ready, reason, work.now
+    work.agents.add(agent_uri)
     message = {"kind": "state", "state": _shown(kept)}
     work.after_commit(lambda: services.hub.desk_push(agent_uri, message))
 
 
-def unready(services: Services, work: Work, agent_uri: str, login_id: str) -> None:
+def unready(services: Services, work: Work, agent_uri: str, *logins: str) -> None:
     """An agent logs in or out: they are not ready, unless another log-in has a desk open."""
     kept = work.db.get(DeskState, agent_uri)
-    alone = not services.hub.desk_logins(agent_uri) - {login_id}
+    alone = not services.hub.desk_logins(agent_uri) - set(logins)
     if alone and kept is not None and kept.ready:
         enter(services, work, agent_uri, ready=False, reason="")
 

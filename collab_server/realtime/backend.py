@@ -63,6 +63,9 @@ class DeskGrant:
     agent_uri: str
     login_id: str
     """Names one log-in, so that `Hub.desk_close` can end its sockets at log-out."""
+    team: str = ""
+    """Of the account: which floors hear of this desk, or what this floor hears; "": none, or all
+    (`collab_server.people.teams`)."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,8 @@ class Backend(Protocol):
         """Check the same of a floor's socket, and that it is a supervisor's (403 otherwise)."""
         ...
 
-    def floor_snapshot(self) -> dict[str, Any]:
-        """Give `{"agents", "sessions"}`, as `GET /v1/floor` does.
+    def floor_snapshot(self, team: str) -> dict[str, Any]:
+        """Give `{"agents", "sessions"}`, as `GET /v1/floor` does for a supervisor of this team.
 
         The socket adds `"kind": "floor"` and sends it first.
         """

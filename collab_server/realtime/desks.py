@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from collab_server.people.teams import sees
 from collab_server.realtime.backend import Refusal
 from collab_server.realtime.channels import PushSocket
 from collab_server.times import iso_or_none
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from collab_server.people.teams import Teams
     from collab_server.realtime.backend import DeskGrant
     from collab_server.realtime.limits import Limits
 
@@ -24,9 +26,11 @@ class Desks:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._desks: dict[str, list[tuple[str, PushSocket]]] = {}
-        self._floors: dict[str, list[tuple[str, PushSocket]]] = {}
+        self._desks: dict[str, list[tuple[DeskGrant, PushSocket]]] = {}
+        self._floors: dict[str, list[tuple[DeskGrant, PushSocket]]] = {}
         self._since: dict[str, float] = {}
+        self._teams: dict[str, str] = {}
+        """Teams of the agents whose desk is open."""
 
     def open(
         self, grant: DeskGrant, loop: asyncio.AbstractEventLoop, first: First, *, floor: bool
@@ -41,13 +45,15 @@ class Desks:
 
         def gone(socket: PushSocket) -> None:
             open_here = table[uri]
-            open_here.remove((grant.login_id, socket))
+            open_here.remove((grant, socket))
             if not open_here:
                 del table[uri]
             self._note(uri)
 
         opened = PushSocket(self._limits, loop, first, gone, is_link=False)
-        table.setdefault(uri, []).append((grant.login_id, opened))
+        table.setdefault(uri, []).append((grant, opened))
+        if not floor:
+            self._teams[uri] = grant.team
         self._note(uri)
         return opened
 
@@ -56,18 +62,28 @@ class Desks:
         for _, socket in list(self._desks.get(agent_uri, ())):
             socket.push(message)
 
-    def push_floor(self, message: dict[str, Any]) -> None:
-        """Send to every floor."""
+    def push_floor(
+        self, message: dict[str, Any], teams: Teams | None, otherwise: dict[str, Any] | None = None
+    ) -> None:
+        """Send to the floors that see what is of these teams, and `otherwise` to the others."""
+        for floors in list(self._floors.values()):
+            for grant, socket in list(floors):
+                sent = message if sees(grant.team, teams) else otherwise
+                if sent is not None:
+                    socket.push(sent)
+
+    def renew_floors(self) -> None:
+        """Have every floor begin with what stands once more."""
         for floors in list(self._floors.values()):
             for _, socket in list(floors):
-                socket.push(message)
+                socket.begin_again()
 
     def sign_out(self, login_id: str) -> None:
         """Tell the sockets of one log-in, and close them."""
         for table in (self._desks, self._floors):
             for opened in list(table.values()):
-                for login, socket in list(opened):
-                    if login == login_id:
+                for grant, socket in list(opened):
+                    if grant.login_id == login_id:
                         socket.push({"kind": "signed_out"})
                         socket.close(4401, "signed out")
 
@@ -83,11 +99,16 @@ class Desks:
 
     def logins(self, agent_uri: str) -> set[str]:
         """The log-ins with which an agent has a desk open."""
-        return {login for login, _ in tuple(self._desks.get(agent_uri, ()))}
+        return {grant.login_id for grant, _ in tuple(self._desks.get(agent_uri, ()))}
 
     def since(self) -> Mapping[str, float]:
         """Agents with an open desk, by URI: since when, seconds since the Unix epoch."""
         return dict(self._since)
+
+    def moved(self, agent_uri: str, team: str) -> None:
+        """An agent is of this team now."""
+        if agent_uri in self._teams:
+            self._teams[agent_uri] = team
 
     def _note(self, uri: str) -> None:
         """Keep since when an agent's desk is open, and tell the floors when that changes."""
@@ -99,4 +120,7 @@ class Desks:
         else:
             del self._since[uri]
         since = iso_or_none(self._since.get(uri))
-        self.push_floor({"kind": "agent", "uri": uri, "desk": since})
+        message = {"kind": "agent", "uri": uri, "desk": since}
+        self.push_floor(message, frozenset({self._teams[uri]}))
+        if not is_open:
+            del self._teams[uri]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from collab_server.people.teams import Teams
     from collab_server.realtime.backend import Role, Sight
 
 
@@ -60,8 +61,22 @@ class Hub(Protocol):
         them with 4401."""
         ...
 
-    def floor_push(self, message: dict[str, Any]) -> None:
-        """Send a message to every supervisor's floor."""
+    def floor_push(
+        self,
+        message: dict[str, Any],
+        teams: Teams | None = None,
+        otherwise: dict[str, Any] | None = None,
+    ) -> None:
+        """Send a message to the floors of supervisors who see what is of these teams (None: to
+        all), and `otherwise` to the others'."""
+        ...
+
+    def desk_moved(self, agent_uri: str, team: str) -> None:
+        """An agent is of this team now: its floors hear of their desk."""
+        ...
+
+    def floor_renew(self) -> None:
+        """Have every floor begin with what stands once more."""
         ...
 
     def floor_watched(self) -> bool:

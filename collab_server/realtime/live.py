@@ -29,6 +29,7 @@ from collab_server.realtime.room import Room
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from collab_server.people.teams import Teams
     from collab_server.realtime.backend import Backend, DeskGrant, Person, Role, Sight
     from collab_server.realtime.connection import Handler
     from collab_server.realtime.hub import Present
@@ -139,8 +140,19 @@ class LiveHub:
     def desk_logins(self, agent_uri: str) -> set[str]:
         return self._desks.logins(agent_uri)
 
-    def floor_push(self, message: dict[str, Any]) -> None:
-        self._post(self._desks.push_floor, message)
+    def floor_push(
+        self,
+        message: dict[str, Any],
+        teams: Teams | None = None,
+        otherwise: dict[str, Any] | None = None,
+    ) -> None:
+        self._post(self._desks.push_floor, message, teams, otherwise)
+
+    def desk_moved(self, agent_uri: str, team: str) -> None:
+        self._post(self._desks.moved, agent_uri, team)
+
+    def floor_renew(self) -> None:
+        self._post(self._desks.renew_floors)
 
     def floor_watched(self) -> bool:
         return self._desks.watched
@@ -245,7 +257,9 @@ class LiveHub:
 
     def _open_desk(self, grant: DeskGrant, *, floor: bool) -> PushSocket | Refusal:
         backend, kind = self._backend, "floor" if floor else "desk"
-        look = backend.floor_snapshot if floor else partial(backend.desk_snapshot, grant.agent_uri)
+        look = partial(backend.desk_snapshot, grant.agent_uri)
+        if floor:
+            look = partial(backend.floor_snapshot, grant.team)
 
         async def snapshot() -> list[dict[str, Any]] | None:
             view = await self._ask(look)

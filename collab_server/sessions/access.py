@@ -12,6 +12,7 @@ from collab_server.explain import Why
 from collab_server.http.auth import Desk, Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
+from collab_server.people import teams
 from collab_server.problems import Forbidden, Gone, NotFound
 from collab_server.sessions.consent import Consent
 from collab_server.sessions.roles import May, Who, allows, allows_now
@@ -107,12 +108,17 @@ def standings(db: Session, session: CollabSession, callers: Sequence[Caller]) ->
         if place is not None:
             found.append(Standing(who_is(session, place), caller, place))
         if caller.supervisor:
-            place = _place_at_desk(db, session, caller, "supervisor")
-            who = Who.SUPERVISOR if place is None else who_is(session, place)
-            found.append(Standing(who, caller, place))
+            found.append(_supervisor(db, session, caller))
         if caller.admin:
             found.append(Standing(Who.ADMIN, caller))
     return found
+
+
+def _supervisor(db: Session, session: CollabSession, desk: Desk) -> Standing:
+    if not teams.sees(desk.team, teams.of_session(db, session)):
+        return Standing(Who.ELSEWHERE, desk)
+    place = _place_at_desk(db, session, desk, "supervisor")
+    return Standing(Who.SUPERVISOR if place is None else who_is(session, place), desk, place)
 
 
 def enter(
@@ -230,10 +236,13 @@ def supervising(
     db: Session, session: CollabSession, callers: Sequence[Caller], to: May
 ) -> tuple[Desk, Participant | None]:
     """The supervisor at the desk who may do this, and their place. Raises Forbidden."""
-    for one in standings(db, session, callers):
+    mine = standings(db, session, callers)
+    for one in mine:
         on_floor = one.who in (Who.SUPERVISOR, Who.READING, Who.JOINED)
         if on_floor and isinstance(one.caller, Desk) and allows(one.who, to):
             return one.caller, one.place
+    if any(one.who is Who.ELSEWHERE for one in mine):
+        raise Forbidden("this session is another team's")
     raise Forbidden("this is for supervisors (tandem-server agent add … --supervisor)")
 
 

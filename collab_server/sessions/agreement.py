@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from collab_server.explain import Why
+from collab_server.floor import watching
 from collab_server.problems import Conflict, Gone
 from collab_server.sessions.access import who_is
 from collab_server.sessions.consent import Agreement, Consent
@@ -35,6 +36,7 @@ def served(services: Services, work: Work, session: CollabSession, agent_uri: st
     elif user is not None and user.joined is not None and not user.asks:
         new = _of(session).answered(agree=True)
         _keep(work, session, new, "the call itself: no page of the user's can ask")
+    watching.leave_unseen(services, work, session)
 
 
 def came_in(work: Work, session: CollabSession, seen: str | None = None) -> None:

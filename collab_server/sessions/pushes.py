@@ -29,11 +29,13 @@ def prepare(services: Services, work: Work) -> None:
             sights = agreement.sights_of(work, seen)
             work.after_commit(partial(services.hub.sights_changed, session_id, sights))
     if not work.touched:
+        board.prepare(services, work, {})
         return
     found = [work.db.get(CollabSession, session_id) for session_id in work.touched]
     sessions = [session for session in found if session is not None]
     views = Views(services, work.db, sessions, work.places)
     desks = set(services.watched_logins().values()) if any(work.touched.values()) else ()
+    on_floor: dict[str, dict[str, Any]] = {}
     for session in sessions:
         agents = views.view(session, "agent")
         shown: Shown = {
@@ -43,10 +45,9 @@ def prepare(services: Services, work: Work) -> None:
         }
         messages = dict.fromkeys(desks if work.touched[session.id] else (), _to_others(shown))
         messages |= dict.fromkeys(views.agents(session), _to_its_agents(shown))
-        if services.hub.floor_watched():
-            on_floor = {"kind": "session", "session": board.entry(agents)}
-            work.after_commit(partial(services.hub.floor_push, on_floor))
+        on_floor[session.id] = agents
         work.after_commit(_telling(services, session.id, shown, messages))
+    board.prepare(services, work, on_floor)
 
 
 def _to_its_agents(shown: Shown) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Who(enum.StrEnum):
     """On the floor, and not in this session."""
     READING = "supervisor reading"
     JOINED = "supervisor joined"
+    ELSEWHERE = "supervisor of another team"
+    """Whose team is not that of the session's agent (`collab_server.people.teams`)."""
     ADMIN = "administrator"
     CLIENT = "API client"
 
@@ -54,6 +56,7 @@ class May(enum.StrEnum):
     READ_ATTRIBUTES = "read a client's attributes"
     READ_HISTORY = "read the session's history"
     READ_TRACE = "read calls and their traces"
+    SET_UP = "change people and brand"
     SEE_FLOOR = "see the floor"
     READ_ALONG = "begin to read along"
     JOIN_IN = "join in"
@@ -71,6 +74,7 @@ class Cell(enum.StrEnum):
 
 _U, _A, _F = Who.USER, Who.AGENT, Who.FORMER
 _S, _R, _J = Who.SUPERVISOR, Who.READING, Who.JOINED
+_T = Who.ELSEWHERE
 _D, _C = Who.ADMIN, Who.CLIENT
 
 
@@ -93,7 +97,8 @@ TABLE: Mapping[May, Mapping[Who, Cell]] = {
     May.READ_ATTRIBUTES: _for(_A, _F, _S, _R, _J, _D, _C),
     May.READ_HISTORY: _for(_A, _F, _S, _R, _J, _D, _C),
     May.READ_TRACE: _for(_D, _C),
-    May.SEE_FLOOR: _for(_S, _R, _J),
+    May.SET_UP: _for(_D),
+    May.SEE_FLOOR: _for(_S, _R, _J, _T),
     May.READ_ALONG: _for(_S, _R, _J),
     May.JOIN_IN: _for(_S, _R, _J),
     May.WHISPER: _for(_S, _R, _J),

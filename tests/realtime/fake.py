@@ -116,7 +116,7 @@ class FakeBackend:
             return self.authorize_desk(cookie, origin)
         return Refusal(403, "This is for supervisors.")
 
-    def floor_snapshot(self) -> dict[str, Any]:
+    def floor_snapshot(self, team: str) -> dict[str, Any]:
         self._maybe_fail()
         return {"agents": [], "sessions": []}
 

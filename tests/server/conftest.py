@@ -21,6 +21,7 @@ from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.invite.courier import Courier
 from collab_server.people import agents
+from collab_server.people.teams import Teams
 from collab_server.realtime.backend import DeskGrant, Role, Sight
 from collab_server.realtime.hub import Present
 from collab_server.services import Services
@@ -70,6 +71,8 @@ class RecordingHub:
         self.at_desk: dict[str, set[str]] = {}
         self.sights: list[tuple[str, Mapping[tuple[Role, str], Sight]]] = []
         self.floor: list[dict[str, Any]] = []
+        self.floor_teams: list[tuple[dict[str, Any], Teams | None, dict[str, Any] | None]] = []
+        self.renewed = 0
         self.desks_since: dict[str, float] = {}
         self.pages: dict[str, list[dict[str, Any]]] = {}
         """Open pages of users, and what was pushed to them."""
@@ -83,8 +86,20 @@ class RecordingHub:
     def sights_changed(self, session_id: str, sights: Mapping[tuple[Role, str], Sight]) -> None:
         self.sights.append((session_id, sights))
 
-    def floor_push(self, message: dict[str, Any]) -> None:
+    def floor_push(
+        self,
+        message: dict[str, Any],
+        teams: Teams | None = None,
+        otherwise: dict[str, Any] | None = None,
+    ) -> None:
         self.floor.append(message)
+        self.floor_teams.append((message, teams, otherwise))
+
+    def desk_moved(self, agent_uri: str, team: str) -> None:
+        pass
+
+    def floor_renew(self) -> None:
+        self.renewed += 1
 
     def floor_watched(self) -> bool:
         return True
@@ -156,15 +171,28 @@ class Server:
         return Browser(self.app.test_client())
 
     def add_agent(
-        self, name: str, uri: str, *, admin: bool = False, supervisor: bool = False
+        self,
+        name: str,
+        uri: str,
+        *,
+        admin: bool = False,
+        supervisor: bool = False,
+        team: str = "",
     ) -> None:
+        roles = {"admin": admin, "supervisor": supervisor}
         with self.database.write() as work:
-            agents.add(work, name, uri, "correct horse", admin=admin, supervisor=supervisor)
+            agents.add(work, name, uri, "correct horse", **roles, team=team)
 
     def desk(
-        self, name: str, uri: str, *, admin: bool = False, supervisor: bool = False
+        self,
+        name: str,
+        uri: str,
+        *,
+        admin: bool = False,
+        supervisor: bool = False,
+        team: str = "",
     ) -> Browser:
-        self.add_agent(name, uri, admin=admin, supervisor=supervisor)
+        self.add_agent(name, uri, admin=admin, supervisor=supervisor, team=team)
         browser = self.browser()
         answer = browser.post("/v1/login", {"username": name, "password": "correct horse"})
         assert answer.status_code == 200, answer.text

@@ -171,7 +171,7 @@ def test_health_and_readiness(server: Server) -> None:
     assert json_of(server.api.get("/healthz")) == {"status": "ok"}
     ready = json_of(server.api.get("/readyz"))
     nobody = {"linked": False, "connected": None, "since": None, "title": None, "detail": None}
-    nobody["standby"] = 0
+    nobody |= {"standby": 0, "reported": None}
     assert ready == {
         "status": "ok",
         "database": "ok",
@@ -208,16 +208,15 @@ def test_only_an_administrator_reads_why_a_pbx_is_not_reached(server: Server) ->
     server.hub.linked_pbxs = {"hq"}
     server.connector.send(pbx=DEAD)
     bare = {"linked": True, "connected": False, "since": None, "title": None, "detail": None}
-    bare["standby"] = 0
+    bare |= {"standby": 0, "reported": None}
     agent = server.desk("li", LI)
     for who in (server.browser(), agent, server.api):
         answer = who.get("/readyz")
         assert "10.0.0.5" not in answer.text
         assert json_of(answer)["pbx_detail"]["hq"] == bare
     admin = server.desk("wang", WANG, admin=True)
-    assert (
-        json_of(admin.get("/readyz"))["pbx_detail"]["hq"] == {"linked": True, "standby": 0} | DEAD
-    )
+    seen = {"linked": True, "standby": 0, "reported": "2026-11-18T11:06:40.000Z"} | DEAD
+    assert json_of(admin.get("/readyz"))["pbx_detail"]["hq"] == seen
 
 
 def test_a_connector_that_was_replaced_does_not_speak_for_the_pbx(server: Server) -> None:

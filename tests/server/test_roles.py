@@ -26,6 +26,7 @@ from tests.server.conftest import (
 
 CHEN = "sip:chen@example.org"
 ROOT = "sip:root@example.org"
+ZHOU = "sip:zhou@example.org"
 SECRET = "the caller's policy has lapsed"
 CLIENTS_OWN = "case of a client's own system"
 """An attribute no id, token or time of a session can be taken for."""
@@ -48,6 +49,7 @@ class Scene:
             Who.ADMIN: server.desk("root", ROOT, admin=True),
         }
         chen = server.desk("chen", CHEN, supervisor=True)
+        self.at_desk[Who.ELSEWHERE] = server.desk("zhou", ZHOU, supervisor=True, team="night")
         self.at_desk |= dict.fromkeys((Who.SUPERVISOR, Who.READING, Who.JOINED), chen)
         self._standing: dict[Who, Somebody] = {}
 
@@ -143,6 +145,7 @@ TRIES: dict[May, Callable[[Somebody], bool]] = {
     May.READ_ATTRIBUTES: lambda me: CLIENTS_OWN in json.dumps(me.get(me.path)),
     May.READ_HISTORY: lambda me: me.get(f"{me.path}/events") is not None,
     May.READ_TRACE: lambda me: me.get("/v1/calls") is not None,
+    May.SET_UP: lambda me: me.get("/v1/setup/people") is not None,
     May.SEE_FLOOR: lambda me: me.get("/v1/floor") is not None,
     May.READ_ALONG: lambda me: me.post("supervision", {"mode": "read"}) is not None,
     May.JOIN_IN: lambda me: me.post("supervision", {"mode": "join"}) is not None,
@@ -151,7 +154,11 @@ TRIES: dict[May, Callable[[Somebody], bool]] = {
 }
 
 
-ELSEWHERE = {May.READ_TRACE: "/v1/calls", May.SEE_FLOOR: "/v1/floor"}
+ELSEWHERE = {
+    May.READ_TRACE: "/v1/calls",
+    May.SET_UP: "/v1/setup/people",
+    May.SEE_FLOOR: "/v1/floor",
+}
 """Addresses that are not of a session."""
 CHANGES = {May.WRITE_NOTE, May.END, May.READ_ALONG, May.JOIN_IN}
 """What leaves the session, or the role, another one."""

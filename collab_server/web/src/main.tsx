@@ -1,9 +1,10 @@
 /** Entry of every page: the path says which one, and only that page's code is loaded. */
 import { type ComponentType, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { brand, languagesOf, paint } from "./lib/brand";
 import { keepFocus } from "./lib/focus";
 import { path } from "./lib/routes";
-import { t } from "./lib/words";
+import { type Language, LANGUAGES, offer, t } from "./lib/words";
 import { Guard } from "./ui/guard";
 import "./style/base.css";
 
@@ -18,6 +19,9 @@ const PAGES: [RegExp, Load][] = [
   [/^\/setup\/?$/, () => import("./pages/setup")],
   [/^\/floor\/?$/, () => import("./pages/floor")],
 ];
+
+/** Pages of those who work here, in whichever language they like. */
+const INSIDE = /^\/(desk|setup|floor)\/?$/;
 
 const missing: Load = () => import("./pages/missing");
 
@@ -68,6 +72,12 @@ function Broken() {
   );
 }
 
+paint(brand.value);
+offer(
+  INSIDE.test(location.pathname)
+    ? (Object.keys(LANGUAGES) as Language[])
+    : languagesOf(brand.value),
+);
 keepFocus();
 const root = document.getElementById("app");
 if (root) render(<App />, root);

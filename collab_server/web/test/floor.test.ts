@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { agentRows, due, type FloorSession, ordered, waitingRows } from "../src/lib/floor";
+import {
+  agentRows,
+  due,
+  type FloorAgent,
+  type FloorSession,
+  ordered,
+  standing,
+  waitingRows,
+} from "../src/lib/floor";
 
 const START = Date.parse("2026-11-27T12:00:00Z");
 const at = (seconds: number) => new Date(START + seconds * 1000).toISOString();
@@ -27,10 +35,13 @@ function session(id: string, agent: string | null, changes: Partial<FloorSession
   } as FloorSession;
 }
 
-const agents = [
-  { name: "wang", uri: "sip:wang@example.org", desk: at(5) },
-  { name: "li", uri: "sip:li@example.org", desk: null },
-];
+function agent(name: string, changes: Partial<FloorAgent> = {}): FloorAgent {
+  const silent = { team: "", desk: null, ready: false, reason: "", since: null };
+  const busy = { pause: null, wrap_up: null };
+  return { name, uri: `sip:${name}@example.org`, ...silent, ...busy, ...changes };
+}
+
+const agents = [agent("wang", { desk: at(5) }), agent("li")];
 const sign = (kind: string, since: number, after: number) => ({ kind, since: at(since), after });
 
 describe("the floor", () => {
@@ -49,6 +60,17 @@ describe("the floor", () => {
       ["li", null],
     ]);
     expect(waitingRows(sessions).map((one) => one.id)).toEqual(["d"]);
+  });
+
+  test("says how an agent without a session stands, and since when", () => {
+    const desk = at(5);
+    expect(standing(agent("li"))).toEqual(["away", null]);
+    expect(standing(agent("li", { desk }))).toEqual(["open", desk]);
+    expect(standing(agent("li", { desk, since: at(7), ready: true }))).toEqual(["ready", at(7)]);
+    expect(standing(agent("li", { desk, since: at(8) }))).toEqual(["paused", at(8)]);
+    const wrapping = agent("li", { desk, ready: true, wrap_up: { count: 1, since: at(9) } });
+    expect(standing(wrapping)).toEqual(["wrapUp", at(9)]);
+    expect(standing({ ...wrapping, desk: null })).toEqual(["away", null]);
   });
 
   test("shows a sign when it has lasted, to the second, the longest first", () => {

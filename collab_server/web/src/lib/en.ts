@@ -5,6 +5,7 @@ export const en = {
   ...enRoles,
 
   "app.name": "Tandem",
+  "app.and": ", ",
   "app.language": "Language",
   "app.loading": "Loading …",
   "app.retry": "Try again",
@@ -210,9 +211,13 @@ export const en = {
   "login.button": "Log in",
   "login.busy": "Logging in …",
   "login.wrong": "Name or password is wrong.",
+  "login.off": "This account is switched off. Ask your administrator.",
   "login.slow": "Too many attempts. Wait {seconds} s, then try again.",
   "login.out": "Log out",
   "login.help": "Your administrator makes log-ins with: tandem-server agent add",
+
+  "brand.call": "Call {phone}",
+  "brand.privacy": "Privacy notice",
 
   "held.title": "One more step",
   "held.ask": "Tell the person on the telephone this word:",

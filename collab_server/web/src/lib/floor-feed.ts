@@ -42,10 +42,14 @@ export class FloorFeed {
       const session = message["session"] as FloorSession;
       const others = this.sessions.value.filter((known) => known.id !== session.id);
       this.sessions.value = session.state === "ended" ? others : [...others, session].slice(-MOST);
+    } else if (message["kind"] === "gone") {
+      // It is another team's now.
+      this.sessions.value = this.sessions.value.filter((known) => known.id !== message["id"]);
     } else if (message["kind"] === "agent") {
-      const { uri, desk } = message as unknown as FloorAgent;
+      // As much of how they stand as has changed.
+      const { kind: _, ...changed } = message as unknown as FloorAgent & { kind: string };
       this.agents.value = this.agents.value.map((agent) =>
-        agent.uri === uri ? { ...agent, desk } : agent,
+        agent.uri === changed.uri ? { ...agent, ...changed } : agent,
       );
     }
   }

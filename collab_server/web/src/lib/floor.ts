@@ -1,6 +1,18 @@
 /** The floor's rows: each agent with what they serve, who waits, and what is out of the ordinary. */
 import type { View } from "./types";
 
+/** Paused in the queue of a PBX, as was asked for at the desk. */
+export interface FloorPause {
+  reason: string;
+  since: string;
+}
+
+/** Sessions that ended and whose wrap-up is not done. */
+export interface FloorWrapUp {
+  count: number;
+  since: string;
+}
+
 export interface Sign {
   kind: string;
   since: string;
@@ -15,8 +27,26 @@ export interface FloorSession extends View {
 export interface FloorAgent {
   name: string;
   uri: string;
+  team: string;
   /** Since when their desk is open; null: it is not. */
   desk: string | null;
+  /** They said so at the desk; `reason` says why not, `since` when they said it. */
+  ready: boolean;
+  reason: string;
+  since: string | null;
+  pause: FloorPause | null;
+  wrap_up: FloorWrapUp | null;
+}
+
+/** How an agent without a session stands. */
+export type Standing = "away" | "wrapUp" | "ready" | "paused" | "open";
+
+/** What the floor says of an agent without a session, and since when. */
+export function standing(agent: FloorAgent): [Standing, string | null] {
+  if (!agent.desk) return ["away", null];
+  if (agent.wrap_up) return ["wrapUp", agent.wrap_up.since];
+  if (agent.ready) return ["ready", agent.since];
+  return agent.since ? ["paused", agent.since] : ["open", agent.desk];
 }
 
 /** One agent and one of their sessions, or an agent who has none. */
@@ -24,7 +54,8 @@ export interface AgentRow {
   key: string;
   name: string;
   uri: string;
-  desk: string | null;
+  /** Null: the agent has no account here. */
+  agent: FloorAgent | null;
   session: FloorSession | null;
 }
 
@@ -47,10 +78,18 @@ export function agentRows(
     const uri = session.agent?.uri ?? "";
     const agent = known.get(uri);
     const name = agent?.name ?? nameOf(uri);
-    return { key: session.id, name, uri, desk: agent?.desk ?? null, session };
+    return { key: session.id, name, uri, agent: agent ?? null, session };
   });
   const free = agents.filter((agent) => !busy.has(agent.uri));
-  return [...rows, ...free.map((agent) => ({ ...agent, key: agent.uri, session: null }))];
+  return rows.concat(
+    free.map((agent) => ({
+      key: agent.uri,
+      name: agent.name,
+      uri: agent.uri,
+      agent,
+      session: null,
+    })),
+  );
 }
 
 /** Who waits: sessions that no agent has had yet. */
@@ -60,7 +99,7 @@ export function waitingRows(sessions: readonly FloorSession[]): FloorSession[] {
 
 /** When a row became what it shows, milliseconds since the epoch; infinity: nobody knows. */
 export function began(row: AgentRow): number {
-  const at = row.session ? row.session.created : row.desk;
+  const at = row.session ? row.session.created : row.agent && standing(row.agent)[1];
   return at ? Date.parse(at) : Infinity;
 }
 

@@ -1,5 +1,5 @@
 /** Reads /readyz: the same document whether the server is ready (200) or not (503). */
-import { shortTime } from "./clock";
+import { serverNow, shortTime } from "./clock";
 import { type Key, t } from "./words";
 
 /** live: works; hold: nobody says; danger: a fault. */
@@ -18,6 +18,10 @@ interface PbxDetail {
   since: string | null;
   title: string | null;
   detail: string | null;
+  /** Further connectors, which wait to take over. */
+  standby?: number;
+  /** When the connector that serves reported last. */
+  reported?: string | null;
 }
 
 /** Members of the answer that are checks, in the order they are shown. */
@@ -61,8 +65,22 @@ function connectors(value: unknown): Check[] {
     const [health, words] = standing(one);
     const time = one.since ? shortTime(one.since) : "";
     const values = { pbx, title: one.title ?? "", time, detail: one.detail ?? "" };
-    return { name: t("setup.connector", { pbx }), health, detail: t(words, values) };
+    const detail = [t(words, values), lastReport(one), standby(one)].filter(Boolean).join(" · ");
+    return { name: t("setup.connector", { pbx }), health, detail };
   });
+}
+
+/** A connector reports every two seconds: one that is silent for long is linked, and stuck. */
+function lastReport({ reported }: PbxDetail): string {
+  if (!reported) return "";
+  const age = Math.max(0, Math.round((serverNow() - Date.parse(reported)) / 1000));
+  return age < 120
+    ? t("setup.reportedSeconds", { seconds: age })
+    : t("setup.reportedAt", { time: shortTime(reported) });
+}
+
+function standby({ standby: more = 0 }: PbxDetail): string {
+  return more ? t(more === 1 ? "setup.standbyOne" : "setup.standbyMore", { count: more }) : "";
 }
 
 function standing({ linked, connected, since, title }: PbxDetail): [Health, Key] {

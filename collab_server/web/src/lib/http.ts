@@ -25,6 +25,8 @@ export class Problem extends Error {
     readonly session = "",
     /** What the agent asks for before they let this browser in (409, why confirm). */
     readonly word = "",
+    /** Which field of what was sent is wrong (422). */
+    readonly field = "",
   ) {
     super(detail);
   }
@@ -116,6 +118,7 @@ function problem(response: Response, data: unknown): Problem {
     word("why"),
     word("session"),
     word("word"),
+    word("field"),
   );
 }
 

@@ -2,13 +2,14 @@
 import { signal } from "@preact/signals";
 import { recall, remember } from "./device";
 import { en } from "./en";
+import type { enAdmin } from "./en-admin";
 import type { enDesk } from "./en-desk";
 import type { enFloor } from "./en-floor";
 import type { enSetup } from "./en-setup";
 import { zh } from "./zh";
 
 export type Language = "en" | "zh-CN";
-export type Key = keyof (typeof en & typeof enDesk & typeof enFloor & typeof enSetup);
+export type Key = keyof (typeof en & typeof enDesk & typeof enFloor & typeof enSetup & typeof enAdmin);
 
 /** What this page can say: everybody's words, and those its modules have taught. */
 const book: Record<Language, Record<string, string>> = { en: { ...en }, "zh-CN": { ...zh } };
@@ -25,6 +26,9 @@ export function teach<Keys extends string>(
 /** Each language by its own name, as the switch shows it. */
 export const LANGUAGES: Record<Language, string> = { en: "English", "zh-CN": "简体中文" };
 
+/** Those a page offers: on the caller's pages what the business has chosen. */
+export const offered = signal<readonly Language[]>(["en", "zh-CN"]);
+
 const STORE = "tandem.language";
 
 function first(): Language {
@@ -37,6 +41,15 @@ function first(): Language {
 
 export const language = signal<Language>(first());
 document.documentElement.lang = language.value;
+
+/** Offer these languages alone. The choice of who has made one is kept for other pages. */
+export function offer(tags: readonly Language[]): void {
+  offered.value = tags;
+  const [only] = tags;
+  if (!only || tags.includes(language.value)) return;
+  language.value = only;
+  document.documentElement.lang = only;
+}
 
 export function speak(next: Language): void {
   language.value = next;

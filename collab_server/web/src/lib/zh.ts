@@ -6,6 +6,7 @@ export const zh: Record<keyof typeof en, string> = {
   ...zhRoles,
 
   "app.name": "Tandem",
+  "app.and": "、",
   "app.language": "语言",
   "app.loading": "正在加载……",
   "app.retry": "重试",
@@ -208,9 +209,13 @@ export const zh: Record<keyof typeof en, string> = {
   "login.button": "登录",
   "login.busy": "正在登录……",
   "login.wrong": "用户名或密码错误。",
+  "login.off": "此账户已停用。请联系您的管理员。",
   "login.slow": "尝试次数过多，请 {seconds} 秒后再试。",
   "login.out": "退出登录",
   "login.help": "管理员可用此命令创建账号：tandem-server agent add",
+
+  "brand.call": "致电 {phone}",
+  "brand.privacy": "隐私声明",
 
   "held.title": "还差一步",
   "held.ask": "请把这个词语告诉电话中的对方：",

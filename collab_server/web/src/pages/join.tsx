@@ -6,6 +6,7 @@ import { go, handOver } from "../lib/routes";
 import { expectRole, rejoin } from "../lib/seat";
 import type { Held, Joined, JoinPreview } from "../lib/types";
 import { t } from "../lib/words";
+import { Welcome } from "../ui/brand";
 import { CardPage } from "../ui/card-page";
 import { ProblemNotice } from "../ui/parts";
 
@@ -85,6 +86,7 @@ export default function JoinPage() {
       brand={preview?.brand.name}
       title={t(isAgent ? "join.agentTitle" : placed ? "placed.title" : "join.title")}
     >
+      {!isAgent && <Welcome />}
       {preview ? (
         <>
           <dl class="facts">

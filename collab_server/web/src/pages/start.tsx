@@ -11,7 +11,7 @@ import {
 } from "../lib/pairing";
 import { go, handOver } from "../lib/routes";
 import { t } from "../lib/words";
-import { useBrand } from "../ui/brand";
+import { useBrand, Welcome } from "../ui/brand";
 import { CardPage } from "../ui/card-page";
 import { CodeField, PairingProblem, ShownCode } from "../ui/pairing-code";
 
@@ -52,6 +52,7 @@ export default function StartPage() {
 
   return (
     <CardPage brand={brand} title={t("start.title")}>
+      <Welcome />
       {shows ? (
         <Showing enter={(id) => void attempt(() => enterBy(id))} failed={setProblem} />
       ) : (

@@ -1,6 +1,7 @@
 /** /s/{id} for an agent who came by a join link: the desk's workspace for that one session. */
 import "../lib/words-agent";
 import { useEffect, useState } from "preact/hooks";
+import { brand } from "../lib/brand";
 import { personName } from "../lib/people";
 import type { Room } from "../lib/room";
 import { t } from "../lib/words";
@@ -13,7 +14,7 @@ export function AgentSession({ room }: { room: Room }) {
   const view = room.view.value;
   const [details, setDetails] = useState(() => innerWidth >= 1000);
   useEffect(() => {
-    document.title = view ? `${personName(view.user)} · ${t("app.name")}` : t("app.name");
+    document.title = view ? `${personName(view.user)} · ${brand.value.name}` : brand.value.name;
   }, [view?.user.uri]);
   return (
     <div class="agent desk-frame">

@@ -1,7 +1,8 @@
 /** A page of the caller with one card in its middle. */
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
-import { t } from "../lib/words";
+import { brand as business } from "../lib/brand";
+import { Contact } from "./brand";
 import { Brand, LanguageSwitch } from "./parts";
 import "../style/user.css";
 
@@ -13,7 +14,7 @@ interface Props {
 
 export function CardPage({ brand, title, children }: Props) {
   useEffect(() => {
-    document.title = `${title} · ${brand ?? t("app.name")}`;
+    document.title = `${title} · ${brand ?? business.value.name}`;
   }, [title, brand]);
   return (
     <div class="user page">
@@ -25,6 +26,7 @@ export function CardPage({ brand, title, children }: Props) {
         <div class="card">
           <h1>{title}</h1>
           {children}
+          <Contact />
         </div>
       </main>
     </div>

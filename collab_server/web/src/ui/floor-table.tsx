@@ -1,10 +1,11 @@
 /** The floor's table of agents; its columns sort, what is out of the ordinary stands first. */
 import { useState } from "preact/hooks";
 import { now, since } from "../lib/clock";
-import { consentStatus } from "../lib/consent";
-import { type AgentRow, due, type Order, ordered } from "../lib/floor";
+import { type AgentRow, began, due, type Order, ordered, standing } from "../lib/floor";
 import { personName } from "../lib/people";
+import { statusOf } from "../lib/state";
 import { type Key, t, tOr } from "../lib/words";
+import { reasonName } from "./reasons";
 import type { Watching } from "./watch";
 
 const COLUMNS: [Order, Key][] = [
@@ -64,7 +65,7 @@ export function AgentTable({ rows, me, watching, watch }: Props) {
 }
 
 function Row({ row, me, watching, watch }: Omit<Props, "rows"> & { row: AgentRow }) {
-  const { session } = row;
+  const { session, agent } = row;
   const [tone, word] = state(row);
   const user = personName(session?.user);
   const signs = session ? due(session, now.value) : [];
@@ -75,16 +76,26 @@ function Row({ row, me, watching, watch }: Omit<Props, "rows"> & { row: AgentRow
       data-session={session?.id}
       data-agent={row.uri}
     >
-      <th scope="row">{row.name}</th>
+      <th scope="row">
+        {row.name}
+        {agent?.team && <span class="row-user">{t("floor.team", { team: agent.team })}</span>}
+      </th>
       <td data-label={t("floor.state")}>
         <span class={`row-state ink-${tone}`}>
           <span class="dot" aria-hidden="true" />
           {word}
         </span>
         {user && <span class="row-user">{user}</span>}
+        {agent?.pause && (
+          <span class="row-user">
+            {agent.pause.reason
+              ? t("floor.queuePauseWhy", { reason: reasonName(agent.pause.reason) })
+              : t("floor.queuePause")}
+          </span>
+        )}
       </td>
       <td data-label={t("floor.time")} class="time">
-        {since(session ? session.created : row.desk)}
+        {began(row) < Infinity && since(new Date(began(row)).toISOString())}
       </td>
       <td data-label={t("floor.type")}>
         {session ? tOr(`type.${session.type}`, session.type) : ""}
@@ -129,15 +140,30 @@ function Row({ row, me, watching, watch }: Omit<Props, "rows"> & { row: AgentRow
   );
 }
 
-/** A row's state: tone and word. */
-function state({ session, desk }: AgentRow): [string, string] {
-  if (!session) return desk ? ["live", t("floor.ready")] : ["calm", t("floor.away")];
-  if (session.held) return ["hold", t("state.held")];
-  const consent = consentStatus("agent", session);
-  if (consent) return [consent.tone, consent.word];
-  if (session.state === "suspended") return ["hold", t("state.suspended")];
-  const caller = session.presence.user;
-  if (caller.joined && !caller.connected) return ["hold", t("state.away")];
-  if (session.state === "active" && caller.connected) return ["live", t("state.active")];
-  return ["calm", t("state.inviting")];
+/** A row's state: tone and word; of a session what its agent's own page says. */
+function state({ session, agent }: AgentRow): [string, string] {
+  if (session) {
+    const shown = { role: "agent", view: session, gone: null, before: null } as const;
+    const { tone, word } = statusOf({ ...shown, link: "online", kept: true });
+    return [tone, word];
+  }
+  if (!agent) return ["calm", t("floor.away")];
+  const [how] = standing(agent);
+  const { reason, wrap_up: wrapUp } = agent;
+  switch (how) {
+    case "ready":
+      return ["live", t("floor.ready")];
+    case "wrapUp":
+      return wrapUp && wrapUp.count > 1
+        ? ["hold", t("floor.wrapUps", { count: wrapUp.count })]
+        : ["hold", t("floor.wrapUp")];
+    case "paused": {
+      const why = reasonName(reason);
+      return ["calm", why ? t("floor.pausedWhy", { reason: why }) : t("floor.paused")];
+    }
+    case "open":
+      return ["calm", t("floor.open")];
+    case "away":
+      return ["calm", t("floor.away")];
+  }
 }

@@ -1,20 +1,28 @@
 /** Small pieces that every page shares: brand, language switch, notices. */
 import type { ComponentChildren } from "preact";
+import { brand, type BrandShown } from "../lib/brand";
 import type { Problem } from "../lib/http";
 import { whyText } from "../lib/why";
-import { type Key, type Language, LANGUAGES, language, speak, t } from "../lib/words";
+import { type Key, type Language, LANGUAGES, language, offered, speak, t } from "../lib/words";
 import { Icon, Mark } from "./icons";
 
-export function Brand({ name }: { name?: string | undefined }) {
+interface BrandProps {
+  /** As the session says it; absent: as the page does. */
+  name?: string | undefined;
+  shown?: BrandShown;
+}
+
+export function Brand({ name, shown = brand.value }: BrandProps) {
   return (
     <span class="brand">
-      <Mark />
-      <span class="brand-name">{name || t("app.name")}</span>
+      {shown.logo ? <img class="brand-logo" src={shown.logo} alt="" /> : <Mark />}
+      <span class="brand-name">{name || shown.name}</span>
     </span>
   );
 }
 
 export function LanguageSwitch() {
+  if (offered.value.length < 2) return null;
   return (
     <label class="language">
       <Icon name="globe" />
@@ -23,9 +31,9 @@ export function LanguageSwitch() {
         value={language.value}
         onChange={(event) => speak(event.currentTarget.value as Language)}
       >
-        {Object.entries(LANGUAGES).map(([tag, name]) => (
+        {offered.value.map((tag) => (
           <option key={tag} value={tag} lang={tag}>
-            {name}
+            {LANGUAGES[tag]}
           </option>
         ))}
       </select>

@@ -1,12 +1,14 @@
 /** The caller's page: a strip with the call's state, one panel, a bar at the bottom. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { showCount } from "../lib/badge";
+import { brand } from "../lib/brand";
 import { copyText, download } from "../lib/copy";
 import { noTelephone, waits } from "../lib/placed";
 import { statusOf } from "../lib/state";
 import type { Room } from "../lib/room";
 import type { View } from "../lib/types";
 import { t } from "../lib/words";
+import { Contact } from "./brand";
 import { Chat } from "./chat";
 import { ConsentBar } from "./consent";
 import { usePassedOn, useUnread } from "./hooks";
@@ -45,7 +47,7 @@ export function UserSession({ room, leave }: Props) {
   const unread = useUnread(room);
   useFarewell(view);
   useEffect(() => {
-    showCount(unread, view?.brand.name ?? t("app.name"));
+    showCount(unread, view?.brand.name ?? brand.value.name);
   }, [unread, view?.brand.name]);
   const main = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -156,6 +158,7 @@ function Ended({ room, view, sentence, alone }: EndedProps) {
             )}
           </p>
         )}
+        <Contact />
       </div>
       <Chat room={room} view={room.view.value} closed />
     </div>

@@ -1,0 +1,1 @@
+"""The brand: how the business shows itself to its callers."""

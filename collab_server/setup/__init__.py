@@ -1,0 +1,1 @@
+"""What administrators set up on the page `/setup`: people, and the brand."""
