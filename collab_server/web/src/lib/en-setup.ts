@@ -33,6 +33,7 @@ export const enSetup = {
   "people.on": "Active",
   "people.off": "Switched off",
   "people.you": "you",
+  "people.provider": "Signs in with {provider}",
   "people.shared": "Another account has this address",
   "people.unnamed": "In no PBX's settings",
   "people.range": "{from} to {to} of {total}",

@@ -34,6 +34,7 @@ export const zhSetup: Record<keyof typeof enSetup, string> = {
   "people.on": "启用",
   "people.off": "已停用",
   "people.you": "您",
+  "people.provider": "通过 {provider} 登录",
   "people.shared": "另一个账户也用此地址",
   "people.unnamed": "不在任何 PBX 的设置中",
   "people.range": "第 {from} 至 {to} 个，共 {total} 个",

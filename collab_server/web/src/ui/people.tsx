@@ -207,6 +207,9 @@ function Row({ person, mine, open, switchOn }: RowProps) {
     <tr data-person={name} class={person.active ? "" : "person-off"}>
       <th scope="row">
         {name} {mine && <span class="muted">({t("people.you")})</span>}
+        {person.provider && (
+          <span class="row-user">{t("people.provider", { provider: person.provider })}</span>
+        )}
       </th>
       <td data-label={t("people.uri")}>
         <span>
