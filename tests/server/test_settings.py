@@ -65,7 +65,12 @@ def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
 
 
 def test_of_a_pbx_only_what_the_server_needs_is_read(tmp_path: Path) -> None:
-    assert read(tmp_path).pbx["hq"].model_dump().keys() == {"key", "max_placeholders"}
+    assert read(tmp_path).pbx["hq"].model_dump().keys() == {
+        "key",
+        "max_placeholders",
+        "domain",
+        "agents",
+    }
     assert read(tmp_path, TANDEM_PBX__HQ__MAX_PLACEHOLDERS="7").pbx["hq"].max_placeholders == 7
 
 
@@ -101,6 +106,8 @@ def test_every_setting_has_a_name() -> None:
         *(f"server.invite.{name}" for name in INVITE),
         "pbx.*.key",
         "pbx.*.max_placeholders",
+        "pbx.*.domain",
+        "pbx.*.agents",
     ]
 
 
