@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, delete, false, or_, select, true
 
 from collab_server import uris
 from collab_server.db.invitations import Grant
@@ -99,7 +99,7 @@ def add(work: Work, by: str, wanted: Wanted, hashed: str) -> Agent:
     return made
 
 
-def change(work: Work, by: str, agent: Agent, wanted: Mapping[str, Any]) -> Changes:
+def change(work: Work, by: str, agent: Agent, wanted: Mapping[str, Any], ways: Ways) -> Changes:
     """Change an account. Gives the fields that are not as they were.
 
     Raises AgentError, and Conflict when no administrator would be left.
@@ -113,7 +113,7 @@ def change(work: Work, by: str, agent: Agent, wanted: Mapping[str, Any]) -> Chan
     if not changes:
         return {}
     if not changes.get("active", [0, True])[1] or not changes.get("admin", [0, True])[1]:
-        check_stays(work, agent)
+        check_stays(work, agent, ways)
     before = agent.uri
     for field, (_, new) in changes.items():
         setattr(agent, field, new)
@@ -149,16 +149,26 @@ def remove(work: Work, by: str, agent: Agent) -> None:
     note(work, by, "removed", agent.name, {"uri": [agent.uri, None]})
 
 
-def can_log_in() -> ColumnElement[bool]:
-    """Whether an account is not switched off and has some way to log in, for a query."""
-    return and_(Agent.active, Agent.password != "")
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """By which ways people log in here."""
+
+    passwords: bool = True
+    issuer: str = ""
+    """Of the OpenID provider; "": there is none."""
+
+    def open_to(self) -> ColumnElement[bool]:
+        """Whether an account is not switched off and has one of them, for a query."""
+        by_password = and_(Agent.password != "", true() if self.passwords else false())
+        by_provider = and_(Agent.issuer == self.issuer, Agent.issuer != "")
+        return and_(Agent.active, or_(by_password, by_provider))
 
 
-def check_stays(work: Work, agent: Agent) -> None:
+def check_stays(work: Work, agent: Agent, ways: Ways) -> None:
     """Raise Conflict when without this account no administrator could log in."""
     if not (agent.admin and agent.active):
         return
-    others = select(Agent.id).where(Agent.admin, Agent.id != agent.id, can_log_in()).limit(1)
+    others = select(Agent.id).where(Agent.admin, Agent.id != agent.id, ways.open_to()).limit(1)
     if work.db.scalar(others) is None:
         raise Conflict(
             f"{agent.name} is the last administrator who can log in; make another one first",

@@ -18,6 +18,7 @@ from collab_server.db.people import Agent, Login
 from collab_server.db.sessions import CollabSession, Participant
 from collab_server.http.cookies import DESK_SECONDS
 from collab_server.people import accounts
+from collab_server.people.accounts import AgentError
 from collab_server.problems import AccountOff, Unavailable, WrongPassword
 from collab_server.sessions.links import hashed
 
@@ -62,14 +63,15 @@ def add(
     admin: bool,
     supervisor: bool = False,
     team: str = "",
+    passwordless: bool = False,
 ) -> str:
     """Add an agent on the command line; a password is made when none is given. Gives the password.
 
-    Raises AgentError.
+    `passwordless`: there is none, and "" is given; they log in by another way. Raises AgentError.
     """
-    chosen = accounts.chosen(password)
+    chosen = "" if passwordless else accounts.chosen(password)
     wanted = accounts.Wanted(name, uri, admin=admin, supervisor=supervisor, team=team)
-    accounts.add(work, accounts.COMMAND_LINE, wanted, hash_password(chosen))
+    accounts.add(work, accounts.COMMAND_LINE, wanted, hash_password(chosen) if chosen else "")
     return chosen
 
 
@@ -77,7 +79,7 @@ def remove(work: Work, name: str) -> None:
     """Remove an agent on the command line, who is logged out everywhere. Raises AgentError."""
     agent = named(work.db, name)
     if agent is None:
-        raise accounts.AgentError(f"there is no agent {name}")
+        raise AgentError(f"there is no agent {name}")
     accounts.remove(work, accounts.COMMAND_LINE, agent)
 
 
@@ -98,7 +100,8 @@ def named(db: Session, name: str) -> Agent | None:
 
 
 def check_password(agent: Agent | None, password: str, *, known: bool) -> Agent:
-    """The agent, if this is the password; nobody (None) takes as long as a wrong password.
+    """The agent, if this is the password; nobody (None), and somebody who has no password, takes as
+    long as a wrong one.
 
     `known`: it comes from a browser in which the agent has logged in before. Raises WrongPassword,
     and Unavailable when too many try at once.
@@ -108,10 +111,10 @@ def check_password(agent: Agent | None, password: str, *, known: bool) -> Agent:
         if not _decoy:
             _decoy.append(_hasher.hash(secrets.token_hex(16)))
         try:
-            _hasher.verify(agent.password if agent else _decoy[0], password)
+            _hasher.verify((agent and agent.password) or _decoy[0], password)
         except (VerificationError, InvalidHashError):
             raise WrongPassword from None
-    if agent is None:
+    if agent is None or not agent.password:
         raise WrongPassword
     return agent
 

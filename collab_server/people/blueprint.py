@@ -45,6 +45,7 @@ class AgentShown(Answer):
     uri: str
     admin: bool
     supervisor: bool
+    team: str
 
 
 class Me(Answer):

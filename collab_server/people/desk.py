@@ -105,4 +105,5 @@ def account(who: Agent | Desk) -> dict[str, Any]:
         "uri": who.uri,
         "admin": who.admin,
         "supervisor": who.supervisor,
+        "team": who.team,
     }

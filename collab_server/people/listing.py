@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, or_, select
 
@@ -64,6 +65,7 @@ def shown(settings: Settings, db: Session, people: Sequence[Agent]) -> list[dict
             "supervisor": one.supervisor,
             "team": one.team,
             "active": one.active,
+            "provider": urlsplit(one.issuer).hostname if one.issuer else None,
             "created": iso(one.created),
             "warnings": [
                 *(["shared"] if one.active and one.uri in shared else []),
@@ -112,9 +114,10 @@ def _shared(db: Session, uris: Collection[str]) -> set[str]:
 
 def _named(settings: Settings, uri: str) -> bool:
     """Whether a call can name this agent, as far as the connectors' settings are here too."""
-    domains = {pbx.domain.lower() for pbx in settings.pbx.values() if pbx.domain}
-    named = {address for pbx in settings.pbx.values() for address in pbx.agents.values()}
-    if len(domains) < len(settings.pbx):
+    pbxs = settings.pbx.values()
+    if not pbxs or any(not pbx.domain for pbx in pbxs):
         return True  # a connector's settings are elsewhere, and so is what they name
+    domains = {pbx.domain.lower() for pbx in pbxs}
+    named = {address for pbx in pbxs for address in pbx.agents.values()}
     domain = uri.partition("@")[2].partition(";")[0].partition(":")[0]
     return uri in named or domain.lower() in domains

@@ -32,6 +32,9 @@ from sqlalchemy import select
 
 bp = Blueprint("setup_people", __name__, url_prefix="/v1/setup")
 
+WAYS = accounts.Ways()
+"""How administrators log in here: by the passwords that this page gives them."""
+
 _ONE = "/people/<int:person>"
 
 
@@ -106,7 +109,7 @@ def change(person: int) -> Response:
         agent = _load(work, person)
         before = agent.uri
         try:
-            changes = accounts.change(work, who.name, agent, wanted)
+            changes = accounts.change(work, who.name, agent, wanted, WAYS)
         except accounts.AgentError as error:
             raise _invalid(error) from None
         if accounts.ends_log_ins(agent, changes):
@@ -152,7 +155,7 @@ def remove(person: int) -> Response:
     with tandem.write() as work:
         who = auth.require_desk(work.db, to=May.SET_UP)
         agent = _load(work, person)
-        accounts.check_stays(work, agent)
+        accounts.check_stays(work, agent, WAYS)
         signing_out.everywhere(tandem, work, agent.id, agent.uri)
         accounts.remove(work, who.name, agent)
         _see_anew(tandem, work, {agent.uri})

@@ -61,6 +61,8 @@ class Person(Answer):
     supervisor: bool
     team: str
     active: bool
+    provider: str | None
+    """Host of the OpenID provider the account signs in with; null: it is a local one."""
     created: AwareDatetime
     warnings: list[Literal["shared", "unnamed"]]
     """Another account has this address too; no PBX of the settings names it."""

@@ -35,7 +35,8 @@ def sizes(page: Page) -> None:
 def test_an_administrator_adds_switches_off_and_removes_somebody_by_keyboard(
     people: People, new_agent: Callable[..., Agent]
 ) -> None:
-    boss = people.desk(new_agent("boss", admin=True), "/setup")
+    own = new_agent("boss", admin=True)
+    boss = people.desk(own, "/setup")
     tab_to(boss, "People")
     boss.keyboard.press("Enter")
     expect(boss).to_have_url(re.compile(r"/setup\?people$"))
@@ -84,6 +85,15 @@ def test_an_administrator_adds_switches_off_and_removes_somebody_by_keyboard(
     expect(boss.get_by_text("No account matches.")).to_be_visible()
     boss.get_by_text("Who changed what").press("Enter")
     expect(boss.locator(".events li").first).to_contain_text("removed zhao by hand")
+
+    boss.get_by_role("searchbox").fill(own.name)
+    boss.get_by_role("button", name=f"More for {own.name}", exact=True).press("Enter")
+    boss.get_by_role("button", name="New password").press("Enter")
+    boss.get_by_role("dialog").get_by_role("button", name="New password").press("Enter")
+    noted = boss.get_by_role("button", name="I have it")
+    expect(noted).to_be_visible()  # though it has ended the administrator's own log-in
+    noted.press("Enter")
+    expect(boss.get_by_label("Password")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1280, 360])

@@ -98,8 +98,9 @@ class FakeBackend:
             return Refusal(403, "Wrong origin.")
         if not cookie.startswith("desk="):
             return Refusal(401, "Not logged in.")
-        agent, _, login = cookie.removeprefix("desk=").partition("/")
-        return DeskGrant(agent, login)
+        who, _, login = cookie.removeprefix("desk=").partition("/")
+        agent, _, team = who.partition("@")
+        return DeskGrant(agent, login, team)
 
     def desk_snapshot(self, agent_uri: str) -> dict[str, Any]:
         self._maybe_fail()

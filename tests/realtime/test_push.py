@@ -166,6 +166,31 @@ async def test_the_floor_hears_what_changes_and_whose_desk_opens(port: RunningPo
     await eventually(lambda: not port.hub.floor_watched(), "nobody is left")
 
 
+async def test_a_floor_hears_of_its_own_team_alone(port: RunningPort) -> None:
+    day, all_ = "desk=chen@day/1", "desk=chen2/2"
+    async with (
+        await desk(port, day, of="floor") as mine,
+        await desk(port, all_, of="floor") as all_,
+    ):
+        await next_of(mine)
+        await next_of(all_)
+        for name, team in (("s1", "day"), ("s2", "night")):
+            gone = {"kind": "gone", "id": name}
+            port.hub.floor_push({"kind": "session", "of": name}, frozenset({team}), gone)
+        port.hub.floor_push({"kind": "session", "of": "s3"}, None)
+        assert [(await next_of(all_))["of"] for _ in range(3)] == ["s1", "s2", "s3"]
+        assert (await next_of(mine))["of"] == "s1"
+        assert await next_of(mine) == {"kind": "gone", "id": "s2"}
+        assert (await next_of(mine))["of"] == "s3"
+        async with await desk(port, "desk=li@night/3"), await desk(port, "desk=wang@day/4") as wang:
+            await next_of(wang)
+            assert (await next_of(mine))["uri"] == "wang", "nothing was said of li's desk"
+            port.hub.desk_moved("li", "day")
+        assert {(await next_of(mine))["uri"] for _ in range(2)} == {"li", "wang"}
+        port.hub.floor_renew()
+        assert (await next_of(mine))["kind"] == "floor"
+
+
 async def test_the_floor_is_for_supervisors(port: RunningPort) -> None:
     async with await desk(port, of="floor") as floor:
         assert await end_of(floor) == 4403

@@ -124,13 +124,12 @@ def test_a_killed_server_comes_back_with_what_it_had_answered(tmp_path: Path) ->
 
 def test_an_agent_is_added_listed_and_removed(tmp_path: Path) -> None:
     write(tmp_path)
-    added = tandem(
-        tmp_path, "agent", "add", "wang", "--uri", "sip:wang@example.org", "--admin", "--supervisor"
-    )
+    roles = ("--admin", "--supervisor", "--team", "day")
+    added = tandem(tmp_path, "agent", "add", "wang", "--uri", "sip:wang@example.org", *roles)
     assert added.returncode == 0, added.stderr
     assert "password: " in added.stdout
     listed = tandem(tmp_path, "agent", "list")
-    assert listed.stdout == "wang\tsip:wang@example.org\tadmin\tsupervisor\n"
+    assert listed.stdout == "wang\tsip:wang@example.org\tadmin\tsupervisor\tteam=day\n"
     assert tandem(tmp_path, "agent", "remove", "wang").returncode == 0
     nobody = tandem(tmp_path, "agent", "list")
     assert (nobody.stdout, nobody.stderr.partition(":")[0]) == ("", "nobody yet")

@@ -26,7 +26,8 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_agent_logs_in_and_out(server: Server) -> None:
     browser = server.desk("wang", WANG)
     me = json_of(browser.get("/v1/me"))
-    assert me["agent"] == {"name": "wang", "uri": WANG, "admin": False, "supervisor": False}
+    roles = {"admin": False, "supervisor": False, "team": ""}
+    assert me["agent"] == {"name": "wang", "uri": WANG} | roles
     assert browser.get("/v1/desk").status_code == 200
     assert browser.post("/v1/logout", {}).status_code == 204
     assert json_of(browser.get("/v1/me"))["agent"] is None

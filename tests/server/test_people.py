@@ -293,8 +293,11 @@ def test_the_last_administrator_stays(server: Server, change: dict[str, Any] | N
     server.add_agent("off", LI, admin=True)
     server.add_agent("nobody", LI, admin=True)
     boss.post(f"{PEOPLE}/{named(boss, 'off')['id']}", {"active": False})
-    with server.database.write() as work:  # has no way to log in
-        work.db.scalars(select(Agent).where(Agent.name == "nobody")).one().password = ""
+    with server.database.write() as work:  # whose provider is not that of the settings
+        nobody = work.db.scalars(select(Agent).where(Agent.name == "nobody")).one()
+        nobody.password, nobody.issuer, nobody.subject = "", "https://id.example.org/x", "1"
+    assert named(boss, "nobody")["provider"] == "id.example.org"
+    assert log_in(server, "nobody", "correct horse") == 401
     person = f"{PEOPLE}/{named(boss, 'root')['id']}"
 
     def attempt() -> Any:

@@ -68,6 +68,8 @@ def test_of_a_pbx_only_what_the_server_needs_is_read(tmp_path: Path) -> None:
     assert read(tmp_path).pbx["hq"].model_dump().keys() == {
         "key",
         "max_placeholders",
+        "domain",
+        "agents",
         "country",
     }
     assert read(tmp_path, TANDEM_PBX__HQ__MAX_PLACEHOLDERS="7").pbx["hq"].max_placeholders == 7
@@ -122,6 +124,8 @@ def test_every_setting_has_a_name() -> None:
         *(f"server.invite.{name}" for name in INVITE),
         "pbx.*.key",
         "pbx.*.max_placeholders",
+        "pbx.*.domain",
+        "pbx.*.agents",
         "pbx.*.country",
     ]
 

@@ -31,6 +31,7 @@ export const enAdmin = {
   "people.on": "Active",
   "people.off": "Switched off",
   "people.you": "you",
+  "people.provider": "Signs in with {provider}",
   "people.shared": "Another account has this address",
   "people.unnamed": "In no PBX's settings",
   "people.range": "{from} to {to} of {total}",

@@ -10,6 +10,8 @@ export interface Person {
   supervisor: boolean;
   team: string;
   active: boolean;
+  /** Where they sign in instead of here; null: they do so here. */
+  provider: string | null;
   created: string;
   warnings: ("shared" | "unnamed")[];
 }

@@ -189,6 +189,8 @@ export interface AgentAccount {
   uri: string;
   admin: boolean;
   supervisor?: boolean;
+  /** Whose agents a supervisor sees; "": all. */
+  team?: string;
 }
 
 export interface Me {

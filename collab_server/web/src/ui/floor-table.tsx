@@ -20,11 +20,13 @@ interface Props {
   rows: readonly AgentRow[];
   /** URI of the supervisor, who does not supervise what they serve themselves. */
   me: string;
+  /** Of the supervisor; "": they see all teams, and each row says its own. */
+  team: string;
   watching: Watching | null;
   watch: (next: Watching) => void;
 }
 
-export function AgentTable({ rows, me, watching, watch }: Props) {
+export function AgentTable({ rows, me, team, watching, watch }: Props) {
   const [order, setOrder] = useState<Order>("signs");
   const [descending, setDescending] = useState(false);
   const choose = (column: Order) => {
@@ -57,14 +59,14 @@ export function AgentTable({ rows, me, watching, watch }: Props) {
       </thead>
       <tbody>
         {ordered(rows, order, descending, now.value, (row) => state(row)[1]).map((row) => (
-          <Row key={row.key} row={row} me={me} watching={watching} watch={watch} />
+          <Row key={row.key} row={row} me={me} team={team} watching={watching} watch={watch} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ row, me, watching, watch }: Omit<Props, "rows"> & { row: AgentRow }) {
+function Row({ row, me, team, watching, watch }: Omit<Props, "rows"> & { row: AgentRow }) {
   const { session, agent } = row;
   const [tone, word] = state(row);
   const user = personName(session?.user);
@@ -78,7 +80,9 @@ function Row({ row, me, watching, watch }: Omit<Props, "rows"> & { row: AgentRow
     >
       <th scope="row">
         {row.name}
-        {agent?.team && <span class="row-user">{t("floor.team", { team: agent.team })}</span>}
+        {!team && agent?.team && (
+          <span class="row-user">{t("floor.team", { team: agent.team })}</span>
+        )}
       </th>
       <td data-label={t("floor.state")}>
         <span class={`row-state ink-${tone}`}>

@@ -37,12 +37,21 @@ export function Floor({ agent, signedOut }: Props) {
       <div class="floor-lists">
         <section class="box">
           <div class="box-head">
-            <h2>{t("floor.agents")}</h2>
+            <h2>
+              {t("floor.agents")}
+              {agent.team && <span class="muted"> · {t("floor.team", { team: agent.team })}</span>}
+            </h2>
             <p class={unusual ? "ink-danger" : "muted"} role="status">
               {unusual ? t("floor.unusual", { count: unusual }) : t("floor.nothing")}
             </p>
           </div>
-          <AgentTable rows={rows} me={agent.uri} watching={watching} watch={setWatching} />
+          <AgentTable
+            rows={rows}
+            me={agent.uri}
+            team={agent.team ?? ""}
+            watching={watching}
+            watch={setWatching}
+          />
         </section>
         <section class="box">
           <h2>

@@ -78,6 +78,7 @@ export function People({ me, signedOut }: Props) {
     return () => clearTimeout(timer);
   }, [words, order, descending, offset, turn]);
 
+  const close = () => setOpen(null);
   const again = () => setTurn((before) => before + 1);
   const choose = (column: PersonOrder) => {
     setDescending(column === order && !descending);
@@ -86,11 +87,16 @@ export function People({ me, signedOut }: Props) {
   };
   const done = (answer: PersonAnswer | null) => {
     const password = answer?.password;
-    setOpen(answer && password ? { what: "made", person: answer.person, password } : null);
+    if (answer && password) return setOpen({ what: "made", person: answer.person, password });
+    close();
+    again();
+  };
+  /** Only now: the administrator's own new password has ended their log-in. */
+  const noted = () => {
+    close();
     again();
   };
   const switchOn = (person: Person) => changePerson(person.id, { active: true }).then(done, failed);
-  const close = () => setOpen(null);
   const last = Math.min(offset + AT_ONCE, page?.total ?? 0);
 
   return (
@@ -187,7 +193,7 @@ export function People({ me, signedOut }: Props) {
       {open?.what === "off" && <AskOff person={open.person} done={done} closed={close} />}
       {open?.what === "remove" && <AskRemove person={open.person} done={done} closed={close} />}
       {open?.what === "made" && (
-        <PasswordShown name={open.person.name} password={open.password} closed={close} />
+        <PasswordShown name={open.person.name} password={open.password} closed={noted} />
       )}
     </>
   );
@@ -207,6 +213,9 @@ function Row({ person, mine, open, switchOn }: RowProps) {
     <tr data-person={name} class={person.active ? "" : "person-off"}>
       <th scope="row">
         {name} {mine && <span class="muted">({t("people.you")})</span>}
+        {person.provider && (
+          <span class="row-user">{t("people.provider", { provider: person.provider })}</span>
+        )}
       </th>
       <td data-label={t("people.uri")}>
         <span>
