@@ -104,10 +104,11 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
   const room = useDeskRoom(view, agent);
   const unread = useUnread(room);
   const count = fresh.ids.size + unread + waiting.count;
+  const title = t("desk.title");
   // Layout effects, here and for the room: a page in the background is given no frame for others.
   useLayoutEffect(() => {
-    showCount(count, `${t("desk.title")} · ${brand || t("app.name")}`);
-  }, [count]);
+    showCount(count, `${title} · ${brand || t("app.name")}`);
+  }, [count, title]);
 
   useLayoutEffect(() => {
     if (!landing || (opened && !view)) return;

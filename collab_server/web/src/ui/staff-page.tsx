@@ -36,11 +36,8 @@ export function StaffPage({ title, children }: Props) {
     setProblem(null);
     setMe(who);
   };
-  const name = t(title);
   useEffect(() => {
-    document.title = `${name} · ${t("app.name")}`;
-  }, [name]);
-  useEffect(() => {
+    document.title = `${t(title)} · ${t("app.name")}`;
     loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
   }, [attempt]);
 
@@ -75,12 +72,16 @@ interface FrameProps {
 
 /** The head over the floor and the set-up, with the way back to the desk. */
 export function StaffFrame({ staff, title, children }: FrameProps) {
+  const name = t(title);
+  useEffect(() => {
+    document.title = `${name} · ${t("app.name")}`;
+  }, [name]);
   const leave = () => void logOut().then(staff.loggedOut, staff.loggedOut);
   return (
     <div class="agent page setup">
       <header class="desk-top">
         <Brand name={staff.brand} />
-        <h1>{t(title)}</h1>
+        <h1>{name}</h1>
         <span class="grow" />
         <a class="button quiet" href="/desk">
           {t("desk.title")}

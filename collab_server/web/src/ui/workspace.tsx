@@ -60,7 +60,14 @@ export function Workspace(props: Props) {
           <span class="label">{t("desk.details")}</span>
         </button>
       </div>
-      <Strip status={status} />
+      <Strip status={status}>
+        {status.tone === "danger" && !details && (
+          // What may be done about it stands among the details.
+          <button type="button" onClick={toggleDetails}>
+            {t("side.invitation")}
+          </button>
+        )}
+      </Strip>
       <Said status={status} />
       {!closed && <ConfirmAsk view={view} />}
       {room && !closed && <Watchers view={view} />}
