@@ -108,6 +108,7 @@ def result(
         return False
     withdrawn = command.detail if command.status == "dropped" else ""
     command.status, command.detail, command.finished = status, detail[:MAX_DETAIL], work.now
+    work.count("commands", command.kind, status)
     settles[command.kind](services, work, command, withdrawn)
     return True
 
@@ -121,6 +122,7 @@ def expire(services: Services, work: Work, settles: Mapping[str, Settle]) -> flo
     ).all():
         command.status, command.finished = "expired", work.now
         command.detail = "the connector did not take it in time"
+        work.count("commands", command.kind, command.status)
         settles[command.kind](services, work, command, "")
     work.db.flush()
     soonest = select(Command.expires).where(Command.status == "open")
