@@ -67,7 +67,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BODY
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    metrics = Metrics(hub.counts)
+    metrics = Metrics(tandem)
     app.extensions[EXTENSION] = tandem
     app.extensions[auth.KEYS] = Keys(settings)
     proxies = Proxies(settings.server.trusted_proxies)

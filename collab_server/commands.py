@@ -111,6 +111,7 @@ def result(
         return False
     withdrawn = command.detail if command.status == "dropped" else ""
     command.status, command.detail, command.finished = status, detail[:MAX_DETAIL], work.now
+    work.count("commands", command.kind, status)
     settles[command.kind](services, work, command, withdrawn)
     return True
 
@@ -125,6 +126,7 @@ def expire(services: Services, work: Work, settles: Mapping[str, Settle]) -> flo
         command.status, command.finished = "expired", work.now
         late = Explained(Why.NOT_TAKEN, "the connector did not take it in time")
         command.detail = str(late)
+        work.count("commands", command.kind, command.status)
         settles[command.kind](services, work, command, "")
     work.db.flush()
     soonest = select(Command.expires).where(Command.status == "open")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collab_server.brand.kept import Brands
+from collab_server.counted import Counted
 from collab_server.db.engine import Database, Work
 from collab_server.invite import registry
 from collab_server.pairing.limits import Refusals
@@ -42,6 +43,7 @@ class Services:
     alarm: Alarm = field(default_factory=Alarm)
     lines: Lines = field(default_factory=Lines)
     refusals: Refusals = field(default_factory=Refusals)
+    counted: Counted = field(default_factory=Counted)
     post: Alarm = field(default_factory=Alarm)
     """Wakes whoever sends invitations (`collab_server.invite.courier`)."""
 
@@ -66,6 +68,8 @@ class Services:
             work.flush()
             prepare(self, work)
             standing.prepare(self, work)
+            if counts := work.counts:
+                work.after_commit(lambda: self.counted.add(counts))
 
     def watch_login(self, login_id: str, agent_uri: str) -> None:
         """Note that a desk's web socket opened, which must close when its log-in is over."""

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Work:
     """Sessions in which somebody may see more, or less, of the document than before."""
     places: dict[str, Any] = field(default_factory=dict)
     """Participants read so far, by session (`collab_server.sessions.places`)."""
+    counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
     _rows: dict[type[Any], list[dict[str, Any]]] = field(default_factory=dict)
     _held: list[Any] = field(default_factory=list)
     _after: list[Callable[[], None]] = field(default_factory=list)
@@ -72,6 +74,10 @@ class Work:
         It must not block, and must not touch the database.
         """
         self._after.append(effect)
+
+    def count(self, counter: str, *labels: str) -> None:
+        """Count something for ``/metrics``, once it is committed (`collab_server.counted`)."""
+        self.counts[counter, *labels] += 1
 
     def add_row(self, model: type[Any], row: dict[str, Any]) -> None:
         """Insert a row at the end of the transaction, together with others of its table."""

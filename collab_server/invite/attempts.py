@@ -281,6 +281,8 @@ def _drop_waiting(work: Work, guest: Participant) -> None:
 def _set(
     work: Work, guest: Participant, attempt: Attempt, state: str, why: str, word: str = ""
 ) -> None:
+    if state != attempt.state:
+        work.count("invitations", attempt.way, state)
     attempt.state, attempt.why = state, why[:MAX_WHY]
     _show(work, guest, attempt.way, state, attempt.why, word)
     _sum_up(guest)

@@ -92,6 +92,7 @@ def claim(services: Services, work: Work, kind: Kind, code: str) -> Pairing | No
     mine = (Pairing.code == signed, Pairing.kind == kind, Pairing.expires > work.now)
     used = update(Pairing).where(*mine).values(code=None).returning(Pairing.id)
     found = work.db.execute(used, execution_options=_UNSEEN).scalar_one_or_none()
+    work.count("pairing_codes", kind, "wrong" if found is None else "used")
     return work.db.get(Pairing, found, populate_existing=True) if found is not None else None
 
 
@@ -133,6 +134,7 @@ def _make(services: Services, work: Work, row: Pairing) -> str:
         if out is None:
             raise Unavailable("too many codes are good at this moment; try again in a minute")
         _tell_pages(services, work, _withdraw(work, Pairing.id == out.id))
+        work.count("pairing_codes", row.kind, "withdrawn")
     while True:
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         signed = services.signer.pairing(code)
@@ -142,4 +144,5 @@ def _make(services: Services, work: Work, row: Pairing) -> str:
     row.code, row.created, row.expires = signed, work.now, work.now + SECONDS
     work.db.add(row)
     work.db.flush()
+    work.count("pairing_codes", row.kind, "made")
     return code

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server.http.openapi import operations
 from collab_server.pages import blueprint as pages
@@ -289,6 +290,51 @@ def test_metrics_count_reports_and_requests(server: Server) -> None:
     assert "tandem_sessions_total 1.0" in text
     assert 'tandem_http_request_seconds_count{endpoint="pbx.report",status="200"} 1.0' in text
     assert "alice" not in text
+
+
+def metric(server: Server, line: str) -> float | None:
+    """The value of a line of ``/metrics``; None: it is not there."""
+    for one in server.api.get("/metrics").text.splitlines():
+        name, _, value = one.rpartition(" ")
+        if name == line:
+            return float(value)
+    return None
+
+
+def test_metrics_count_what_became_of_invitations_codes_and_commands(server: Server) -> None:
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    command = server.hub.commands[-1]["id"]
+    server.clock.turn(7)
+    assert metric(server, 'tandem_open_commands{kind="message",pbx="hq"}') == 1
+    assert metric(server, 'tandem_open_command_seconds{pbx="hq"}') == 7
+    server.connector.send(results=[{"id": command, "status": "done", "detail": ""}])
+    assert metric(server, 'tandem_open_commands{kind="message",pbx="hq"}') is None
+    assert metric(server, 'tandem_commands_total{kind="message",status="done"}') == 1
+    assert metric(server, 'tandem_invitations_total{state="sent",way="message"}') == 1
+
+    posted = server.site.post("/v1/calls", {"type": "chat", "queue": "support", "pbx": "hq"})
+    assert posted.status_code == 201
+    assert metric(server, 'tandem_placed_calls{pbx="hq",stage="entering"}') == 1
+
+    session = server.session_of("1.1")["id"]
+    code = json_of(server.api.post("/v1/pairings", {"session": session}))["code"]
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    user.post("/v1/pairings/12345/claim", {})
+    user.post(f"/v1/pairings/{code}/claim", {})
+    for outcome in ("made", "wrong", "used"):
+        line = f'tandem_pairing_codes_total{{kind="call",outcome="{outcome}"}}'
+        assert metric(server, line) == 1, outcome
+
+
+def test_metrics_are_there_without_the_database(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise SQLAlchemyError("the disk is gone")
+
+    monkeypatch.setattr(server.database, "read", broken)
+    assert metric(server, "tandem_sessions_total") == 0
 
 
 def test_every_route_is_described(server: Server) -> None:
