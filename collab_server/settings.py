@@ -214,8 +214,8 @@ class ServerSettings(BaseModel):
         database = info.data.get("database", "")
         if value and database.startswith("sqlite"):
             raise ValueError(
-                "several servers cannot share an SQLite file; set server.database to PostgreSQL, "
-                "or leave server.redis empty"
+                "several servers cannot share an SQLite file, and this version does not share "
+                "work between servers yet; leave it empty"
             )
         if value and database:
             raise ValueError("this version does not share work between servers yet; leave it empty")

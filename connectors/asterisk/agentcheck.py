@@ -42,7 +42,7 @@ def _patterns(settings: PbxSettings, there: list[str]) -> Iterable[Finding]:
     ]
     if agents:
         text = f"agents outside queues: {_some(agents)}"
-        mend = f"{setting}, if a trunk or a caller is among them: who calls from there is no user"
+        mend = f"{setting}, if a trunk or a caller's telephone is among them"
         yield Finding(True, text, mend)
     elif settings.agent_endpoints:
         text = f"agents outside queues: none; {setting} matches none of {_some(there)}"

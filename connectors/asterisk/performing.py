@@ -26,6 +26,9 @@ MESSAGE_TIMEOUT = 5.0
 ARRIVAL_TIMEOUT = 5.0
 """Seconds a leg that was asked for may take to be there; it takes milliseconds."""
 
+NOT_TAKEN = "is there a queue of that name, and does its joinempty let callers in?"
+"""What Queue() does not tell apart before it ends."""
+
 LOOK_AGAIN = 0.05
 """Seconds between looks at a channel whose next step no event tells."""
 
@@ -75,7 +78,9 @@ class Arrivals:
             case model.Queued(leg=leg):
                 self._settle(leg, "")
             case model.LegDown(leg=leg, cause=cause):
-                self._settle(leg, f"Asterisk ended it at once ({cause})")
+                awaited = self._awaited.get(leg)
+                hint = f"; {NOT_TAKEN}" if awaited is not None and awaited.in_queue else ""
+                self._settle(leg, f"Asterisk ended it at once ({cause}){hint}")
             case _:
                 pass
 

@@ -63,7 +63,7 @@ class Reporter:
         """A report is due even with nothing to say."""
         self._http = http
         self._url = f"{server}/v1/pbx/{pbx}/reports"
-        self._server = server
+        self._server, self._pbx = server, pbx
         self._snapshot_due = False
         self._probing = False
         """The server refused a snapshot's body: find the call it refuses, bit by bit."""
@@ -224,7 +224,8 @@ class Reporter:
             self._refused(batch, problem)
         if status == 429 or status >= 500:
             raise ReportError(f"the server answers {problem}", retry_after=_after(response))
-        raise ReportError(f"the server refuses reports: {problem}", permanent=True)
+        mend = f" (pbx.{self._pbx}.key, here and at the server)" if status in (401, 403) else ""
+        raise ReportError(f"the server refuses reports: {problem}{mend}", permanent=True)
 
     def _refused(self, batch: Batch, problem: str) -> None:
         """The server does not take this body, whoever sends it: narrow it down to one call and

@@ -181,6 +181,9 @@ VICTIMS = {
     "line": b"mailto:victim@example.org%0d%0aBcc: other@example.org",
     "premium": b"tel:+499001234567",
     "sip": b"sip:caller@pbx.example.org",
+    "several": b"mailto:victim@example.org\r\nX-Collab-User: mailto:other@example.org"
+    b"\r\nX-Collab-Type: video",
+    "markup": b'"><script>alert(1)</script> <mailto:victim@example.org>',
 }
 """Name -> whom X-Collab-User says the invitation is for."""
 
@@ -206,6 +209,9 @@ async def test_an_address_in_a_header_that_is_trusted_reaches_nobody(
     assert await asyncio.to_thread(sms.came.wait, 20)
     assert [asked.json["to"] for asked in sms.asked] == ["+4930123456"]
     assert (mail.came, mail.tries) == ([], 0)
+    said = [*trusting.connector.lines, *trusting.server.lines]
+    assert said
+    assert not [line for line in said if re.search("victim|premium|script|forged|4990", line)]
 
 
 def named(text: str) -> set[str]:

@@ -124,7 +124,7 @@ async def test_a_wrong_key_is_said_once_and_retried_slowly_without_loss(
             server.key = "pbx-key"
             await server.until(settled(server, 1))
     assert caplog.text.count("the server refuses reports: 401 Unauthorized") == 1
-    assert "calls are kept" in caplog.text
+    assert "(pbx.hq.key, here and at the server); calls are kept" in caplog.text
 
 
 async def test_one_call_the_server_refuses_does_not_hold_up_the_others(

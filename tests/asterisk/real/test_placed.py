@@ -128,6 +128,14 @@ async def test_without_the_privileges_the_line_is_named(pbx: Asterisk, phones: P
         assert result.detail == f"pbx_refused: Originate: Permission denied; {line}"
 
 
+async def test_a_queue_that_is_not_there_is_named_as_a_cause(pbx: Asterisk, phones: Phones) -> None:
+    async with placing(LabPbx(pbx)) as tandem:
+        result = await tandem.do("queue", str(uuid.uuid4()), queue="suport", **ARGS)
+        assert result.status == "failed"
+        assert "is there a queue of that name" in result.detail
+        await tandem.nothing_stands()
+
+
 async def test_rights_that_came_by_a_reload_count_at_once(
     pbx: Asterisk, phones: Phones, caplog: pytest.LogCaptureFixture
 ) -> None:
