@@ -17,6 +17,8 @@ ID = 40
 URI = 512
 CALL = 200
 NUMBER = 20
+PROVIDER = 255
+"""Characters of what an OpenID provider calls itself, a person (``sub``) or a session."""
 REASON = 60
 """Characters of why somebody pauses."""
 

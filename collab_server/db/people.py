@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Text, false
+from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from collab_server.db.base import ID, REASON, URI, Base, BigKey
+from collab_server.db.base import ID, PROVIDER, REASON, URI, Base, BigKey
 
 
 class Agent(Base):
     """Who may log in at the desk."""
 
     __tablename__ = "agents"
+    __table_args__ = (
+        Index(None, "issuer", "subject", unique=True),
+        Index(None, "issuer", "signs_in_as", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
@@ -21,6 +25,12 @@ class Agent(Base):
     admin: Mapped[bool] = mapped_column(default=False)
     supervisor: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[float]
+    issuer: Mapped[str | None] = mapped_column(String(PROVIDER))
+    """Of the OpenID provider this account signs in with; None: a local account only."""
+    subject: Mapped[str | None] = mapped_column(String(PROVIDER))
+    """Who it is there for good (``sub``); None: they have not signed in yet."""
+    signs_in_as: Mapped[str | None] = mapped_column(String(PROVIDER))
+    """Name there by which they are known at their first log-in (`collab_server.oidc.accounts`)."""
 
 
 class Login(Base):
@@ -34,6 +44,10 @@ class Login(Base):
     """SHA-256 of the cookie."""
     created: Mapped[float]
     expires: Mapped[float] = mapped_column(index=True)
+    sid: Mapped[str | None] = mapped_column(String(PROVIDER), index=True)
+    """The provider's session it came from, which may end it."""
+    id_token: Mapped[str | None] = mapped_column(Text)
+    """Tells the provider which session is meant when the agent logs out."""
 
 
 class DeskState(Base):
