@@ -21,7 +21,7 @@ class Agent(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True)
     uri: Mapped[str] = mapped_column(String(URI), index=True)
     password: Mapped[str] = mapped_column(String(200))
-    """Argon2, with its parameters."""
+    """Argon2, with its parameters; "": they have none, and sign in at the OpenID provider."""
     admin: Mapped[bool] = mapped_column(default=False)
     supervisor: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[float]

@@ -67,9 +67,11 @@ def add(
     *,
     admin: bool,
     supervisor: bool = False,
+    passwordless: bool = False,
 ) -> str:
     """Add an agent; a password is made when none is given. Gives the password.
 
+    `passwordless`: there is none, and "" is given; they sign in at the OpenID provider.
     Raises AgentError.
     """
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
@@ -78,16 +80,15 @@ def add(
         uris.agent_uri(uri)
     except ValueError as error:
         raise AgentError(f"--uri: {error}") from None
-    if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise AgentError(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    _check_length(password)
     if named(work.db, name) is not None:
         raise AgentError(f"there is an agent {name} already; remove it first")
-    chosen = password or secrets.token_urlsafe(12)
+    chosen = "" if passwordless else password or secrets.token_urlsafe(12)
     work.db.add(
         Agent(
             name=name,
             uri=uri,
-            password=_hasher.hash(chosen),
+            password=_hasher.hash(chosen) if chosen else "",
             admin=admin,
             supervisor=supervisor,
             created=work.now,
@@ -120,7 +121,8 @@ def named(db: Session, name: str) -> Agent | None:
 
 
 def check_password(agent: Agent | None, password: str, *, known: bool) -> Agent:
-    """The agent, if this is the password; nobody (None) takes as long as a wrong password.
+    """The agent, if this is the password; nobody (None), and somebody who has no password, takes as
+    long as a wrong one.
 
     `known`: it comes from a browser in which the agent has logged in before. Raises WrongPassword,
     and Unavailable when too many try at once.
@@ -130,10 +132,10 @@ def check_password(agent: Agent | None, password: str, *, known: bool) -> Agent:
         if not _decoy:
             _decoy.append(_hasher.hash(secrets.token_hex(16)))
         try:
-            _hasher.verify(agent.password if agent else _decoy[0], password)
+            _hasher.verify((agent and agent.password) or _decoy[0], password)
         except (VerificationError, InvalidHashError):
             raise WrongPassword from None
-    if agent is None:
+    if agent is None or not agent.password:
         raise WrongPassword
     return agent
 
@@ -149,8 +151,32 @@ def _taken(places: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
         places.release()
 
 
-def log_in(work: Work, agent: Agent) -> LoggedIn:
-    """Open a log-in for an agent whose password was right."""
+def set_password(work: Work, name: str, password: str | None) -> str:
+    """Give an agent another password; one is made when none is given. Gives the password.
+
+    Browsers that are logged in stay so. Raises AgentError.
+    """
+    agent = named(work.db, name)
+    if agent is None:
+        raise AgentError(f"there is no agent {name}")
+    _check_length(password)
+    chosen = password or secrets.token_urlsafe(12)
+    agent.password = _hasher.hash(chosen)
+    return chosen
+
+
+def _check_length(password: str | None) -> None:
+    if password is not None and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise AgentError(f"the password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+
+
+def log_in(
+    work: Work, agent: Agent, *, sid: str | None = None, id_token: str | None = None
+) -> LoggedIn:
+    """Open a log-in for an agent who has shown who they are, here or at the OpenID provider.
+
+    `sid` and `id_token` are the provider's, where it was there.
+    """
     opened = select(Login.id).where(Login.agent_id == agent.id).order_by(Login.created.desc())
     too_many = list(work.db.scalars(opened.offset(MAX_LOGINS - 1)))
     if too_many:
@@ -162,6 +188,8 @@ def log_in(work: Work, agent: Agent) -> LoggedIn:
         token=hashed(cookie),
         created=work.now,
         expires=work.now + DESK_SECONDS,
+        sid=sid,
+        id_token=id_token,
     )
     work.db.add(login)
     return LoggedIn(login.id, cookie, agent)
