@@ -41,7 +41,7 @@ def claims_of(token: str) -> dict[str, Any]:
 class OpenIdProvider:
     """One realm with one client, and one person at its log-in page."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, host: str = "127.0.0.1") -> None:
         self.clock = clock
         self.person: dict[str, Any] = dict(ALICE)
         self.keys: list[Key] = [new_key("first")]
@@ -60,7 +60,7 @@ class OpenIdProvider:
         self._codes: dict[str, dict[str, str]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self.origin = f"http://{host}:{self._server.server_port}"
         self.issuer = f"{self.origin}/realms/office"
 
     def serve(self) -> None:
@@ -199,9 +199,14 @@ def query_of(address: str) -> dict[str, str]:
 
 
 @contextmanager
-def provider(clock: Callable[[], float] = time.time) -> Iterator[OpenIdProvider]:
-    """A provider that runs for as long as it is needed."""
-    made = OpenIdProvider(clock)
+def provider(
+    clock: Callable[[], float] = time.time, host: str = "127.0.0.1"
+) -> Iterator[OpenIdProvider]:
+    """A provider that runs for as long as it is needed.
+
+    `host` may be ``localhost``: to a browser that is another site than the server's 127.0.0.1.
+    """
+    made = OpenIdProvider(clock, host)
     thread = threading.Thread(target=made.serve, daemon=True)
     thread.start()
     try:
