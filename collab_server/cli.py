@@ -23,7 +23,7 @@ from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.invite.courier import Courier
 from collab_server.oidc import accounts
-from collab_server.oidc.cli import at_provider, link, named, shown
+from collab_server.oidc.cli import at_provider, link, named, report, shown
 from collab_server.people import agents
 from collab_server.realtime import server as realtime
 from collab_server.settings import Settings, SettingsError
@@ -143,6 +143,19 @@ def run(context: click.Context, file: Path | None) -> None:
             courier.stop()
             housekeeper.stop()
             database.close()
+
+
+@main.command("oidc")
+@_config
+@click.pass_context
+def look_at_provider(context: click.Context, file: Path | None) -> None:
+    """Say what to register at the OpenID provider, and whether it answers."""
+    with _one_line():
+        settings = _load(context, file)
+    if not settings.server.oidc.issuer:
+        _fail("server.oidc: issuer is not set: agents log in with passwords")
+    if not report(settings):
+        sys.exit(FAILED)
 
 
 @main.group()

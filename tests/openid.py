@@ -12,6 +12,7 @@ import hmac
 import html
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections import Counter
@@ -41,7 +42,12 @@ def claims_of(token: str) -> dict[str, Any]:
 class OpenIdProvider:
     """One realm with one client, and one person at its log-in page."""
 
-    def __init__(self, clock: Callable[[], float] = time.time, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.clock = clock
         self.person: dict[str, Any] = dict(ALICE)
         self.keys: list[Key] = [new_key("first")]
@@ -60,7 +66,12 @@ class OpenIdProvider:
         self._codes: dict[str, dict[str, str]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
-        self.origin = f"http://{host}:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        scheme = "http" if tls is None else "https"
+        self.origin = f"{scheme}://{host}:{self._server.server_port}"
         self.issuer = f"{self.origin}/realms/office"
 
     def serve(self) -> None:
@@ -200,13 +211,15 @@ def query_of(address: str) -> dict[str, str]:
 
 @contextmanager
 def provider(
-    clock: Callable[[], float] = time.time, host: str = "127.0.0.1"
+    clock: Callable[[], float] = time.time,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[OpenIdProvider]:
     """A provider that runs for as long as it is needed.
 
     `host` may be ``localhost``: to a browser that is another site than the server's 127.0.0.1.
     """
-    made = OpenIdProvider(clock, host)
+    made = OpenIdProvider(clock, host, tls)
     thread = threading.Thread(target=made.serve, daemon=True)
     thread.start()
     try:

@@ -20,7 +20,7 @@ from collab_server.oidc.signing_in import SignInError, SigningIn, plain
 from collab_server.oidc.tokens import TokenError
 from collab_server.oidc.web import UnreachableError
 from collab_server.people import entering
-from collab_server.problems import NotFound, Problem, TooMany, Unavailable
+from collab_server.problems import Forbidden, NotFound, Problem, TooMany, Unavailable
 from collab_server.sessions.joining import PROXIES
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ def signing_in() -> SigningIn:
 
 
 @bp.get("")
-@operation("Go to the OpenID provider and log in", answers={303: None}, problems=(404,))
+@operation("Go to the OpenID provider and log in", answers={303: None}, problems=(403, 404))
 def begin() -> Response:
     way, provider, throttles, place = _here()
+    _refuse_parts()
     flow = way.flows.begin(request.args.get("next", ""))
     more = {"prompt": "login"} if request.args.get("again") == "1" else {}
     if request.args.get("lang") in LANGUAGES:
@@ -71,9 +72,10 @@ def begin() -> Response:
 
 
 @bp.get("/callback")
-@operation("Come back from the OpenID provider", answers={303: None}, problems=(404,))
+@operation("Come back from the OpenID provider", answers={303: None}, problems=(403, 404))
 def callback() -> Response:
     way, provider, throttles, place = _here()
+    _refuse_parts()
     state = request.args.get("state", "")[:200]
     flow = way.flows.take(state)
     page = flow.page if flow is not None else "/desk"
@@ -85,7 +87,7 @@ def callback() -> Response:
             raise SignInError("expired", text)
         opened = way.come_back(provider, flow, request.args)
     except SignInError as error:
-        if error.word in ("failed", "expired"):
+        if flow is not None and error.word in ("failed", "expired"):
             throttles.refused.count(place)
         answer = _refused(page, error)
     except TooMany as error:
@@ -132,10 +134,21 @@ def _here() -> tuple[SigningIn, Provider, Throttles, str]:
     return way, way.provider, throttles, address_key(proxies.client(request))
 
 
+def _refuse_parts() -> None:
+    """Raise Forbidden where no window is on its way here, but a part of somebody's page.
+
+    As an image a page anywhere could come so often that its readers' whole office has to wait.
+    """
+    if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        raise Forbidden("this is an address to go to")
+
+
 def _refused(page: str, error: SignInError) -> Response:
     """Back to the page, which says what kept them out."""
     reference = secrets.token_hex(4)
-    log.warning("log-in by OpenID Connect, reference %s: %s: %s", reference, error.word, error)
+    log.warning(
+        "log-in by OpenID Connect, reference %s: %s: %s", reference, error.word, plain(error)
+    )
     mark = "&" if "?" in page else "?"
     return _to(f"{page_or_desk(page)}{mark}login={error.word}&reference={reference}")
 

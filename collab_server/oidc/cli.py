@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from collab_server.oidc import accounts
+from collab_server.oidc import accounts, signing_in
+from collab_server.oidc.provider import Provider
+from collab_server.oidc.web import UnreachableError
 from collab_server.people import agents
+from collab_server.times import system_clock
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -53,3 +56,25 @@ def shown(one: Agent) -> list[str]:
         return []
     state = "not yet signed in" if one.subject is None else f"subject {one.subject}"
     return [f"oidc {one.signs_in_as or ''}".rstrip() + f" ({state})"]
+
+
+def report(settings: Settings) -> bool:
+    """Say what to register at the provider, and whether it answers as one. False: it does not."""
+    oidc = settings.server.oidc
+    for what, address in (
+        ("redirect URI", signing_in.CALLBACK),
+        ("post-logout redirect URI", signing_in.AFTERWARDS),
+        ("back-channel logout URI", signing_in.BACK_CHANNEL),
+    ):
+        click.echo(f"{what}: {settings.url}{address}")
+    provider = Provider(oidc, system_clock)
+    try:
+        metadata = provider.metadata()
+        keys = len(provider.keys().keys)
+    except UnreachableError as error:
+        click.echo(f"tandem-server: server.oidc: {error}", err=True)
+        return False
+    click.echo(f"{oidc.issuer} answers: {keys} keys, {', '.join(sorted(metadata.algorithms))}")
+    if oidc.logout and metadata.end_session_endpoint is None:
+        click.echo("it logs nobody out: who logs out here stays logged in there")
+    return True

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CALLBACK = "/v1/login/oidc/callback"
+BACK_CHANNEL = "/v1/login/oidc/logout"
+AFTERWARDS = "/desk"
+"""Where the provider sends a browser that it has logged out."""
 AT_ONCE = 8
 """Requests that wait for the provider: a slow one must never take every thread there is."""
 MAX_HINT = 4_000
@@ -124,7 +127,7 @@ class SigningIn:
             return None
         said = {
             "client_id": self.settings.client_id,
-            "post_logout_redirect_uri": f"{self._services.settings.url}/desk",
+            "post_logout_redirect_uri": self._services.settings.url + AFTERWARDS,
         }
         if id_token:
             said["id_token_hint"] = id_token
@@ -245,5 +248,5 @@ def _code(provider: Provider, metadata: Metadata, answer: Mapping[str, str]) -> 
 
 def plain(text: object) -> str:
     """What others wrote, for a line of the log."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text)[:400])
-    return " ".join(shown.split())[:200]
+    shown = "".join(c if c.isprintable() else " " for c in str(text)[:1_000])
+    return " ".join(shown.split())[:400]

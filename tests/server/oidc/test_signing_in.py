@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 from joserfc.jwk import Key, KeySet
 
+from collab_server import cli
+from collab_server.oidc.blueprint import SIGNING_IN
+from collab_server.oidc.signing_in import AT_ONCE, SigningIn
 from tests.openid import (
     CLIENT,
     Made,
@@ -16,8 +21,10 @@ from tests.openid import (
     as_json,
     claims_of,
     new_key,
+    provider,
     query_of,
 )
+from tests.runtime.tls import certificate, server_context
 from tests.server.conftest import URL, WANG, Server, json_of
 from tests.server.oidc.office import Office, refused
 
@@ -232,6 +239,70 @@ def test_new_keys_are_found_and_strangers_do_not_make_us_ask(office: Office) -> 
 
 def keys_of(keys: list[Key]) -> Made:
     return as_json(dict(KeySet(keys).as_dict()))
+
+
+def test_no_page_of_somebody_else_uses_up_what_an_office_may_try(office: Office) -> None:
+    office.mark("wang")
+    for path in ("/v1/login/oidc", "/v1/login/oidc/callback?code=c&state=s"):
+        for _ in range(301):
+            image = office.browser.client.get(
+                path, base_url=URL, headers={"Sec-Fetch-Mode": "no-cors"}
+            )
+            assert (image.status_code, image.headers.getlist("Set-Cookie")) == (403, [])
+    for _ in range(62):
+        assert refused(office.browser.get("/v1/login/oidc/callback?code=c&state=s")) == "expired"
+    assert office.sign_in().headers["Location"] == "/desk"
+
+
+def test_a_provider_that_keeps_us_waiting_does_not_take_every_thread(office: Office) -> None:
+    office.mark("wang")
+    way: SigningIn = office.server.app.extensions[SIGNING_IN]
+    address = office.provider.agree(office.go())
+    for _ in range(AT_ONCE):
+        assert way._places.acquire(blocking=False)
+    assert refused(office.back(address)) == "busy"
+    for _ in range(AT_ONCE):
+        way._places.release()
+    assert office.sign_in().headers["Location"] == "/desk"
+
+
+def test_the_certificate_of_the_provider_is_looked_at(
+    start: Callable[..., Server], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ca = certificate(tmp_path)
+    with provider(tls=server_context(tmp_path)) as openid:
+        for more, word in (({}, "down"), ({"ca": str(ca)}, None)):
+            server = start(oidc=openid.settings(**more))
+            answer = server.browser().get("/v1/login/oidc")
+            if word is not None:
+                assert refused(answer) == word
+                assert "certificate" in caplog.text
+            else:
+                assert answer.headers["Location"].startswith(f"{openid.issuer}/authorize?")
+
+
+def test_the_command_says_what_to_register_and_whether_the_provider_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, openid: OpenIdProvider
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = f'[server]\nsecret = "{"x" * 32}"\n'
+    (tmp_path / "tandem.toml").write_text(settings)
+    assert CliRunner().invoke(cli.main, ["oidc"]).exit_code == 1
+    settings += f'[server.oidc]\nissuer = "{openid.issuer}"\nclient_id = "tandem"\n'
+    (tmp_path / "tandem.toml").write_text(settings)
+    done = CliRunner().invoke(cli.main, ["oidc"])
+    assert done.exit_code == 0, done.output
+    for line in (
+        f"redirect URI: {URL}/v1/login/oidc/callback",
+        f"post-logout redirect URI: {URL}/desk",
+        f"back-channel logout URI: {URL}/v1/login/oidc/logout",
+        f"{openid.issuer} answers: 1 keys, ES256, RS256",
+    ):
+        assert line in done.output.splitlines()
+    openid.odd["/keys"] = lambda: as_json({"keys": []})
+    done = CliRunner().invoke(cli.main, ["oidc"])
+    assert done.exit_code == 1
+    assert "server.oidc: the provider publishes no key that may sign" in done.output
 
 
 def test_nobody_is_logged_out_at_the_provider_where_that_is_not_wanted_or_cannot_be(
