@@ -1,22 +1,20 @@
 /** /desk: log-in first, then the agent's sessions. */
-import { t } from "../lib/words";
 import { Desk } from "../ui/desk";
-import { Entrance } from "../ui/entrance";
-import "../style/agent.css";
+import { StaffPage } from "../ui/staff-page";
 import "../style/desk.css";
 
 export default function DeskPage() {
   return (
-    <Entrance title={t("desk.title")}>
-      {({ agent, brand, loggedOut, signedOut }) => (
+    <StaffPage title="desk.title">
+      {(staff) => (
         <Desk
-          key={agent.uri}
-          agent={agent}
-          brand={brand}
-          loggedOut={loggedOut}
-          signedOut={signedOut}
+          key={staff.agent.uri}
+          agent={staff.agent}
+          brand={staff.brand}
+          loggedOut={staff.loggedOut}
+          signedOut={staff.signedOut}
         />
       )}
-    </Entrance>
+    </StaffPage>
   );
 }

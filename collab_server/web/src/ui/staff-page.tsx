@@ -1,33 +1,32 @@
-/** What stands before the pages of agents: who is there, and the log-in where nobody is. */
+/** What /desk, /floor and /setup have in common: the log-in first, and a way out of it again. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "../lib/http";
 import { type Refusal, takeRefusal } from "../lib/login";
 import { loadMe, logOut } from "../lib/me";
 import type { AgentAccount, Me } from "../lib/types";
-import { t } from "../lib/words";
+import { type Key, t } from "../lib/words";
 import { useRetry } from "./hooks";
 import { LogIn } from "./login";
-import { ProblemNotice } from "./parts";
+import { Brand, LanguageSwitch, ProblemNotice } from "./parts";
+import "../style/agent.css";
 
-/** Who has come in, and the ways out again. */
-export interface Inside {
+/** Who has logged in, and how they are out of it. */
+export interface Staff {
   agent: AgentAccount;
   brand: string | undefined;
-  /** Log out. */
-  leave: () => void;
-  /** They have logged out. */
+  /** They logged out. */
   loggedOut: () => void;
-  /** The server has ended the log-in. */
+  /** The server ended their log-in. */
   signedOut: () => void;
 }
 
 interface Props {
-  title: string;
-  children: (inside: Inside) => ComponentChildren;
+  title: Key;
+  children: (staff: Staff) => ComponentChildren;
 }
 
-export function Entrance({ title, children }: Props) {
+export function StaffPage({ title, children }: Props) {
   const [me, setMe] = useState<Me | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -39,12 +38,14 @@ export function Entrance({ title, children }: Props) {
     if (who.agent) setRefusal(null);
     setMe(who);
   };
+  const name = t(title);
   useEffect(() => {
-    document.title = `${title} · ${t("app.name")}`;
+    document.title = `${name} · ${t("app.name")}`;
+  }, [name]);
+  useEffect(() => {
     loadMe().then(entered, (error: unknown) => setProblem(asProblem(error)));
   }, [attempt]);
-  const outside = me !== null && !me.agent;
-  useLook(outside, entered);
+  useLook(me !== null && !me.agent, entered);
 
   const again = () => setAttempt(attempt + 1);
   useRetry(problem, again);
@@ -63,18 +64,12 @@ export function Entrance({ title, children }: Props) {
     setNotice(said);
     setMe({ ...me, agent: null });
   };
-  const loggedOut = () => out("");
-  return (
-    <>
-      {children({
-        agent: me.agent,
-        brand: me.brand?.name,
-        leave: () => void logOut().then(loggedOut, loggedOut),
-        loggedOut,
-        signedOut: () => out(t("desk.signedOut")),
-      })}
-    </>
-  );
+  return children({
+    agent: me.agent,
+    brand: me.brand?.name,
+    loggedOut: () => out(""),
+    signedOut: () => out(t("desk.signedOut")),
+  });
 }
 
 /** Who logs in in another window is in here too, once they look at this one. */
@@ -91,4 +86,33 @@ function useLook(outside: boolean, entered: (me: Me) => void): void {
     document.addEventListener("visibilitychange", look);
     return () => document.removeEventListener("visibilitychange", look);
   }, [outside]);
+}
+
+interface FrameProps {
+  staff: Staff;
+  title: Key;
+  children: ComponentChildren;
+}
+
+/** The head over the floor and the set-up, with the way back to the desk. */
+export function StaffFrame({ staff, title, children }: FrameProps) {
+  const leave = () => void logOut().then(staff.loggedOut, staff.loggedOut);
+  return (
+    <div class="agent page setup">
+      <header class="desk-top">
+        <Brand name={staff.brand} />
+        <h1>{t(title)}</h1>
+        <span class="grow" />
+        <a class="button quiet" href="/desk">
+          {t("desk.title")}
+        </a>
+        <span class="desk-who">{staff.agent.name}</span>
+        <LanguageSwitch />
+        <button class="quiet" type="button" onClick={leave}>
+          {t("login.out")}
+        </button>
+      </header>
+      {children}
+    </div>
+  );
 }
