@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from flask import Blueprint, Response, current_app, jsonify, request
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import OperationalError
 
 from collab_server.db.engine import BusyError
 from collab_server.http.openapi import operation
 from collab_server.http.throttle import Throttle, address_key
-from collab_server.oidc.flow import SECONDS, page_or_desk
-from collab_server.oidc.signing_in import SignInError, SigningIn, plain
+from collab_server.oidc.flow import page_or_desk
+from collab_server.oidc.signing_in import SignInError, SigningIn, Word, plain
 from collab_server.oidc.tokens import TokenError
 from collab_server.oidc.web import UnreachableError
 from collab_server.people import entering
@@ -51,8 +52,21 @@ def signing_in() -> SigningIn:
     return cast("SigningIn", current_app.extensions[SIGNING_IN])
 
 
+class Asked(BaseModel):
+    """What a page says when it sends a browser to the provider. What is wrong does not count."""
+
+    next: str = Field("/desk", description="The page to return to, with its query: one of ours.")
+    lang: Literal["en", "zh-CN"] | None = Field(None, description="Of the provider's pages.")
+    again: Literal["1"] | None = Field(None, description="Have the provider ask who it is.")
+
+
 @bp.get("")
-@operation("Go to the OpenID provider and log in", answers={303: None}, problems=(403, 404))
+@operation(
+    "Go to the OpenID provider and log in",
+    query=Asked,
+    answers={303: None},
+    problems=(403, 404),
+)
 def begin() -> Response:
     way, provider, throttles, place = _here()
     _refuse_parts()
@@ -65,8 +79,8 @@ def begin() -> Response:
         answer = _to(way.address(provider, flow, **more))
     except SignInError as error:
         return _refused(flow.page, error)
-    except TooMany as error:
-        return _refused(flow.page, SignInError("busy", error.detail))
+    except TooMany:
+        return _sent_back(flow.page, "busy")
     way.flows.give(answer, flow)
     return answer
 
@@ -83,15 +97,14 @@ def callback() -> Response:
         throttles.returned.hit(place)
         throttles.refused.check(place)
         if flow is None:
-            text = f"no log-in of this browser began so in the last {SECONDS // 60} minutes"
-            raise SignInError("expired", text)
+            return _sent_back(page, "expired")
         opened = way.come_back(provider, flow, request.args)
     except SignInError as error:
-        if flow is not None and error.word in ("failed", "expired"):
+        if error.word in ("failed", "expired"):
             throttles.refused.count(place)
         answer = _refused(page, error)
-    except TooMany as error:
-        answer = _refused(page, SignInError("busy", error.detail))
+    except TooMany:
+        return _sent_back(page, "busy")
     except Problem as error:  # the account may not log in, whichever way
         answer = _refused(page, SignInError("account", error.detail or error.title))
     except (BusyError, OperationalError) as error:
@@ -144,13 +157,18 @@ def _refuse_parts() -> None:
 
 
 def _refused(page: str, error: SignInError) -> Response:
-    """Back to the page, which says what kept them out."""
+    """Back to the page, which says what kept them out; the log says more."""
     reference = secrets.token_hex(4)
     log.warning(
         "log-in by OpenID Connect, reference %s: %s: %s", reference, error.word, plain(error)
     )
+    return _sent_back(page, error.word, f"&reference={reference}")
+
+
+def _sent_back(page: str, word: Word, reference: str = "") -> Response:
+    """Back to the page. Without a reference where anybody could fill the log."""
     mark = "&" if "?" in page else "?"
-    return _to(f"{page_or_desk(page)}{mark}login={error.word}&reference={reference}")
+    return _to(f"{page_or_desk(page)}{mark}login={word}{reference}")
 
 
 def _to(address: str) -> Response:

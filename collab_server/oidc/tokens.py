@@ -110,7 +110,9 @@ def _decode(provider: Provider, token: Any) -> jwt.Token:
     algorithms = provider.metadata().algorithms
     header = _header(token)
     if str(header.get("alg")) not in algorithms:
-        raise TokenError("the token is signed by an algorithm that does not count")
+        raise TokenError(
+            f"the token is signed by {str(header.get('alg'))[:20]}, which does not count"
+        )
     registry = JWSRegistry(algorithms=sorted(algorithms), strict_check_header=False)
     try:
         try:

@@ -241,7 +241,9 @@ def keys_of(keys: list[Key]) -> Made:
     return as_json(dict(KeySet(keys).as_dict()))
 
 
-def test_no_page_of_somebody_else_uses_up_what_an_office_may_try(office: Office) -> None:
+def test_no_page_of_somebody_else_uses_up_what_an_office_may_try(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
     office.mark("wang")
     for path in ("/v1/login/oidc", "/v1/login/oidc/callback?code=c&state=s"):
         for _ in range(301):
@@ -252,6 +254,7 @@ def test_no_page_of_somebody_else_uses_up_what_an_office_may_try(office: Office)
     for _ in range(62):
         assert refused(office.browser.get("/v1/login/oidc/callback?code=c&state=s")) == "expired"
     assert office.sign_in().headers["Location"] == "/desk"
+    assert not caplog.records, "nor fills the log"
 
 
 def test_a_provider_that_keeps_us_waiting_does_not_take_every_thread(office: Office) -> None:

@@ -84,6 +84,7 @@ def test_signatures_that_do_not_count_keep_everybody_out(office: Office) -> None
     assert office.sign_in().headers["Location"] == "/desk"
 
 
+@pytest.mark.filterwarnings("ignore:Key size should be")
 def test_rsa_signs_too_but_not_with_a_short_key(office: Office) -> None:
     office.mark("wang")
     provider = office.provider
@@ -168,13 +169,19 @@ def test_what_the_provider_says_of_itself_is_checked(office: Office) -> None:
         assert sent.startswith("/desk?login=down&"), wrong
 
 
-def test_the_client_shows_its_secret_as_the_provider_wants_it(office: Office) -> None:
+def test_the_client_shows_its_secret_as_the_provider_wants_it(
+    office: Office, start: Callable[..., Server]
+) -> None:
     office.mark("wang")
     form = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
     office.provider.metadata = form
     assert office.kept_out() == "failed", "this provider of the tests takes it in the header only"
     assert office.provider.forms[-1]["client_secret"] == SECRET
     assert office.provider.forms[-1]["client_id"] == CLIENT
+    public = Office(start(oidc=office.provider.settings(client_secret="")), office.provider)
+    assert public.kept_out() == "failed"
+    assert office.provider.forms[-1]["client_id"] == CLIENT
+    assert "client_secret" not in office.provider.forms[-1]
 
 
 def test_too_many_answers_that_are_not_borne_out_wait(office: Office) -> None:
