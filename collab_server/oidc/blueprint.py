@@ -45,6 +45,8 @@ class Throttles:
         self.refused = Throttle("oidc-refused", "60 per 5 minutes")
         """Answers that the provider, or a token, did not bear out."""
         self.told = Throttle("oidc-told", "600 per minute")
+        self.noted = Throttle("oidc-noted", "30 per 5 minutes")
+        """Lines of the log about what somebody told us who is not the provider."""
 
 
 def signing_in() -> SigningIn:
@@ -128,7 +130,8 @@ def back_channel() -> Response:
     try:
         ended = way.end_sessions(provider, request.form.get("logout_token"))
     except TokenError as error:
-        log.warning("back-channel log-out refused: %s", error)
+        if throttles.noted.allows(place):
+            log.warning("back-channel log-out refused: %s", plain(error))
         answer = jsonify({"error": "invalid_request"})
         answer.status_code = 400
         return answer

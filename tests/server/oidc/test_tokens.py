@@ -230,6 +230,18 @@ def test_the_provider_ends_log_ins_by_itself(office: Office) -> None:
     assert there() == [False, False, False, True]
 
 
+def test_what_strangers_tell_us_does_not_fill_the_log(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = office.server.app.test_client()
+    statuses = {
+        client.post("/v1/login/oidc/logout", data={"logout_token": "x"}).status_code
+        for _ in range(40)
+    }
+    assert statuses == {400}
+    assert len([r for r in caplog.records if "back-channel" in r.getMessage()]) == 30
+
+
 def test_an_id_token_is_no_logout_token_and_the_other_way_round(office: Office) -> None:
     office.mark("wang")
     office.sign_in()

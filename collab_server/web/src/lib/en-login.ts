@@ -1,14 +1,5 @@
-/** English words of the log-in; `en` takes them in. */
+/** English words of signing in at a provider; `en` takes them in. */
 export const enLogin = {
-  "login.title": "Agent log-in",
-  "login.name": "Name",
-  "login.password": "Password",
-  "login.button": "Log in",
-  "login.busy": "Logging in …",
-  "login.wrong": "Name or password is wrong.",
-  "login.slow": "Too many attempts. Wait {seconds} s, then try again.",
-  "login.out": "Log out",
-  "login.help": "Your administrator makes log-ins with: tandem-server agent add",
   "login.provider": "Sign in with {provider}",
   "login.or": "or with a password",
 

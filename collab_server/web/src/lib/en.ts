@@ -1,10 +1,10 @@
 /** English. The keys are the vocabulary of every page; zh.ts has to have the same. */
-import { enLogin } from "./en-login";
 import { enRoles } from "./en-roles";
+import { enLogin } from "./en-login";
 
 export const en = {
-  ...enLogin,
   ...enRoles,
+  ...enLogin,
   "app.name": "Tandem",
   "app.language": "Language",
   "app.loading": "Loading …",
@@ -229,6 +229,16 @@ export const en = {
   "save.device": "Offline, saved on this device",
   "save.nowhere": "Offline, not saved",
   "save.offline": "Offline",
+
+  "login.title": "Agent log-in",
+  "login.name": "Name",
+  "login.password": "Password",
+  "login.button": "Log in",
+  "login.busy": "Logging in …",
+  "login.wrong": "Name or password is wrong.",
+  "login.slow": "Too many attempts. Wait {seconds} s, then try again.",
+  "login.out": "Log out",
+  "login.help": "Your administrator makes log-ins with: tandem-server agent add",
 
   "desk.title": "Desk",
   "desk.sessions": "Sessions",

@@ -36,10 +36,6 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 }
 
 /** Like `t` for a key put together at run time; `otherwise` when there are no such words. */
-export function tOr(
-  key: string,
-  otherwise: string,
-  values: Record<string, string | number> = {},
-): string {
-  return Object.hasOwn(en, key) ? t(key as Key, values) : otherwise;
+export function tOr(key: string, otherwise: string): string {
+  return key in en ? t(key as Key) : otherwise;
 }

@@ -1,16 +1,7 @@
-/** Chinese words of the log-in; `zh` takes them in. */
+/** Chinese words of signing in at a provider; `zh` takes them in. */
 import type { enLogin } from "./en-login";
 
 export const zhLogin: Record<keyof typeof enLogin, string> = {
-  "login.title": "客服登录",
-  "login.name": "用户名",
-  "login.password": "密码",
-  "login.button": "登录",
-  "login.busy": "正在登录……",
-  "login.wrong": "用户名或密码错误。",
-  "login.slow": "尝试次数过多，请 {seconds} 秒后再试。",
-  "login.out": "退出登录",
-  "login.help": "管理员可用此命令创建账号：tandem-server agent add",
   "login.provider": "使用 {provider} 登录",
   "login.or": "或使用密码",
 

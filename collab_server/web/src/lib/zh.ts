@@ -1,11 +1,11 @@
 /** Simplified Chinese. */
 import type { Key } from "./en";
-import { zhLogin } from "./zh-login";
 import { zhRoles } from "./zh-roles";
+import { zhLogin } from "./zh-login";
 
 export const zh: Record<Key, string> = {
-  ...zhLogin,
   ...zhRoles,
+  ...zhLogin,
   "app.name": "Tandem",
   "app.language": "语言",
   "app.loading": "正在加载……",
@@ -226,6 +226,16 @@ export const zh: Record<Key, string> = {
   "save.device": "离线，已保存在此设备",
   "save.nowhere": "离线，未保存",
   "save.offline": "离线",
+
+  "login.title": "客服登录",
+  "login.name": "用户名",
+  "login.password": "密码",
+  "login.button": "登录",
+  "login.busy": "正在登录……",
+  "login.wrong": "用户名或密码错误。",
+  "login.slow": "尝试次数过多，请 {seconds} 秒后再试。",
+  "login.out": "退出登录",
+  "login.help": "管理员可用此命令创建账号：tandem-server agent add",
 
   "desk.title": "工作台",
   "desk.sessions": "会话",

@@ -4,11 +4,21 @@ import { asProblem, type Problem } from "../lib/http";
 import { type LoginWays, loadWays, type Refusal, signInAddress } from "../lib/login";
 import { logIn } from "../lib/me";
 import type { Me } from "../lib/types";
-import { t, tOr } from "../lib/words";
+import { type Key, t } from "../lib/words";
 import { useRetry } from "./hooks";
 import { Brand, LanguageSwitch, Notice, ProblemNotice } from "./parts";
 import "../style/agent.css";
 import "../style/login.css";
+
+/** What a refusal says, by the server's word for it. */
+const SENTENCES = new Map<string, Key>([
+  ["denied", "login.refused.denied"],
+  ["expired", "login.refused.expired"],
+  ["down", "login.refused.down"],
+  ["account", "login.refused.account"],
+  ["unverified", "login.refused.unverified"],
+  ["busy", "login.refused.busy"],
+]);
 
 interface Props {
   entered: (me: Me) => void;
@@ -59,16 +69,12 @@ function Refused({ refusal, ways }: { refusal: Refusal; ways: LoginWays }) {
   const provider = ways.oidc?.label ?? "";
   return (
     <Notice tone="danger">
-      <p>{refusalText(refusal.word, { provider })}</p>
+      <p>{t(SENTENCES.get(refusal.word) ?? "login.refused.failed", { provider })}</p>
       {refusal.reference && (
         <p class="small">{t("app.reference", { reference: refusal.reference })}</p>
       )}
     </Notice>
   );
-}
-
-function refusalText(word: string, values: { provider: string }): string {
-  return tOr(`login.refused.${word}`, t("login.refused.failed", values), values);
 }
 
 interface FormProps {
