@@ -22,6 +22,8 @@ from collab_server.http.proxies import Proxies
 from collab_server.http.throttle import Throttle
 from collab_server.invite import blueprint as invite
 from collab_server.metrics import METRICS, Metrics
+from collab_server.oidc import blueprint as oidc
+from collab_server.oidc.signing_in import SigningIn
 from collab_server.pages import blueprint as pages
 from collab_server.pairing import blueprint as pairing
 from collab_server.people import blueprint as people
@@ -77,6 +79,8 @@ def create_app(
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[agreeing.THROTTLE] = Throttle("consent", agreeing.ANSWERS)
     app.extensions[people.THROTTLES] = LoginThrottles()
+    app.extensions[oidc.SIGNING_IN] = SigningIn(tandem)
+    app.extensions[oidc.THROTTLES] = oidc.Throttles()
     app.extensions[desk.THROTTLE] = Throttle("pause", desk.PAUSES)
     app.extensions[desk.STARTS_THROTTLE] = Throttle("start", desk.STARTS)
     app.extensions[STANDINGS] = Standings()
@@ -86,7 +90,7 @@ def create_app(
     app.url_map.merge_slashes = False  # an address with two slashes is another one: 404, not 308
     for part in (
         sessions, joining, agreeing, pairing, invite, calls, placed, placed_pages, pbx, people,
-        desk, floor, setup_people, setup_brand, health, pages,
+        oidc, desk, floor, setup_people, setup_brand, health, pages,
     ):  # fmt: skip
         app.register_blueprint(part.bp)
     app.before_request(metrics.started)

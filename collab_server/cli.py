@@ -22,6 +22,8 @@ from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
 from collab_server.invite.courier import Courier
+from collab_server.oidc import accounts as at_the_provider
+from collab_server.oidc.cli import at_provider, link, named, report, shown
 from collab_server.people import accounts, agents
 from collab_server.realtime import server as realtime
 from collab_server.settings import Settings, SettingsError
@@ -147,9 +149,28 @@ def run(context: click.Context, file: Path | None) -> None:
             database.close()
 
 
+@main.command("oidc")
+@_config
+@click.pass_context
+def look_at_provider(context: click.Context, file: Path | None) -> None:
+    """Say what to register at the OpenID provider, and whether it answers."""
+    with _one_line():
+        settings = _load(context, file)
+    if not settings.server.oidc.issuer:
+        _fail("server.oidc: issuer is not set: agents log in with passwords")
+    if not report(settings):
+        sys.exit(FAILED)
+
+
 @main.group()
 def agent() -> None:
-    """Who may log in at the desk."""
+    """Who may log in at the desk.
+
+    With an OpenID provider ([server.oidc]) agents sign in there, and an account is whose an
+    administrator says (--oidc). When the provider is down: give an account a password (agent
+    password NAME), and where passwords = false set it to true, or TANDEM_SERVER__OIDC__PASSWORDS,
+    and start the server again.
+    """
 
 
 @agent.command("add")
@@ -174,6 +195,7 @@ def agent() -> None:
     metavar="TEAM",
     help="Whose supervisor sees the agent; a supervisor with a team sees that team alone.",
 )
+@at_provider
 @_config
 @click.pass_context
 def add_agent(
@@ -184,28 +206,93 @@ def add_agent(
     admin: bool,
     supervisor: bool,
     team: str,
+    name_there: str | None,
+    subject: str | None,
     file: Path | None,
 ) -> None:
-    """Let NAME log in; prints a password unless one is given."""
+    """Let NAME log in; prints a password unless one is given, or they sign in elsewhere."""
     with _one_line():
-        password = None
-        if password_stdin:
-            password = sys.stdin.readline(accounts.MAX_PASSWORD + 2).rstrip("\r\n")
-        database = _open(_load(context, file))
-        with database.write() as work:
+        there = name_there is not None or subject is not None
+        password = _password_given() if password_stdin else None
+        settings = _load(context, file)
+        with _open(settings).write() as work:
             made = agents.add(
-                work, name, uri, password, admin=admin, supervisor=supervisor, team=team
+                work,
+                name,
+                uri,
+                password,
+                admin=admin,
+                supervisor=supervisor,
+                team=team,
+                passwordless=there and password is None,
             )
+            work.flush()
+            if there:
+                link(work, settings, name, name_there, subject)
         click.echo(f"agent {name} ({uri}) may log in")
+        if there:
+            click.echo(f"signs in at {settings.server.oidc.issuer} as {name_there or subject}")
+        elif not password_stdin:
+            click.echo(f"password: {made}")
+
+
+@agent.command("link")
+@click.argument("name")
+@at_provider
+@click.option("--local", is_flag=True, help="Nobody at the provider any more.")
+@_config
+@click.pass_context
+def link_agent(
+    context: click.Context,
+    name: str,
+    name_there: str | None,
+    subject: str | None,
+    local: bool,
+    file: Path | None,
+) -> None:
+    """Say who at the OpenID provider NAME is; they are logged out."""
+    if local == (name_there is not None or subject is not None):
+        raise click.UsageError("say --oidc or --oidc-subject, or --local")
+    with _one_line():
+        settings = _load(context, file)
+        with _open(settings).write() as work:
+            if local:
+                at_the_provider.unlink(work, named(work.db, name))
+            else:
+                link(work, settings, name, name_there, subject)
+        click.echo(f"agent {name}: {'local' if local else f'signs in as {name_there or subject}'}")
+
+
+@agent.command("password")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@_config
+@click.pass_context
+def give_password(
+    context: click.Context, name: str, password_stdin: bool, file: Path | None
+) -> None:
+    """Give NAME another password, which is printed unless it is given."""
+    with _one_line():
+        password = _password_given() if password_stdin else None
+        settings = _load(context, file)
+        with _open(settings).write() as work:
+            made = agents.set_password(work, name, password)
+        click.echo(f"agent {name} has another password")
         if not password_stdin:
             click.echo(f"password: {made}")
+        if not settings.server.oidc.passwords:
+            click.echo("it counts once server.oidc.passwords is true", err=True)
+
+
+def _password_given() -> str:
+    return sys.stdin.readline(accounts.MAX_PASSWORD + 2).rstrip("\r\n")
 
 
 @agent.command("list")
 @_config
 @click.pass_context
 def list_agents(context: click.Context, file: Path | None) -> None:
-    """Show who may log in."""
+    """Show who may log in, and as whom at the OpenID provider."""
     with _one_line():
         database = _open(_load(context, file))
         with database.read() as db:
@@ -213,7 +300,7 @@ def list_agents(context: click.Context, file: Path | None) -> None:
             for one in everybody:
                 more = ["admin"] * one.admin + ["supervisor"] * one.supervisor
                 more += [f"team={one.team}"] * bool(one.team) + ["off"] * (not one.active)
-                click.echo("\t".join([one.name, one.uri, *more]))
+                click.echo("\t".join([one.name, one.uri, *more, *shown(one)]))
             if not everybody:
                 click.echo("nobody yet: tandem-server agent add NAME --uri URI", err=True)
 

@@ -35,6 +35,7 @@ from collab_server.invite.settings import (
     LimitSettings,
     SmtpSettings,
 )
+from collab_server.oidc.settings import OidcSettings, is_loopback
 from collab_server.settings_sources import SettingsError, from_environment, from_toml
 
 __all__ = ["PbxSettings", "ServerSettings", "Settings", "SettingsError", "SiteSettings"]
@@ -137,6 +138,7 @@ class ServerSettings(BaseModel):
     api_keys: dict[Name, SecretStr] = Field(default_factory=dict)
     sites: dict[Name, SiteSettings] = Field(default_factory=dict)
     invite: InviteSettings = InviteSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @field_validator("listen")
     @classmethod
@@ -247,6 +249,18 @@ class Settings(BaseSettings):
                     raise ValueError(f"server.sites.{name}.queues: there is no PBX for {queue!r}")
         return self
 
+    @model_validator(mode="after")
+    def _check_oidc(self) -> Self:
+        if (
+            self.server.oidc.issuer
+            and not self.secure
+            and not is_loopback(urlsplit(self.url).hostname)
+        ):
+            raise ValueError(
+                f"server.oidc: browsers must reach this server by https (server.url is {self.url})"
+            )
+        return self
+
     def keys(self) -> Iterator[tuple[str, str]]:
         """Every bearer key, as (name of the setting, key)."""
         for name, key in self.server.api_keys.items():
@@ -309,6 +323,7 @@ SECRETS = (
     "server.sites.*.key",
     "server.invite.http.*.key",
     "server.invite.smtp.password",
+    "server.oidc.client_secret",
     "pbx.*.key",
 )
 """Settings that may also come from a file named by ``…_FILE``."""
@@ -321,6 +336,10 @@ LISTS = (
     "server.invite.order",
     "server.invite.allow",
     "server.invite.deny",
+    "server.oidc.scopes",
+    "server.oidc.agents",
+    "server.oidc.supervisors",
+    "server.oidc.admins",
 )
 """Settings that the environment gives as a list: JSON, or separated by commas."""
 
@@ -336,7 +355,7 @@ _NESTED: Mapping[str, type[BaseModel]] = {
 
 def setting_names() -> list[str]:
     """Every setting the server reads, as the documentation names it (``server.sites.*.key``)."""
-    tables = ("sites", "invite")
+    tables = ("sites", "invite", "oidc")
     names = [f"server.{name}" for name in ServerSettings.model_fields if name not in tables]
     names[names.index("server.api_keys")] += ".*"
     names += [f"server.sites.*.{name}" for name in SiteSettings.model_fields]
@@ -344,6 +363,7 @@ def setting_names() -> list[str]:
     names += [f"server.invite.{n}" for n in InviteSettings.model_fields if n not in nested]
     for table, model in _NESTED.items():
         names += [f"server.invite.{table}.{name}" for name in model.model_fields]
+    names += [f"server.oidc.{name}" for name in OidcSettings.model_fields]
     return names + [f"pbx.*.{name}" for name in PbxSettings.model_fields]
 
 

@@ -16,6 +16,7 @@ from collab_server.invite.settings import (
     LimitSettings,
     SmtpSettings,
 )
+from collab_server.oidc.settings import OidcSettings
 from collab_server.settings import ServerSettings, SiteSettings
 from connectors.menus import Choice, Menu
 from connectors.settings import PbxSettings
@@ -65,6 +66,7 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
     rows = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
     parts = (ServerSettings, PbxSettings, InviteSettings, SmtpSettings, GatewaySettings)
+    parts += (OidcSettings,)
     fields = {name for part in parts for name in part.model_fields} - {"name"}
     tables = {
         "api_keys": "[server.api_keys]",
@@ -72,6 +74,7 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
         "agents": "[pbx.NAME.agents]",
         "menus": "[pbx.NAME.menus.MENU]",
         "invite": "[server.invite]",
+        "oidc": "[server.oidc]",
         "limits": "[server.invite.limits]",
         "http": "[server.invite.http.NAME]",
         "smtp": "[server.invite.smtp]",

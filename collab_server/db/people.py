@@ -27,7 +27,7 @@ class Agent(Base):
     name: Mapped[str] = mapped_column(String(NAME), unique=True)
     uri: Mapped[str] = mapped_column(String(URI), index=True)
     password: Mapped[str] = mapped_column(String(200))
-    """Argon2, with its parameters."""
+    """Argon2, with its parameters; "": they have none, and sign in at the OpenID provider."""
     admin: Mapped[bool] = mapped_column(default=False)
     supervisor: Mapped[bool] = mapped_column(default=False, server_default=false())
     team: Mapped[str] = mapped_column(String(TEAM), default="", server_default="")

@@ -47,6 +47,10 @@ class Throttle:
         if not self._limiter.hit(self._item, *self._bucket(key)):
             self._refuse(key)
 
+    def allows(self, key: str) -> bool:
+        """Count an attempt, and say whether it was one of those there may be."""
+        return self._limiter.hit(self._item, *self._bucket(key))
+
     def count(self, key: str) -> None:
         """Count a failed attempt; the next `check` tells."""
         self._limiter.hit(self._item, *self._bucket(key))

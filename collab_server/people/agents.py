@@ -130,11 +130,28 @@ def _taken(places: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
         places.release()
 
 
-def log_in(work: Work, agent: Agent) -> LoggedIn:
+def set_password(work: Work, name: str, password: str | None) -> str:
+    """Give an agent another password on the command line; one is made when none is given. Gives it.
+
+    They are logged out everywhere. Raises AgentError.
+    """
+    agent = named(work.db, name)
+    if agent is None:
+        raise accounts.AgentError(f"there is no agent {name}")
+    chosen = accounts.chosen(password)
+    accounts.set_password(work, accounts.COMMAND_LINE, agent, hash_password(chosen))
+    work.db.execute(delete(Login).where(Login.agent_id == agent.id))
+    return chosen
+
+
+def log_in(
+    work: Work, agent: Agent, *, sid: str | None = None, id_token: str | None = None
+) -> LoggedIn:
     """Open a log-in for an agent who has shown who they are, as the account stands by now.
 
-    The one way to a log-in. Raises AccountOff, and WrongPassword when the account has gone, or got
-    another password, since that was checked.
+    The one way to a log-in. `sid` and `id_token` are the OpenID provider's, where they did so
+    there. Raises AccountOff, and WrongPassword when the account has gone, or got another password,
+    since that was checked.
     """
     now = work.db.get(Agent, agent.id)
     if now is None or now.password != agent.password:
@@ -153,6 +170,8 @@ def log_in(work: Work, agent: Agent) -> LoggedIn:
         token=hashed(cookie),
         created=work.now,
         expires=work.now + DESK_SECONDS,
+        sid=sid,
+        id_token=id_token,
     )
     work.db.add(login)
     return LoggedIn(login.id, cookie, agent)

@@ -32,9 +32,6 @@ from sqlalchemy import select
 
 bp = Blueprint("setup_people", __name__, url_prefix="/v1/setup")
 
-WAYS = accounts.Ways()
-"""How administrators log in here: by the passwords that this page gives them."""
-
 _ONE = "/people/<int:person>"
 
 
@@ -109,7 +106,7 @@ def change(person: int) -> Response:
         agent = _load(work, person)
         before = agent.uri
         try:
-            changes = accounts.change(work, who.name, agent, wanted, WAYS)
+            changes = accounts.change(work, who.name, agent, wanted, _ways(tandem))
         except accounts.AgentError as error:
             raise _invalid(error) from None
         if accounts.ends_log_ins(agent, changes):
@@ -155,7 +152,7 @@ def remove(person: int) -> Response:
     with tandem.write() as work:
         who = auth.require_desk(work.db, to=May.SET_UP)
         agent = _load(work, person)
-        accounts.check_stays(work, agent, WAYS)
+        accounts.check_stays(work, agent, _ways(tandem))
         signing_out.everywhere(tandem, work, agent.id, agent.uri)
         accounts.remove(work, who.name, agent)
         _see_anew(tandem, work, {agent.uri})
@@ -176,6 +173,12 @@ def events() -> Response:
         auth.require_desk(db, to=May.SET_UP)
         items, further = listing.events(db, asked.before, asked.limit)
         return jsonify({"items": items, "next": further})
+
+
+def _ways(tandem: Services) -> accounts.Ways:
+    """How administrators log in here."""
+    oidc = tandem.settings.server.oidc
+    return accounts.Ways(oidc.passwords, oidc.issuer)
 
 
 def _check_administrator(tandem: Services) -> None:

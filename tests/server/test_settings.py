@@ -37,6 +37,12 @@ INVITE = (
 )  # fmt: skip
 
 
+OIDC = (
+    "issuer", "client_id", "client_secret", "label", "scopes", "username_claim", "create", "uri",
+    "roles_claim", "agents", "supervisors", "admins", "passwords", "logout", "ca", "timeout",
+)  # fmt: skip
+
+
 def read(tmp_path: Path, text: str = GOOD, **environment: str) -> Settings:
     file = tmp_path / "tandem.toml"
     file.write_text(text)
@@ -122,6 +128,7 @@ def test_every_setting_has_a_name() -> None:
         "server.sites.*.origins",
         "server.sites.*.queues",
         *(f"server.invite.{name}" for name in INVITE),
+        *(f"server.oidc.{name}" for name in OIDC),
         "pbx.*.key",
         "pbx.*.max_placeholders",
         "pbx.*.domain",

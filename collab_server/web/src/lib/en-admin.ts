@@ -89,6 +89,7 @@ export const enAdmin = {
   "events.no": "no",
   "events.nothing": "none",
   "events.active": "active",
+  "events.provider": "name at the provider",
   "events.other": "another one",
 
   "brand.title": "Brand",

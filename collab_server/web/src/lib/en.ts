@@ -205,17 +205,6 @@ export const en = {
   "save.nowhere": "Offline, not saved",
   "save.offline": "Offline",
 
-  "login.title": "Agent log-in",
-  "login.name": "Name",
-  "login.password": "Password",
-  "login.button": "Log in",
-  "login.busy": "Logging in …",
-  "login.wrong": "Name or password is wrong.",
-  "login.off": "This account is switched off. Ask your administrator.",
-  "login.slow": "Too many attempts. Wait {seconds} s, then try again.",
-  "login.out": "Log out",
-  "login.help": "Your administrator makes log-ins with: tandem-server agent add",
-
   "brand.call": "Call {phone}",
   "brand.privacy": "Privacy notice",
 

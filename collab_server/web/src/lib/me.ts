@@ -19,6 +19,11 @@ export async function logIn(username: string, password: string): Promise<Me> {
   return loadMe();
 }
 
+/** Log out here and, where the server says so, at the provider: that is another page. */
 export async function logOut(): Promise<void> {
-  await request("POST", "/v1/logout", {});
+  const answer = await request<{ url: string } | null>("POST", "/v1/logout", {});
+  if (!answer?.url) return;
+  location.assign(answer.url);
+  // This page is about to go; nothing of it shall change before.
+  await new Promise(() => undefined);
 }

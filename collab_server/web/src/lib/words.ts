@@ -5,11 +5,17 @@ import { en } from "./en";
 import type { enAdmin } from "./en-admin";
 import type { enDesk } from "./en-desk";
 import type { enFloor } from "./en-floor";
+import type { enLogin } from "./en-login";
 import type { enSetup } from "./en-setup";
 import { zh } from "./zh";
 
 export type Language = "en" | "zh-CN";
-export type Key = keyof (typeof en & typeof enDesk & typeof enFloor & typeof enSetup & typeof enAdmin);
+export type Key = keyof (typeof en &
+  typeof enDesk &
+  typeof enFloor &
+  typeof enSetup &
+  typeof enLogin &
+  typeof enAdmin);
 
 /** What this page can say: everybody's words, and those its modules have taught. */
 const book: Record<Language, Record<string, string>> = { en: { ...en }, "zh-CN": { ...zh } };

@@ -90,6 +90,7 @@ export const zhAdmin: Record<keyof typeof enAdmin, string> = {
   "events.no": "否",
   "events.nothing": "无",
   "events.active": "启用",
+  "events.provider": "登录服务中的名称",
   "events.other": "另一个",
 
   "brand.title": "品牌",

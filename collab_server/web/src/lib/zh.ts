@@ -203,17 +203,6 @@ export const zh: Record<keyof typeof en, string> = {
   "save.nowhere": "离线，未保存",
   "save.offline": "离线",
 
-  "login.title": "客服登录",
-  "login.name": "用户名",
-  "login.password": "密码",
-  "login.button": "登录",
-  "login.busy": "正在登录……",
-  "login.wrong": "用户名或密码错误。",
-  "login.off": "此账户已停用。请联系您的管理员。",
-  "login.slow": "尝试次数过多，请 {seconds} 秒后再试。",
-  "login.out": "退出登录",
-  "login.help": "管理员可用此命令创建账号：tandem-server agent add",
-
   "brand.call": "致电 {phone}",
   "brand.privacy": "隐私声明",
 

@@ -15,6 +15,7 @@ const FIELDS: Record<string, Key> = {
   supervisor: "people.supervisor",
   team: "people.team",
   active: "events.active",
+  provider: "events.provider",
   name: "brand.name",
   logo: "brand.logo",
   color: "brand.color",

@@ -1,0 +1,1 @@
+"""Log-in by OpenID Connect, against a provider of the tests' own."""
