@@ -153,9 +153,10 @@ def _here() -> tuple[SigningIn, Provider, Throttles, str]:
 def _refuse_parts() -> None:
     """Raise Forbidden where no window is on its way here, but a part of somebody's page.
 
-    As an image a page anywhere could come so often that its readers' whole office has to wait.
+    With images or frames a page anywhere could come so often that its readers' whole office has to
+    wait.
     """
-    if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+    if request.headers.get("Sec-Fetch-Dest", "document") != "document":
         raise Forbidden("this is an address to go to")
 
 

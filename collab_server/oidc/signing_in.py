@@ -183,7 +183,7 @@ class SigningIn:
             said = plain(error.error)
             word: Word = "expired" if said == "invalid_grant" else "failed"
             raise SignInError(word, f"the provider refuses the code: {said}") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise SignInError("failed", f"the tokens are none: {type(error).__name__}") from None
         if not isinstance(given.get("id_token"), str):
             raise SignInError("failed", "the provider gave no ID token; is the scope openid there?")

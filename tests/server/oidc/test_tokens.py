@@ -154,6 +154,51 @@ def test_a_provider_that_does_not_answer_as_one_is_said_to_be_down(
     assert office.sign_in().headers["Location"] == "/desk"
 
 
+def test_nonsense_of_the_provider_is_no_fault_of_ours(office: Office) -> None:
+    office.mark("wang")
+    provider = office.provider
+    for tokens in (
+        {"id_token": 7}, {"id_token": None, "access_token": {}}, {"error": ["x"]}, {"error": None},
+        {"error": {"a": 1}, "error_description": 7},
+        {"id_token": "a.b.c", "access_token": "\u674e"},
+        {"access_token": "x", "expires_in": "soon"}, {"access_token": "x", "expires_in": [1]},
+        {"access_token": "x", "expires_in": float("inf")},
+        {"access_token": "x", "expires_in": "9" * 5000},
+        {"access_token": "x", "expires_at": float("nan"), "token_type": 7},
+    ):  # fmt: skip
+        provider.odd = {"/token": lambda tokens=tokens: as_json(tokens)}
+        assert office.kept_out() == "failed", tokens
+    keys: list[Any] = [
+        None, 7, {"kty": ["RSA"]}, {"kty": "EC", "crv": 7, "x": "a", "y": "b"},
+        {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": 7}, {"kty": "OKP", "crv": "Ed25519"},
+        {"kty": "OKP", "crv": "X25519", "x": "AAAA"}, {"kty": "EC", "crv": "P-256", "x": 1, "y": 2},
+    ]  # fmt: skip
+    for published in ({"keys": {}}, {"keys": keys}, {"keys": keys * 20}, []):
+        office.server.clock.turn(4000)
+        provider.odd = {"/keys": lambda published=published: as_json(published)}
+        assert office.kept_out() == "down", published
+    provider.odd = {"/keys": lambda: as_json({"keys": [*keys, provider.keys[0].as_dict()]})}
+    office.server.clock.turn(4)
+    for person in ({"preferred_username": {"a": 1}}, {"preferred_username": ["wang"]}):
+        provider.claims = person
+        assert office.kept_out() == "account", person
+    for sid in (["x"], "x" * 256, 7, "\u674e"):
+        provider.claims = {"sid": sid, "email": 7}
+        assert office.sign_in().headers["Location"] == "/desk", sid
+    for wrong in (
+        {"id_token_signing_alg_values_supported": 7},
+        {"id_token_signing_alg_values_supported": [["RS256"]]},
+        {"token_endpoint_auth_methods_supported": {}}, {"jwks_uri": ["x"]}, {"issuer": None},
+    ):  # fmt: skip
+        provider.metadata = wrong
+        office.server.clock.turn(4000)
+        sent = office.browser.get("/v1/login/oidc").headers["Location"]
+        assert "login=down" in sent, wrong
+    provider.metadata = {"end_session_endpoint": 7, "userinfo_endpoint": {}}
+    office.server.clock.turn(4000)
+    assert office.sign_in().headers["Location"] == "/desk"
+
+
 def test_what_the_provider_says_of_itself_is_checked(office: Office) -> None:
     for wrong in (
         {"issuer": "https://evil.example"}, {"issuer": f"{office.provider.issuer}/"},
