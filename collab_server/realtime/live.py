@@ -1,4 +1,4 @@
-"""The hub that runs: rooms, desks and links of this process, and who may enter them.
+"""The hub that runs: who may come to the rooms, desks and links here, and who is told what.
 
 Everything here belongs to the event loop's thread but the methods of `hub.Hub`, which hand their
 work to it.
@@ -8,38 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from collab_server.realtime.asking import LATER, Asker
 from collab_server.realtime.backend import Refusal
 from collab_server.realtime.channels import LinkSocket, PushSocket
 from collab_server.realtime.codes import Codes
-from collab_server.realtime.connection import BadMessageError
 from collab_server.realtime.desks import Desks
-from collab_server.realtime.journal import Journal
 from collab_server.realtime.limits import Limits
 from collab_server.realtime.participant import SyncSocket
-from collab_server.realtime.presence import PresenceReporter
-from collab_server.realtime.room import Room
+from collab_server.realtime.rooms import Rooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from collab_server.people.teams import Teams
-    from collab_server.realtime.backend import Backend, DeskGrant, Person, Role, Sight
+    from collab_server.realtime.backend import Backend, DeskGrant, Role, Sight
     from collab_server.realtime.connection import Handler
     from collab_server.realtime.hub import Present
     from collab_server.realtime.upgrade import Upgrade
 
-LOGGER = logging.getLogger("tandem.realtime")
-
 T = TypeVar("T")
 
-_LATER = Refusal(503, "The server is busy. Try again in a moment.")
 _GRANT_TRIES = 3
 _ANSWER_TIME = 2.0
 
@@ -57,25 +50,17 @@ class LiveHub:
     """See `hub.Hub`. Before `start` and after `stop` it has nobody connected."""
 
     loop: asyncio.AbstractEventLoop
-    journal: Journal
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.document_bytes = 0
         self._running = False
         self._backend: Backend
-        self._threads: ThreadPoolExecutor
-        self._reporters: ThreadPoolExecutor
-        self._presence: PresenceReporter
-        self._rooms: dict[str, Room] = {}
-        self._loading: dict[str, asyncio.Task[Room | Refusal]] = {}
-        self._present: dict[str, tuple[Present, ...]] = {}
+        self._asker = Asker(self.limits)
+        self.rooms = Rooms(self.limits, self._asker)
         self._desks = Desks(self.limits)
         self._links: dict[str, list[LinkSocket]] = {}
         self._codes = Codes(self.limits)
         self._admissions: dict[str, set[_Admission]] = {}
-        self._fetching: set[asyncio.Task[None]] = set()
-        self._asking = 0
         self._refused = 0
 
     # -- life -------------------------------------------------------------------------------------
@@ -84,33 +69,23 @@ class LiveHub:
         """Begin, on the running event loop."""
         self.loop = asyncio.get_running_loop()
         self._backend = backend
-        self._threads = ThreadPoolExecutor(8, "tandem-realtime")
-        self.journal = Journal(backend, self.limits)
-        # Threads of their own: people who come must not wait behind the word of who came.
-        self._reporters = ThreadPoolExecutor(2, "tandem-presence")
-        self._presence = PresenceReporter(backend, self._reporters)
+        self._asker.start()
+        self.rooms.start(backend)
         self._running = True
 
     async def stop(self) -> None:
         """Close every socket with 1012 (service restart), store what waits; bounded."""
         self._running = False
-        for room in list(self._rooms.values()):
-            room.close(None, None, 1012, "the server restarts")
+        self.rooms.close(1012, "the server restarts")
         for socket in self._push_sockets():
             socket.close(1012, "the server restarts")
-        await self.journal.stop()
-        await self._presence.drain(self.limits.stop)
-        for task in (*self._fetching, *self._loading.values()):
-            task.cancel()
-        for room in list(self._rooms.values()):
-            self.forget(room)
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._reporters.shutdown(wait=False, cancel_futures=True)
+        await self.rooms.stop()
+        self._asker.stop()
 
     # -- from any thread (hub.Hub) ----------------------------------------------------------------
 
     def session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
-        self._post(self._session_changed, session_id, views)
+        self._post(self.rooms.session_changed, session_id, views)
 
     def close_session(self, session_id: str, role: Role | None, uri: str | None, code: int) -> None:
         self._post(self._close_session, session_id, role, uri, code)
@@ -122,11 +97,10 @@ class LiveHub:
         self._post(self._desks.push, agent_uri, message)
 
     def open_pages(self, uri: str) -> int:
-        rooms = tuple(self._present.values())
-        return sum(p.role == "user" and p.uri == uri for room in rooms for p in room)
+        return self.rooms.pages(uri)
 
     def page_push(self, uri: str, message: dict[str, Any]) -> None:
-        self._post(self._page_push, uri, message)
+        self._post(self.rooms.page_push, uri, message)
 
     def desk_close(self, login_id: str) -> None:
         self._post(self._desk_close, login_id)
@@ -167,7 +141,7 @@ class LiveHub:
         self._post(self._link_lease, pbx, connector, epoch)
 
     def presence(self, session_id: str) -> Sequence[Present]:
-        return self._present.get(session_id, ())
+        return self.rooms.present(session_id)
 
     def linked(self, pbx: str) -> bool:
         return bool(self._links.get(pbx))
@@ -175,16 +149,16 @@ class LiveHub:
     def alive(self) -> bool:
         answered = threading.Event()
         self._post(answered.set)
-        return answered.wait(_ANSWER_TIME) and self.journal.running
+        return answered.wait(_ANSWER_TIME) and self.rooms.journal.running
 
     def counts(self) -> Mapping[str, int]:
         return {
-            "rooms": len(self._rooms),
-            "document_bytes": self.document_bytes,
-            "sync_sockets": self._sync_sockets(),
+            "rooms": len(self.rooms),
+            "document_bytes": self.rooms.document_bytes,
+            "sync_sockets": self.rooms.sockets(),
             "desk_sockets": len(self._desks.sockets()),
             "link_sockets": sum(map(len, tuple(self._links.values()))),
-            "unstored_updates": self.journal.unstored if self._running else 0,
+            "unstored_updates": self.rooms.journal.unstored if self._running else 0,
             "refused": self._refused,
         }
 
@@ -199,7 +173,7 @@ class LiveHub:
     async def admit(self, upgrade: Upgrade) -> Handler | Refusal:
         """Decide about a web socket before its handshake is answered."""
         if not self._running:
-            return _LATER
+            return LATER
         answer: Handler | Refusal
         if upgrade.kind == "sync":
             answer = await self._admit_sync(upgrade)
@@ -213,34 +187,34 @@ class LiveHub:
             self._refused += 1
         elif not self._running:
             answer.closed()
-            return _LATER
+            return LATER
         return answer
 
     async def _admit_sync(self, upgrade: Upgrade) -> SyncSocket | Refusal:
         with self._admission(f"session {upgrade.name}") as admission:
             for _ in range(_GRANT_TRIES):
                 admission.stale = False
-                grant = await self._ask(
+                grant = await self._asker.ask(
                     lambda: self._backend.authorize_sync(upgrade.name, upgrade.token)
                 )
                 if isinstance(grant, Refusal):
                     return grant
                 if grant.session_id != upgrade.name or grant.expires <= time.time():
                     return Refusal(401, "The token has expired or is for another session.")
-                room = await self._room(grant.session_id)
+                room = await self.rooms.find(grant.session_id)
                 if isinstance(room, Refusal):
                     return room
                 if admission.stale or room.ended:
                     continue
-                if self._sync_sockets() >= self.limits.sync_sockets:
-                    return _LATER
+                if self.rooms.sockets() >= self.limits.sync_sockets:
+                    return LATER
                 if len(room.sockets) >= self.limits.sockets_in_room or (
                     sum(socket.person == grant.person for socket in room.sockets)
                     >= self.limits.sockets_of_person
                 ):
                     return Refusal(429, "This session is open in too many windows.")
-                return SyncSocket(room, grant, self)
-        return _LATER
+                return SyncSocket(room, grant, self.rooms)
+        return LATER
 
     async def _admit_desk(self, upgrade: Upgrade) -> PushSocket | Refusal:
         with self._admission("desks") as admission:
@@ -248,12 +222,12 @@ class LiveHub:
                 admission.stale = False
                 floor = upgrade.kind == "floor"
                 check = self._backend.authorize_floor if floor else self._backend.authorize_desk
-                grant = await self._ask(partial(check, upgrade.cookie, upgrade.origin))
+                grant = await self._asker.ask(partial(check, upgrade.cookie, upgrade.origin))
                 if isinstance(grant, Refusal):
                     return grant
                 if not admission.stale:
                     return self._open_desk(grant, floor=floor)
-        return _LATER
+        return LATER
 
     def _open_desk(self, grant: DeskGrant, *, floor: bool) -> PushSocket | Refusal:
         backend, kind = self._backend, "floor" if floor else "desk"
@@ -262,27 +236,27 @@ class LiveHub:
             look = partial(backend.floor_snapshot, grant.team)
 
         async def snapshot() -> list[dict[str, Any]] | None:
-            view = await self._ask(look)
+            view = await self._asker.ask(look)
             return None if isinstance(view, Refusal) else [{"kind": kind, **view}]
 
         return self._desks.open(grant, self.loop, snapshot, floor=floor)
 
     async def _admit_code(self, upgrade: Upgrade) -> PushSocket | Refusal:
         code = upgrade.name
-        refused = await self._ask(
+        refused = await self._asker.ask(
             lambda: self._backend.authorize_code(code, upgrade.cookie, upgrade.origin)
         )
         if refused is not None:
             return refused
 
         async def state() -> list[dict[str, Any]] | None:
-            shown = await self._ask(lambda: self._backend.code_state(code))
+            shown = await self._asker.ask(lambda: self._backend.code_state(code))
             return None if isinstance(shown, Refusal) else [shown]
 
         return self._codes.open(code, self.loop, state)
 
     async def _admit_link(self, upgrade: Upgrade) -> LinkSocket | Refusal:
-        grant = await self._ask(
+        grant = await self._asker.ask(
             lambda: self._backend.authorize_link(upgrade.name, upgrade.authorization)
         )
         if isinstance(grant, Refusal):
@@ -297,12 +271,12 @@ class LiveHub:
             return Refusal(429, "Too many links are open.")
 
         async def pending() -> tuple[int | None, Sequence[dict[str, Any]]] | None:
-            lease = await self._ask(lambda: self._backend.link_lease(pbx, upgrade.connector))
+            lease = await self._asker.ask(lambda: self._backend.link_lease(pbx, upgrade.connector))
             if isinstance(lease, Refusal):
                 return None
             if lease is None:
                 return None, ()
-            commands = await self._ask(lambda: self._backend.pending_commands(pbx))
+            commands = await self._asker.ask(lambda: self._backend.pending_commands(pbx))
             return None if isinstance(commands, Refusal) else (lease, commands)
 
         def gone(_: PushSocket) -> None:
@@ -328,121 +302,21 @@ class LiveHub:
         for admission in self._admissions.get(key, ()):
             admission.stale = True
 
-    # -- rooms (room.Surroundings) ----------------------------------------------------------------
-
-    def fetch_view(self, socket: SyncSocket) -> None:
-        """Push the session's state to a socket that has just asked for it."""
-        version = socket.view_version
-        grant, role = socket.grant, socket.person.role
-
-        async def fetch() -> None:
-            view = await self._ask(lambda: self._backend.sync_view(grant.session_id, role))
-            # A change pushed meanwhile is the newer one.
-            if not isinstance(view, Refusal) and socket.view_version == version:
-                socket.view(view)
-
-        task = self.loop.create_task(fetch())
-        self._fetching.add(task)
-        task.add_done_callback(self._fetching.discard)
-
-    def presence_changed(self, room: Room, person: Person, here: bool) -> None:
-        """Keep who is here for `presence`, and report it."""
-        present = tuple(room.present())
-        if present:
-            self._present[room.session_id] = present
-        else:
-            self._present.pop(room.session_id, None)
-        self._presence.set(room.session_id, person.role, person.uri, here)
-
-    def forget(self, room: Room) -> None:
-        """Drop a room that is empty or has ended."""
-        if self._rooms.get(room.session_id) is room:
-            del self._rooms[room.session_id]
-
-    async def _room(self, session_id: str) -> Room | Refusal:
-        """Find the room, or load it once for all who wait for it."""
-        room = self._rooms.get(session_id)
-        if room is not None:
-            return room
-        task = self._loading.get(session_id)
-        if task is None:
-            if len(self._rooms) + len(self._loading) >= self.limits.rooms or (
-                self.document_bytes >= self.limits.documents
-            ):
-                return _LATER
-            task = self.loop.create_task(self._load(session_id))
-            self._loading[session_id] = task
-            task.add_done_callback(lambda _: self._loading.pop(session_id, None))
-        return await asyncio.shield(task)
-
-    async def _load(self, session_id: str) -> Room | Refusal:
-        stored = await self._ask(lambda: self._backend.load_document(session_id))
-        if isinstance(stored, Refusal):
-            return stored
-        try:
-            room = Room(session_id, stored, self)
-        except BadMessageError:
-            LOGGER.exception("the stored document of session %s cannot be read", session_id)
-            return Refusal(500, "The stored document cannot be read.")
-        self._rooms[session_id] = room
-        return room
-
-    # -- the backend ------------------------------------------------------------------------------
-
-    async def _ask(self, work: Callable[[], T]) -> T | Refusal:
-        """Ask the backend in a thread; a fault, too many questions or no answer is a 503."""
-        if self._asking >= self.limits.admissions:
-            return _LATER
-        self._asking += 1
-        try:
-            return await asyncio.wait_for(self._in_thread(work), self.limits.backend)
-        except TimeoutError:
-            LOGGER.warning("the backend gave no answer within %s s", self.limits.backend)
-        except Exception:
-            LOGGER.exception("the backend failed")
-        finally:
-            self._asking -= 1
-        return _LATER
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await self.loop.run_in_executor(self._threads, work)
-
     # -- on the loop ------------------------------------------------------------------------------
-
-    def _sync_sockets(self) -> int:
-        return sum(len(room.sockets) for room in tuple(self._rooms.values()))
 
     def _push_sockets(self) -> list[PushSocket]:
         links = [socket for sockets in self._links.values() for socket in sockets]
         return [*self._desks.sockets(), *links, *self._codes.sockets()]
 
-    def _session_changed(self, session_id: str, views: Mapping[Role, dict[str, Any]]) -> None:
-        room = self._rooms.get(session_id)
-        if room is not None:
-            for socket in list(room.sockets):
-                view = views.get(socket.person.role)
-                if view is not None:
-                    socket.view(view)
-
     def _close_session(
         self, session_id: str, role: Role | None, uri: str | None, code: int
     ) -> None:
         self._outdate(f"session {session_id}")
-        room = self._rooms.get(session_id)
-        if room is not None:
-            room.close(role, uri, code)
+        self.rooms.close_session(session_id, role, uri, code)
 
     def _sights_changed(self, session_id: str, sights: Mapping[tuple[Role, str], Sight]) -> None:
         self._outdate(f"session {session_id}")
-        room = self._rooms.get(session_id)
-        if room is not None:
-            room.set_sights(sights)
-
-    def _page_push(self, uri: str, message: dict[str, Any]) -> None:
-        for room in list(self._rooms.values()):
-            for socket in list(room.sockets):
-                if socket.person.role == "user" and socket.person.uri == uri:
-                    socket.page(message)
+        self.rooms.sights_changed(session_id, sights)
 
     def _desk_close(self, login_id: str) -> None:
         self._outdate("desks")

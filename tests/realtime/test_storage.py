@@ -111,7 +111,7 @@ async def test_updates_of_many_rooms_are_stored_together(port: RunningPort) -> N
         for client in clients:
             await client.until_synced()
         await ann.say("goes first and holds the thread")
-        await eventually(lambda: port.hub.journal._committing, "the first batch is under way")
+        await eventually(lambda: port.hub.rooms.journal._committing, "the first batch is under way")
         for n in range(10):
             for client in clients:
                 await client.say(f"{n}")
@@ -163,8 +163,8 @@ async def test_an_idle_document_is_compacted_and_leaves_memory(start: StartPort)
             for n in range(5):
                 await ann.say(f"{n}")
             await ann.until_stored()
-            room = weakref.ref(port.hub._rooms["s1"])
-            document = weakref.ref(port.hub._rooms["s1"]._document._copy.doc)
+            room = weakref.ref(port.hub.rooms._rooms["s1"])
+            document = weakref.ref(port.hub.rooms._rooms["s1"]._document._copy.doc)
         await eventually(lambda: port.hub.counts()["rooms"] == 0, "forgotten")
         await eventually(lambda: room() is None and document() is None, "freed")
     finally:
@@ -219,12 +219,13 @@ async def test_no_room_is_left_behind_by_two_hundred_sessions(start: StartPort) 
     await eventually(lambda: port.hub.counts()["rooms"] == 0, "all forgotten")
     await eventually(lambda: len(port.backend.presence) == 800, "all reported gone")
     gc.collect()
-    hub = port.hub
+    hub, rooms = port.hub, port.hub.rooms
     assert not any(isinstance(thing, Room) for thing in gc.get_objects())
-    leftovers = (hub._present, hub._admissions, hub._loading, hub._fetching)
+    leftovers = (rooms._present, hub._admissions, rooms._loading, rooms._fetching)
     assert leftovers == ({}, {}, {}, set())
-    assert (hub._presence._reported, hub._presence._wanted, hub._presence._tasks) == ({}, {}, {})
-    assert not hub.journal._idle
-    assert not hub.journal._size
+    presence = rooms._presence
+    assert (presence._reported, presence._wanted, presence._tasks) == ({}, {}, {})
+    assert not rooms.journal._idle
+    assert not rooms.journal._size
     assert not port.port._sockets.open
     assert threading.active_count() <= threads + 16

@@ -237,7 +237,7 @@ async def test_a_session_that_cannot_be_stored_does_not_hold_up_the_others(
     async with user(port, "bad") as zoe, user(port, "good") as ann, agent(port, "good") as wang:
         await wang.until_synced()
         await zoe.say("never")
-        await eventually(lambda: port.hub.journal._committing, "it is being tried")
+        await eventually(lambda: port.hub.rooms.journal._committing, "it is being tried")
         await ann.say("hello")
         await wang.until(lambda: wang.lines == ["hello"])
         assert await zoe.until_closed() == 1013

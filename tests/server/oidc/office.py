@@ -38,7 +38,7 @@ class Office:
             work.flush()
             agent = agents.named(work.db, name)
             assert agent is not None
-            accounts.link(work.db, agent, self.provider.issuer, name=as_)
+            accounts.link(work, agent, self.provider.issuer, name=as_)
 
     def go(self, page: str = "/desk", browser: Browser | None = None) -> str:
         """Press the button; gives where the provider's page is."""

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from collab_server import cli
 from collab_server.oidc import accounts
-from collab_server.people import agents
+from collab_server.people.accounts import AgentError
 from tests.openid import OpenIdProvider
 from tests.server.conftest import LI, WANG, Server, json_of
 from tests.server.oidc.office import Office
@@ -200,11 +200,11 @@ def test_whose_account_it_is_may_be_changed_and_ends_what_is_open(office: Office
         wang = agents.named(work.db, "wang")
         assert wang is not None
         for wrong in ({"name": "LI"}, {"name": ""}, {"name": "a\nb"}, {"subject": "x" * 256}):
-            with pytest.raises(agents.AgentError):
-                accounts.link(work.db, wang, office.provider.issuer, **wrong)
-        with pytest.raises(agents.AgentError, match="issuer is not set"):
-            accounts.link(work.db, wang, "", name="wang")
-        accounts.link(work.db, wang, office.provider.issuer, subject="u-7")
+            with pytest.raises(AgentError):
+                accounts.link(work, wang, office.provider.issuer, **wrong)
+        with pytest.raises(AgentError, match="issuer is not set"):
+            accounts.link(work, wang, "", name="wang")
+        accounts.link(work, wang, office.provider.issuer, subject="u-7")
     assert office.me() is None
     assert office.kept_out() == "account"
     office.provider.person["sub"] = "u-7"
@@ -212,7 +212,7 @@ def test_whose_account_it_is_may_be_changed_and_ends_what_is_open(office: Office
     with office.server.database.write() as work:
         wang = agents.named(work.db, "wang")
         assert wang is not None
-        accounts.unlink(work.db, wang)
+        accounts.unlink(work, wang)
     assert office.me() is None
     assert office.kept_out() == "account"
 
