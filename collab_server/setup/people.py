@@ -6,9 +6,10 @@ of two administrators who remove each other at once, the second is none any more
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
+from sqlalchemy import select
 
 from collab_server.db.people import Agent
 from collab_server.db.sessions import CollabSession
@@ -23,12 +24,8 @@ from collab_server.sessions.roles import May
 from collab_server.setup import schemas
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from collab_server.db.engine import Work
     from collab_server.services import Services
-
-from sqlalchemy import select
 
 bp = Blueprint("setup_people", __name__, url_prefix="/v1/setup")
 

@@ -208,6 +208,7 @@ def test_who_is_removed_or_switched_off_is_out_at_once(server: Server, how: str)
     assert isinstance(server.backend.authorize_sync(session["id"], token), SyncGrant)
     by_link = server.browser()
     by_link.open(session["agent"]["join_url"])
+    wang.post("/v1/desk/state", {"state": "ready"})
     person = f"{PEOPLE}/{named(boss, 'wang')['id']}"
     if how == "removed":
         assert boss.delete(person).status_code == 204
