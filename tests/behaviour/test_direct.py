@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connectors.simulator.script import Answer, HangUp, Hold, Press, Until
+from tests.behaviour.pbx import TELEPHONES
 from tests.behaviour.world import ANSWERS, BY_HAND
 from tests.e2e.world import until, uri
 
@@ -59,6 +61,39 @@ async def test_a_trusted_trunk_names_type_and_user(tandem: Tandem) -> None:
 
     whom = "mailto:bob@example.org"
     await call.ended("hangup", "queued inviting", ["agent1"], type="cobrowse", user=whom)
+
+
+VICTIMS = {
+    "mail": "mailto:victim@example.org",
+    "premium": "tel:+499001234567",
+    "telephone": uri("caller2"),
+    "line end": "mailto:victim@example.org%0d%0aBcc: other@example.org",
+    "commas": "mailto:other@example.org,mailto:victim@example.org",
+    "markup": '"<script>" <mailto:victim@example.org>',
+}
+"""Name -> whom a caller says that they are."""
+
+
+@pytest.mark.parametrize("whom", VICTIMS.values(), ids=VICTIMS)
+async def test_whoever_a_trusted_header_names_the_link_goes_down_the_calls_own_leg(
+    whom: str, tandem: Tandem
+) -> None:
+    others = [phone for phone in TELEPHONES if phone != "caller3"]
+    before = [tandem.pbx.texts(phone) for phone in others]
+    said = [len(program.lines) for program in (tandem.server, tandem.connector)]
+    headers = {"X-Collab-Type": "form", "X-Collab-User": whom}
+    call = await tandem.place("header-solo", "caller3", headers, agent1=ANSWERS)
+    await call.talks("agent1")
+    await call.invited("caller3")
+
+    await call.do(HangUp())
+
+    session = await call.session(state="ended")
+    assert session["user"]["uri"] in (whom, uri("caller3"))  # a name on the desk, or not even that
+    assert [tandem.pbx.texts(phone) for phone in others] == before
+    for program, since in zip((tandem.server, tandem.connector), said, strict=True):
+        lines = "\n".join(list(program.lines)[since:])
+        assert not re.search("victim|other@|script|49900", lines), lines
 
 
 async def test_a_caller_who_is_not_trusted_names_nothing(tandem: Tandem) -> None:
