@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from collab_server import cli
 from collab_server.oidc import accounts
+from collab_server.people import agents
 from collab_server.people.accounts import AgentError
 from tests.openid import OpenIdProvider
 from tests.server.conftest import LI, WANG, Server, json_of
