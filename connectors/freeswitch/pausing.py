@@ -1,7 +1,13 @@
-"""Pausing an agent's members: mod_callcenter's status ``On Break``, and back.
+"""Agents who are to be given no calls: on a break (status ``On Break``), or busy (``ready_time``).
 
-mod_callcenter keeps no reason. So that an agent is not let work again who went on a break by
-themselves, and so that a pause that is asked for again (a new process, an answer that got lost) is
+Busy with a call without a telephone is who has answered it, until its session ends. An agent whose
+``ready_time`` lies ahead is offered no call, whatever their status is, and the end of a call does
+not touch it: so it is set at the answer, and there is no moment after the hang-up in which the
+queue might offer them the next one. It needs no note, survives what the agents' database survives,
+and by itself it passes.
+
+Of a break mod_callcenter keeps no reason. So that an agent is not let work again who went on one by
+themselves, and so that one that is asked for again (a new process, an answer that got lost) is
 known as ours, the reason and the status before it are noted: here, and for another process in
 ``hash`` (mod_hash). Where that may not be used, a new process takes every break for another's.
 """
@@ -9,16 +15,24 @@ known as ours, the reason and the status before it are noted: here, and for anot
 from __future__ import annotations
 
 import re
+import time
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from connectors.freeswitch.resync import Api
+from connectors.freeswitch.resync import Api, table
 from connectors.model import PauseMember
 from connectors.runtime.driver import ActionError, Outcome
 
 ON_BREAK = "On Break"
 AVAILABLE = "Available"
 _WORKS = frozenset({AVAILABLE, "Available (On Demand)"})
+
+BUSY = 12 * 3600
+"""Seconds after which a busy agent is offered calls again, should nobody ever say that it is over.
+"""
+OURS = 3600
+"""A ``ready_time`` further ahead than this was set here: mod_callcenter's own delays, after a
+telephone that did not answer, are seconds."""
 
 _AGENT = re.compile(r"(?a:[\w.@+-]{1,128})")
 _NOTE = re.compile(r"(?a:[\w.~%-]*):(?a:[\w.~%-]+)")
@@ -45,6 +59,11 @@ class Pausing:
             return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
         if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
             return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
+        if effect.busy:
+            for agent in agents:
+                await (_busy(esl, agent) if effect.paused else _ready(esl, agent))
+            word = "busy" if effect.paused else "ready"
+            return Outcome("done", f"{len(agents)} of {len(agents)} members are {word}")
         if not effect.paused:
             back = [await self._back(esl, agent, effect.reason) for agent in agents]
             return Outcome("done", f"{sum(back)} of {len(agents)} members work again")
@@ -77,6 +96,8 @@ class Pausing:
             return False
         if rests:
             await _set(esl, agent, note.before if note else AVAILABLE)
+        if not reason:  # they want calls now, whatever they were busy with
+            await _ready(esl, agent)
         if note is not None:  # of one who has gone back to work without us, it is out of date
             self._notes.pop(agent, None)
             await _or_nothing(esl, f"hash delete/{_REALM}/{agent}")
@@ -91,6 +112,18 @@ class Pausing:
         reason, _, before = value.partition(":")
         status = unquote(before)
         return Note(unquote(reason), status if status in _WORKS else AVAILABLE)
+
+
+async def _busy(esl: Api, agent: str) -> None:
+    until = round(time.time()) + BUSY
+    await esl.api(f"callcenter_config agent set ready_time {agent} {until}")
+
+
+async def _ready(esl: Api, agent: str) -> None:
+    for row in table(await esl.api(f"callcenter_config agent list {agent}")):
+        until = row.get("ready_time", "")
+        if until.isdecimal() and int(until) > time.time() + OURS:
+            await esl.api(f"callcenter_config agent set ready_time {agent} 0")
 
 
 async def _status(esl: Api, agent: str) -> str:

@@ -50,8 +50,8 @@ async def placing(esl: Esl, settings: PbxSettings) -> Iterable[Finding]:
     hashed = await _said(esl, "module_exists mod_hash") != "false"
     if not hashed or DENIED in await refusal(esl, _NOTES):
         text = (
-            "placed calls: without hash a connector that was restarted lets no agent work again"
-            " whom it has paused before"
+            "placed calls: without hash a connector that was restarted takes a break that it gave"
+            " an agent at their wish for somebody else's"
         )
         found.append(Finding(True, text, f"{_LOAD.format('mod_hash', 'mod_hash')}; {_LOG_IN}"))
     if await _said(esl, "module_exists mod_callcenter") == "false":

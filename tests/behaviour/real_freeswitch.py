@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from connectors.freeswitch.channels import PLACEHOLDER
 from tests.behaviour import sip
 from tests.behaviour.channels import EVENTS, WITHIN, Channels
 from tests.behaviour.freeswitch_setup import (
@@ -19,6 +17,7 @@ from tests.behaviour.freeswitch_setup import (
     Plan,
     Setup,
     SetupError,
+    channels_of,
     password,
     profile,
 )
@@ -180,9 +179,7 @@ class RealFreeSwitch:
         await leg.hang_up()
 
     async def channels(self) -> list[str]:
-        listed = json.loads(await self.api("show channels as json")).get("rows", [])
-        ours = (PLACEHOLDER, f"sofia/{DOMAIN}", "loopback/")
-        return [each["name"] for each in listed if each["name"].startswith(ours)]
+        return list(channels_of(await self.api("show channels as json")).values())
 
     # --- for the board
 

@@ -77,7 +77,7 @@ class Run:
         await self.pbx.begin()
         await self._arrive()
         inside = min(self.count, self.cap) + len(self.dialled)
-        await self._until(lambda: len(self.pbx.entered) >= inside, 120, "all are in the queue")
+        await self._until(lambda: len(self.pbx.entered) >= inside, 600, "all are in the queue")
         facts = await self._stand()
         await self._leave()
         for cost in self.cost.values():
