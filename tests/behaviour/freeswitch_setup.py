@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors.freeswitch.channels import PLACEHOLDER
-from tests.behaviour.pbx import AGENTS, PATIENCE, PHONES, QUEUES, RING
+from tests.behaviour.pbx import AGENTS, LINES, PATIENCE, PHONES, QUEUES, RING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -58,6 +58,8 @@ class Plan:
     agents: tuple[str, ...] = AGENTS
     phones: tuple[str, ...] = PHONES
     queues: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: QUEUES)
+    lines: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: LINES)
+    """Of mod_fifo, and who is rung for each."""
     strategy: str = "top-down"
     """Of each queue but ``all``, which rings all its agents at once."""
 
@@ -99,6 +101,8 @@ class Setup:
             await self._said(f"callcenter_config queue load {queue}@{DOMAIN}", "+OK")
         for name in self._profiles:
             await self._said(f"sofia profile {name} start", "started successfully")
+        for command in self._members("add", f"{RING:g} 1"):
+            await self._said(f"fifo_member {command}", "+OK")
         # Read by now; from here on the PBX's own files of these names count again.
         await self._remove("configuration")
         await self._said("reloadxml", "+OK")
@@ -117,11 +121,22 @@ class Setup:
             await self._api(f"callcenter_config queue unload {queue}@{DOMAIN}")
         for agent in _contacts(self._plan):
             await self._api(f"callcenter_config agent del {agent}")
+        for command in self._members("del", ""):
+            await self._api(f"fifo_member {command}")
         for section in self._texts:
             await self._remove(section)
         await self._api("reloadxml")
         if self._loaded:
             await self._api("unload mod_callcenter")
+
+    def _members(self, what: str, how: str) -> list[str]:
+        """Commands about the members of the lines; `how`: seconds they ring, and rest after it."""
+        rung = "{fifo_member_wait=nowait}"
+        return [
+            f"{what} {line}@{DOMAIN} {rung}user/{name}@{DOMAIN} {'1 ' + how if how else ''}".strip()
+            for line, members in self._plan.lines.items()
+            for name in members
+        ]
 
     async def _end_calls(self) -> None:
         """A FreeSWITCH whose queue is unloaded with callers in it may crash when they hang up."""
@@ -144,6 +159,8 @@ class Setup:
                 "Tandem's dialplan is not loaded: "
                 f"cp {COLLAB} {self._folder}/dialplan/ && fs_cli -x reloadxml"
             )
+        if self._plan.lines and (await self._api("module_exists mod_fifo")).strip() != "true":
+            raise SetupError("mod_fifo is not loaded: fs_cli -x 'load mod_fifo'")
         if (await self._api("module_exists mod_callcenter")).strip() != "true":
             said = await self._api("load mod_callcenter")
             if "+OK" not in said:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ async def rows(pbx: LinePbx) -> list[str]:
                     facts = await Run(pbx, site, count, cap).measure()
             first = {"posted": str(count), "tel.": str(count // PHONES), "cap": str(cap or "-")}
             lines.append({**first, **facts})
+            print(f"{pbx.name}: {lines[-1]}", file=sys.stderr, flush=True)
         return [f"{pbx.name}, {AGENTS} agents", "", *_table(lines), "", *await kills(pbx)]
 
 

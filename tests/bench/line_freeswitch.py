@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 START = "TANDEM_BENCH_FREESWITCH_START"
 QUEUE = "support"
 AGENTS = tuple(f"agent{n}" for n in range(10))
-PLAN = Plan(AGENTS, ("phone1",), {QUEUE: AGENTS, "nobody": ()}, "longest-idle-agent")
+PLAN = Plan(AGENTS, ("phone1",), {QUEUE: AGENTS, "nobody": ()}, {}, "longest-idle-agent")
 HEARD = "event json CHANNEL_HANGUP_COMPLETE CUSTOM callcenter::info"
 UP_WITHIN = 60.0
 
