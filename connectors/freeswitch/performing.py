@@ -54,12 +54,14 @@ NO_SILENCE = (
 
 
 class Performer:
-    """Carries effects out on one connection; what it says itself goes to `say`."""
+    """Carries effects out on one connection; what it says itself goes to `say`. `context` is the
+    one that calls may go to, if any."""
 
     def __init__(
         self,
         esl: Api,
         domain: str,
+        context: str,
         decoder: Decoder,
         pausing: Pausing,
         say: Callable[[PbxEvent], None],
@@ -68,6 +70,7 @@ class Performer:
         self._esl = esl
         self._queues = Queues(esl)
         self._domain = domain
+        self._context = context
         self._decoder = decoder
         self._say = say
         self._watched: dict[LegId, asyncio.Queue[PbxEvent]] = {}
@@ -139,10 +142,13 @@ class Performer:
         return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
 
     async def _place(self, effect: model.PlaceCall) -> Outcome:
-        placing.place(effect)  # what cannot be carried is not asked about either
+        placing.place(
+            effect, context=self._context
+        )  # what cannot be carried is not asked about either
         if await self._exists(effect.leg):
             return Outcome("done", "it stands already")
-        command = placing.place(effect, fifo=await self._queues.is_fifo(effect.queue))
+        fifo = await self._queues.is_fifo(effect.queue)
+        command = placing.place(effect, fifo=fifo, context=self._context)
         if not await self._has_silence():
             return Outcome("failed", NO_SILENCE)
         with self._watch(effect.leg) as news:

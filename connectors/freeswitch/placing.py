@@ -39,9 +39,10 @@ _PHONE = re.compile(r"user/(?a:[\w.+-]{1,64})@(?a:[\w.-]{1,253})")
 _NAME = re.compile(r"[\w .-]{0,60}")
 
 
-def place(effect: PlaceCall, *, fifo: bool = False) -> str:
+def place(effect: PlaceCall, *, fifo: bool = False, context: str = "") -> str:
     """Make a placeholder wait in a mod_callcenter queue, or in a mod_fifo line. Raises
-    `ActionError` for a value that cannot be carried.
+    `ActionError` for a value that cannot be carried. `context`: where an agent who transfers it
+    blindly sends it; FreeSWITCH's ``default`` where it is empty.
 
     ``cc_base_score`` counts the time it has waited elsewhere; mod_callcenter adds it to the time
     in the queue. The limit of its own wait is a scheduled hang-up, which the agent's telephone
@@ -71,7 +72,8 @@ def place(effect: PlaceCall, *, fifo: bool = False) -> str:
         f"callcenter:{queue}", "hangup")  # fmt: skip
     limit = () if fifo else (
         f"set:api_on_answer=sched_del {leg}", f"sched_hangup:+{wait} {NO_LONGER}")  # fmt: skip
-    return _originate(variables, f"{PLACEHOLDER}{leg[:8]}", *limit, marks, *waits)
+    made = _originate(variables, f"{PLACEHOLDER}{leg[:8]}", *limit, marks, *waits)
+    return f"{made} {_fits(_CONTEXT, context, 'context')}" if context else made
 
 
 def named(queue: str) -> str:

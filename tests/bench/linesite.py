@@ -55,11 +55,9 @@ outbox = "{folder / "outbox.db"}"
         super().__init__(folder, text)
 
     async def __aenter__(self) -> Self:
-        await super().__aenter__()
-        self._site = aiohttp.ClientSession(
-            self.url, headers={"Authorization": f"Bearer {SITE_KEY}"}
-        )
-        return self
+        key = {"Authorization": f"Bearer {SITE_KEY}"}
+        self._site = aiohttp.ClientSession(self.url, headers=key)
+        return await super().__aenter__()
 
     async def __aexit__(self, *_: object) -> None:
         await self._site.close()

@@ -44,6 +44,14 @@ def test_a_placeholder_in_a_line_of_mod_fifo_is_one_command() -> None:
     )
 
 
+def test_a_placeholder_is_handed_on_where_calls_may_go() -> None:
+    for fifo in (False, True):
+        plain = placing.place(PLACE, fifo=fifo)
+        assert placing.place(PLACE, fifo=fifo, context="tandem-out") == f"{plain} tandem-out"
+        with pytest.raises(ActionError, match="context: 'a b' cannot be carried"):
+            placing.place(PLACE, fifo=fifo, context="a b")
+
+
 def test_who_has_not_waited_has_no_score_and_nobody_no_name() -> None:
     command = placing.place(replace(PLACE, waited=0.3, name=" "))
     assert "cc_base_score" not in command
