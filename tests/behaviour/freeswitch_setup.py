@@ -159,8 +159,6 @@ class Setup:
                 "Tandem's dialplan is not loaded: "
                 f"cp {COLLAB} {self._folder}/dialplan/ && fs_cli -x reloadxml"
             )
-        if self._plan.lines and (await self._api("module_exists mod_fifo")).strip() != "true":
-            raise SetupError("mod_fifo is not loaded: fs_cli -x 'load mod_fifo'")
         if (await self._api("module_exists mod_callcenter")).strip() != "true":
             said = await self._api("load mod_callcenter")
             if "+OK" not in said:
@@ -169,6 +167,8 @@ class Setup:
                     "apt-get install freeswitch-mod-callcenter"
                 )
             self._loaded = True
+        if self._plan.lines and (await self._api("module_exists mod_fifo")).strip() != "true":
+            raise SetupError("mod_fifo is not loaded: fs_cli -x 'load mod_fifo'")
 
     async def _stop_profiles(self) -> None:
         """Stop what listens; mod_sofia does not stop a profile in its first ten seconds."""

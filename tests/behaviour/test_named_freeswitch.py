@@ -16,6 +16,7 @@ FINE = {
     "global_getvar conf_dir": "/etc/freeswitch",
     "xml_locate dialplan context name collab": '<context name="collab">',
     "module_exists mod_callcenter": "true",
+    "module_exists mod_fifo": "true",
     "system id -un": "freeswitch\n",
 }
 
@@ -59,12 +60,13 @@ async def test_nobody_listens_there() -> None:
             {"module_exists mod_callcenter": "false", "load mod_callcenter": "-ERR [module load]"},
             "apt-get install freeswitch-mod-callcenter",
         ),
+        ({"module_exists mod_fifo": "false"}, "fs_cli -x 'load mod_fifo'"),
         (
             {"system": "sh: 1: cannot create: Permission denied"},
             "chown freeswitch /etc/freeswitch/dialplan",
         ),
     ],
-    ids=["few rights", "no collab.xml", "no mod_callcenter", "no permission"],
+    ids=["few rights", "no collab.xml", "no mod_callcenter", "no mod_fifo", "no permission"],
 )
 async def test_what_is_missing(answers: dict[str, str], mends: str) -> None:
     said = FINE | {"sofia": "Invalid Profile!"} | answers
