@@ -180,12 +180,13 @@ class Commands:
     def _pause(self, command: Command, now: float) -> Effect | Result:
         agent = _text(command.args, "agent_uri")
         paused = command.args.get("paused")
-        if not isinstance(paused, bool):
-            raise CommandRefusedError("args.paused must be true or false")
+        busy = command.args.get("busy", False)
+        if not isinstance(paused, bool) or not isinstance(busy, bool):
+            raise CommandRefusedError("args.paused and args.busy must be true or false")
         interfaces = self._book.cti.members_of(agent)
         if not interfaces:
             raise CommandRefusedError(f"no queue has {shown(agent)} as a member", Why.NO_MEMBER)
-        return model.PauseMember(interfaces, paused, _plain(command.args, "reason"))
+        return model.PauseMember(interfaces, paused, _plain(command.args, "reason"), busy)
 
     # --- values --------------------------------------------------------------------------
 

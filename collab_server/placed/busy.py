@@ -1,7 +1,8 @@
-"""An agent who has hung up the phone of a call without a telephone, and still serves it.
+"""An agent who serves a call without a telephone, on the phone or no longer.
 
 Their queue membership is paused until the session ends, so that the queue gives them no other call
-meanwhile, unless they had paused it themselves: nobody unpauses whom we did not pause.
+meanwhile, unless they had paused it themselves: nobody unpauses whom we did not pause. It is paused
+as soon as they have answered: who hangs up may be offered the next call in that very moment.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collab_server.services import Services
 
 SECONDS = 300
-"""How long a pause, and its end, are worth asking for."""
+"""How long a pause is worth asking for."""
+FREE_SECONDS = 86_400
+"""How long its end is: a connector that is away for long still lets the agent work again."""
 REASON = "collaboration"
 """Marks a pause as ours: the connector ends no other one for us."""
 
@@ -74,8 +77,9 @@ def _ask(
         return  # they have paused themselves meanwhile, at the desk
     if not paused and _busy_elsewhere(work, pbx, agent_uri, name):
         return  # it is ended with that session
-    args = {"agent_uri": agent_uri, "paused": paused, "reason": REASON}
-    commands.ask(services, work, id=name, kind="pause", pbx=pbx, args=args, seconds=SECONDS)
+    args = {"agent_uri": agent_uri, "paused": paused, "busy": True, "reason": REASON}
+    seconds = SECONDS if paused else FREE_SECONDS
+    commands.ask(services, work, id=name, kind="pause", pbx=pbx, args=args, seconds=seconds)
 
 
 def _busy_elsewhere(work: Work, pbx: str, agent_uri: str, name: str) -> bool:

@@ -34,10 +34,7 @@ def reported(services: Services, work: Work, call: Call) -> None:
         elif placed.stage in (LINE, ENTERING):
             placed.stage = STANDS
         if call.state == "active" and call.agent_uri is not None:
-            if placed.busy not in (None, call.agent_uri):
-                busy.free(services, work, placed, session)
-            if call.agent_leg is None:
-                busy.pause(services, work, placed, session, call.agent_uri)
+            busy.pause(services, work, placed, session, call.agent_uri)
         leaving.refresh(services, work, placed, session)
         if placed.stage != before or call.state == "active":
             work.touch(session.id)  # the pages show where it is, and whether the phone is in it

@@ -67,7 +67,8 @@ class FreeSwitchDriver:
         self._on_event = on_event
         self._window = Window()
         esl = await Esl.connect(self._settings, self._take)
-        performer = Performer(esl, self._settings.domain, self._decoder, self._pausing, self._say)
+        domain, context = self._settings.domain, self._settings.dial_context
+        performer = Performer(esl, domain, context, self._decoder, self._pausing, self._say)
         ready = False
         try:
             await self._resync(esl)

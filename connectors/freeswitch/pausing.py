@@ -1,7 +1,14 @@
-"""Pausing an agent's members: mod_callcenter's status ``On Break``, and back.
+"""Agents who are to be given no calls: on a break (status ``On Break``), or busy (``ready_time``).
 
-mod_callcenter keeps no reason. So that an agent is not let work again who went on a break by
-themselves, and so that a pause that is asked for again (a new process, an answer that got lost) is
+Busy with a call without a telephone is who has answered it, until its session ends. An agent whose
+``ready_time`` lies ahead is offered no call, whatever their status is, and the end of a call does
+not touch it: so it is set at the answer, and there is no moment after the hang-up in which the
+queue might offer them the next one. The server asks for it once it knows of the answer; until then
+the agent is held here, for a while that ends by itself. It needs no note, survives what the agents'
+database survives, and by itself it passes.
+
+Of a break mod_callcenter keeps no reason. So that an agent is not let work again who went on one by
+themselves, and so that one that is asked for again (a new process, an answer that got lost) is
 known as ours, the reason and the status before it are noted: here, and for another process in
 ``hash`` (mod_hash). Where that may not be used, a new process takes every break for another's.
 """
@@ -9,16 +16,28 @@ known as ours, the reason and the status before it are noted: here, and for anot
 from __future__ import annotations
 
 import re
+import time
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from connectors.freeswitch.resync import Api
-from connectors.model import PauseMember
+from connectors.freeswitch.resync import Api, table
+from connectors.model import LegId, PauseMember
 from connectors.runtime.driver import ActionError, Outcome
 
 ON_BREAK = "On Break"
 AVAILABLE = "Available"
 _WORKS = frozenset({AVAILABLE, "Available (On Demand)"})
+
+BUSY = 12 * 3600
+"""Seconds after which a busy agent is offered calls again, should nobody ever say that it is over.
+"""
+HOLD = 30
+"""Seconds for which an agent who has answered is held before the server has asked for it."""
+OURS = 3600
+"""A ``ready_time`` further ahead than this was set here: mod_callcenter's own delays, after a
+telephone that did not answer, are seconds."""
+
+HELD_LIMIT = 10_000
 
 _AGENT = re.compile(r"(?a:[\w.@+-]{1,128})")
 _NOTE = re.compile(r"(?a:[\w.~%-]*):(?a:[\w.~%-]+)")
@@ -38,6 +57,21 @@ class Pausing:
     def __init__(self) -> None:
         self._notes: dict[str, Note] = {}
         """By agent, of those whom this process has paused."""
+        self._held: dict[LegId, list[str]] = {}
+        """By placeholder: agents who have answered it and whom no command has made busy yet."""
+
+    def hold(self, leg: LegId, agents: list[str]) -> list[str]:
+        """Agents have answered a placeholder: the commands that give them no other call until the
+        server has asked for it."""
+        named = [name for name in agents if _AGENT.fullmatch(name)]
+        if not named or len(self._held) >= HELD_LIMIT:
+            return []
+        self._held[leg] = named
+        return [_ready_in(agent, HOLD) for agent in named]
+
+    def release(self, leg: LegId) -> list[str]:
+        """A placeholder is over: the commands that give calls again to whoever was only held."""
+        return [_ready_in(agent, 0) for agent in self._held.pop(leg, ())]
 
     async def pause(self, esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
         """See `connectors.model.PauseMember`; `agents`: mod_callcenter's names of its members."""
@@ -45,6 +79,19 @@ class Pausing:
             return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
         if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
             return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
+        if effect.busy:
+            self._held = {
+                leg: rest
+                for leg, held in self._held.items()
+                if (rest := [name for name in held if name not in agents])
+            }
+            for agent in agents:
+                if effect.paused:
+                    await esl.api(_ready_in(agent, BUSY))
+                else:
+                    await _ready(esl, agent)
+            word = "busy" if effect.paused else "ready"
+            return Outcome("done", f"{len(agents)} of {len(agents)} members are {word}")
         if not effect.paused:
             back = [await self._back(esl, agent, effect.reason) for agent in agents]
             return Outcome("done", f"{sum(back)} of {len(agents)} members work again")
@@ -77,6 +124,8 @@ class Pausing:
             return False
         if rests:
             await _set(esl, agent, note.before if note else AVAILABLE)
+        if not reason:  # they want calls now, whatever they were busy with
+            await _ready(esl, agent)
         if note is not None:  # of one who has gone back to work without us, it is out of date
             self._notes.pop(agent, None)
             await _or_nothing(esl, f"hash delete/{_REALM}/{agent}")
@@ -91,6 +140,19 @@ class Pausing:
         reason, _, before = value.partition(":")
         status = unquote(before)
         return Note(unquote(reason), status if status in _WORKS else AVAILABLE)
+
+
+def _ready_in(agent: str, seconds: int) -> str:
+    """An agent is offered no call for so many seconds; 0: is offered calls."""
+    until = round(time.time()) + seconds if seconds else 0
+    return f"callcenter_config agent set ready_time {agent} {until}"
+
+
+async def _ready(esl: Api, agent: str) -> None:
+    for row in table(await esl.api(f"callcenter_config agent list {agent}")):
+        until = row.get("ready_time", "")
+        if until.isdecimal() and int(until) > time.time() + OURS:
+            await esl.api(_ready_in(agent, 0))
 
 
 async def _status(esl: Api, agent: str) -> str:

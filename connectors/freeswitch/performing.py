@@ -20,6 +20,7 @@ from connectors.freeswitch.actions import answer, message, said_no
 from connectors.freeswitch.channels import bridge_of
 from connectors.freeswitch.events import Decoder
 from connectors.freeswitch.farend import far_end
+from connectors.freeswitch.lines import Queues
 from connectors.freeswitch.pausing import Pausing
 from connectors.freeswitch.resync import Api
 from connectors.model import LegId, PbxEvent, Why
@@ -53,19 +54,23 @@ NO_SILENCE = (
 
 
 class Performer:
-    """Carries effects out on one connection; what it says itself goes to `say`."""
+    """Carries effects out on one connection; what it says itself goes to `say`. `context` is the
+    one that calls may go to, if any."""
 
     def __init__(
         self,
         esl: Api,
         domain: str,
+        context: str,
         decoder: Decoder,
         pausing: Pausing,
         say: Callable[[PbxEvent], None],
     ) -> None:
         self._pausing = pausing
         self._esl = esl
+        self._queues = Queues(esl)
         self._domain = domain
+        self._context = context
         self._decoder = decoder
         self._say = say
         self._watched: dict[LegId, asyncio.Queue[PbxEvent]] = {}
@@ -106,6 +111,11 @@ class Performer:
             # The agent's telephone does it when it answers, but one that is called only once
             # (uuid-standby) does not answer again.
             self._keep(self._esl.api(placing.served(event.leg)))
+            for command in self._pausing.hold(event.leg, self._agents((event.interface,))):
+                self._keep(self._esl.api(command))
+        if isinstance(event, model.LegDown):
+            for command in self._pausing.release(event.leg):
+                self._keep(self._esl.api(command))
         if self._watched and isinstance(event, _NEWS):
             news = self._watched.get(event.leg)
             if news is not None and not news.full():
@@ -133,9 +143,13 @@ class Performer:
         return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
 
     async def _place(self, effect: model.PlaceCall) -> Outcome:
-        command = placing.place(effect)
+        placing.place(
+            effect, context=self._context
+        )  # what cannot be carried is not asked about either
         if await self._exists(effect.leg):
             return Outcome("done", "it stands already")
+        fifo = await self._queues.is_fifo(effect.queue)
+        command = placing.place(effect, fifo=fifo, context=self._context)
         if not await self._has_silence():
             return Outcome("failed", Why.PBX_REFUSED.says(NO_SILENCE))
         with self._watch(effect.leg) as news:

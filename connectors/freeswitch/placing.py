@@ -2,8 +2,9 @@
 
 A placeholder is one channel of mod_loopback's ``null`` endpoint. Against a loopback pair it has
 half the channels and threads; it is answered by itself (callcenter answers whom it takes in), plays
-nothing to anybody, and gives the telephone of the agent who answers silence as RTP. It is a member
-of the queue like any caller. When the agent hangs up it parks itself (``park_after_bridge``).
+nothing to anybody, and gives the telephone of the agent who answers silence as RTP. It waits in a
+queue of mod_callcenter, or in a line of mod_fifo, like any caller. When the agent hangs up it parks
+itself (``park_after_bridge``).
 
 Whatever goes into an originate string is checked here against a narrow pattern, though the core
 has checked it before: braces, brackets, quotes, commas, bars, carets and ``${`` mean something to
@@ -26,6 +27,7 @@ LONGEST = 12 * 3600
 _PARKS = ("park_after_bridge=true", f"park_timeout={LONGEST}")
 AGENT_RINGS = 45
 """Seconds an agent's telephone rings that is to dial a user."""
+_SILENCE = "silence_stream://-1"
 RINGBACK = "%(1000,4000,425)"
 """What an agent hears while the user's telephone rings: one that gets no RTP hangs up."""
 
@@ -37,17 +39,19 @@ _PHONE = re.compile(r"user/(?a:[\w.+-]{1,64})@(?a:[\w.-]{1,253})")
 _NAME = re.compile(r"[\w .-]{0,60}")
 
 
-def place(effect: PlaceCall) -> str:
-    """Make a placeholder wait in a mod_callcenter queue. Raises `ActionError` for a value that
-    cannot be carried.
+def place(effect: PlaceCall, *, fifo: bool = False, context: str = "") -> str:
+    """Make a placeholder wait in a mod_callcenter queue, or in a mod_fifo line. Raises
+    `ActionError` for a value that cannot be carried. `context`: where an agent who transfers it
+    blindly sends it; FreeSWITCH's ``default`` where it is empty.
 
     ``cc_base_score`` counts the time it has waited elsewhere; mod_callcenter adds it to the time
     in the queue. The limit of its own wait is a scheduled hang-up, which the agent's telephone
-    cancels when it answers. ``cc_moh_override``: silence costs least, and a queue's music is for
-    nobody.
+    cancels when it answers. A line of mod_fifo knows no time: whoever comes stands behind all
+    others; its limit (``fifo_orbit_exten``) is over when somebody is served. ``cc_moh_override``:
+    silence costs least, and a queue's music is for nobody.
     """
     leg = _fits(_LEG, effect.leg, "leg")
-    queue = _fits(_QUEUE, effect.queue, "queue")
+    queue = named(effect.queue)
     mark = _type(effect.type)
     waited, wait = round(_seconds(effect.waited)), max(1, round(_seconds(effect.wait)))
     variables = [
@@ -55,22 +59,26 @@ def place(effect: PlaceCall) -> str:
         *_PARKS,
         # The agent may hang up in the moment before the bridge; it is offered to the next then.
         "uuid_bridge_park_on_cancel=true",
-        "cc_moh_override=silence_stream://-1",
-        "cc_export_vars=api_on_answer",
     ]
-    if waited:
-        variables.append(f"cc_base_score={waited}")
+    if fifo:
+        variables.append(f"fifo_orbit_exten=_continue_:{wait}")
+    else:
+        variables += [f"cc_moh_override={_SILENCE}", "cc_export_vars=api_on_answer"]
+        variables += [f"cc_base_score={waited}"] if waited else []
     if name := _fits(_NAME, effect.name, "name").strip():
         variables.append(f"origination_callee_id_name='{name}'")
-    return _originate(
-        variables,
-        f"{PLACEHOLDER}{leg[:8]}",
-        f"set:api_on_answer=sched_del {leg}",
-        f"sched_hangup:+{wait} {NO_LONGER}",
-        f"execute_extension:collab_request_{mark} XML collab",
-        f"callcenter:{queue}",
-        "hangup",
-    )
+    marks = f"execute_extension:collab_request_{mark} XML collab"
+    waits = (f"fifo:{queue} in undef {_SILENCE}", f"hangup:{NO_LONGER}") if fifo else (
+        f"callcenter:{queue}", "hangup")  # fmt: skip
+    limit = () if fifo else (
+        f"set:api_on_answer=sched_del {leg}", f"sched_hangup:+{wait} {NO_LONGER}")  # fmt: skip
+    made = _originate(variables, f"{PLACEHOLDER}{leg[:8]}", *limit, marks, *waits)
+    return f"{made} {_fits(_CONTEXT, context, 'context')}" if context else made
+
+
+def named(queue: str) -> str:
+    """A queue's name, as one that can be carried. Raises `ActionError` likewise."""
+    return _fits(_QUEUE, queue, "queue")
 
 
 def dial(effect: DialBoth, domain: str) -> str:

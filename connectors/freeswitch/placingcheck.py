@@ -50,13 +50,17 @@ async def placing(esl: Esl, settings: PbxSettings) -> Iterable[Finding]:
     hashed = await _said(esl, "module_exists mod_hash") != "false"
     if not hashed or DENIED in await refusal(esl, _NOTES):
         text = (
-            "placed calls: without hash a connector that was restarted lets no agent work again"
-            " whom it has paused before"
+            "placed calls: without hash a connector that was restarted takes a break that it gave"
+            " an agent at their wish for somebody else's"
         )
         found.append(Finding(True, text, f"{_LOAD.format('mod_hash', 'mod_hash')}; {_LOG_IN}"))
-    if await _said(esl, "module_exists mod_callcenter") == "false":
-        text = "placed calls: no queue takes a placeholder (mod_callcenter's would)"
+    queues = [await _said(esl, f"module_exists {name}") for name in ("mod_callcenter", "mod_fifo")]
+    if queues == ["false", "false"]:
+        text = "placed calls: no queue takes a placeholder (mod_callcenter's and mod_fifo's would)"
         found.append(Finding(True, text, _LOAD.format("mod_callcenter", "mod_callcenter")))
+    if queues[1] == "true" and DENIED in await refusal(esl, "fifo"):
+        text = "placed calls: without fifo no line of mod_fifo takes a placeholder"
+        found.append(Finding(True, text, _LOG_IN))
     if settings.dial_context:
         found += await _context(esl, settings.dial_context, here)
     if not found:

@@ -250,16 +250,16 @@ def read_dump(leg: str, answer: str) -> Event | None:
 def read_agents(agents: str, tiers: str) -> dict[str, Agent]:
     """mod_callcenter's agents and the queues they are in, from its two lists."""
     queues: dict[str, list[str]] = {}
-    for row in _table(tiers):
+    for row in table(tiers):
         queues.setdefault(row.get("agent", ""), []).append(row.get("queue", ""))
     return {
         row["name"]: agent_at(row.get("contact", ""), tuple(queues.get(row["name"], ())))
-        for row in _table(agents)
+        for row in table(agents)
         if row.get("name")
     }
 
 
-def _table(answer: str) -> Iterator[Mapping[str, str]]:
+def table(answer: str) -> Iterator[Mapping[str, str]]:
     """Lines of values between bars under a line of names. Of a line with a bar too many it is not
     certain what is what: it is left out."""
     head, *lines = answer.split("\n")

@@ -104,7 +104,7 @@ def _application(dump: Headers, name: str) -> tuple[str, str]:
 
 def _places(dumps: Mapping[str, Headers]) -> dict[str, tuple[str, int | None]]:
     """Who waits in which queue, and at which place, where that of all who do can be told."""
-    lines: dict[str, list[tuple[int, str]]] = {}
+    lines: dict[str, list[tuple[int, int, str]]] = {}
     scored: set[str] = set()
     for leg, dump in dumps.items():
         for application, word in _WAITING.items():
@@ -115,12 +115,14 @@ def _places(dumps: Mapping[str, Headers]) -> dict[str, tuple[str, int | None]]:
             since = counts_from(dump)
             if since is None and is_scored(dump):
                 scored.add(queue)
-            created = number(dump.get("Caller-Channel-Created-Time", "")[:-6])
-            lines.setdefault(queue, []).append((created if since is None else since, leg))
+            # Of those who came in one second the older channel stands before the others.
+            created = number(dump.get("Caller-Channel-Created-Time", ""))
+            since = created // 1_000_000 if since is None else since
+            lines.setdefault(queue, []).append((since, created, leg))
     return {
         leg: (queue, None if queue in scored else place)
         for queue, line in lines.items()
-        for place, (_, leg) in enumerate(sorted(line), 1)
+        for place, (_, _, leg) in enumerate(sorted(line), 1)
     }
 
 

@@ -96,12 +96,17 @@ class PauseMember:
     Only members that are not paused are paused; where there are none, because somebody has paused
     them before, with another reason, it fails with a detail that begins ``already``. Let work
     again are those that are paused with `reason`, or, where that is '', all of them.
+
+    `busy`: not a break of theirs but a call without a telephone that they serve, from its answer to
+    the end of its session. Where the PBX has a way to give somebody no calls that is no break, that
+    is used, so that a break of their own stays what it is.
     """
 
     interfaces: tuple[str, ...]
     """As the queues name them, with option letters (``Local/1001@from-queue/n``)."""
     paused: bool
     reason: str
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

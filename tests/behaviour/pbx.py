@@ -50,6 +50,8 @@ QUEUES: Mapping[str, tuple[str, ...]] = {
     "short": (),
 }
 """Queue -> its members, in the order they are rung."""
+LINES: Mapping[str, tuple[str, ...]] = {"line": ("agent1",), "empty": ("agent4",)}
+"""Lines of mod_fifo, on a FreeSWITCH alone -> whom they ring."""
 PATIENCE = {"nobody": 20, "short": 2}
 """Seconds a queue keeps a caller."""
 RING = 2.0

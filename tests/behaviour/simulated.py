@@ -22,7 +22,7 @@ from connectors.simulator.freeswitch.dialplan import Dialplan as XmlDialplan
 from connectors.simulator.freeswitch.simulator import PASSWORD
 from connectors.simulator.script import HangUp
 from connectors.simulator.simulator import SECRET, USERNAME
-from tests.behaviour.pbx import AGENTS, PATIENCE, PHONES, QUEUES, RING, TELEPHONES, TYPES
+from tests.behaviour.pbx import AGENTS, LINES, PATIENCE, PHONES, QUEUES, RING, TELEPHONES, TYPES
 from tests.e2e.world import until
 
 if TYPE_CHECKING:
@@ -162,6 +162,14 @@ class SimulatedFreeSwitch(Simulated):
                     max_wait=PATIENCE.get(name, 0),
                 )
                 for name, members in QUEUES.items()
+            ),
+            tuple(
+                QueueSpec(
+                    name,
+                    tuple(MemberSpec(*_contact(name, each)) for each in members),
+                    ring_timeout=RING,
+                )
+                for name, members in LINES.items()
             ),
         )
         text = (HERE / "freeswitch" / "dialplan.xml").read_text()

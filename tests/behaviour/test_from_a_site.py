@@ -152,8 +152,9 @@ async def test_an_agent_who_hangs_up_is_busy_and_the_two_go_on_by_telephone(site
         await desk.post("/v1/login", {"username": "agent1", "password": PASSWORD})
         await desk.post(f"{session}/token", {})
         await site.reaches(call, state="active")
-        await site.pbx.hang_up("agent1")
         await site.told(call["id"], f"busy of {AGENT} in the queue: done")
+        await site.pbx.hang_up("agent1")
+        await site.told(call["id"], "has hung the phone up and serves on")
         await site.reaches(call, state="active")
         await user.post(f"{session}/voice", {"uri": uri("phone1")})
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.simulator import FreeSwitchSimulator
 from tests.behaviour.conftest import NAMED, PBXS
-from tests.behaviour.freeswitch_setup import PROFILES, Setup, SetupError
+from tests.behaviour.freeswitch_setup import INSIDE, OUTSIDE, Setup, SetupError
 from tests.behaviour.pbx import TELEPHONES
 from tests.behaviour.real_freeswitch import RealFreeSwitch
 
@@ -16,6 +16,7 @@ FINE = {
     "global_getvar conf_dir": "/etc/freeswitch",
     "xml_locate dialplan context name collab": '<context name="collab">',
     "module_exists mod_callcenter": "true",
+    "module_exists mod_fifo": "true",
     "system id -un": "freeswitch\n",
 }
 
@@ -59,12 +60,13 @@ async def test_nobody_listens_there() -> None:
             {"module_exists mod_callcenter": "false", "load mod_callcenter": "-ERR [module load]"},
             "apt-get install freeswitch-mod-callcenter",
         ),
+        ({"module_exists mod_fifo": "false"}, "fs_cli -x 'load mod_fifo'"),
         (
             {"system": "sh: 1: cannot create: Permission denied"},
             "chown freeswitch /etc/freeswitch/dialplan",
         ),
     ],
-    ids=["few rights", "no collab.xml", "no mod_callcenter", "no permission"],
+    ids=["few rights", "no collab.xml", "no mod_callcenter", "no mod_fifo", "no permission"],
 )
 async def test_what_is_missing(answers: dict[str, str], mends: str) -> None:
     said = FINE | {"sofia": "Invalid Profile!"} | answers
@@ -74,7 +76,7 @@ async def test_what_is_missing(answers: dict[str, str], mends: str) -> None:
         asked.append(command)
         return said.get(command, said.get(command.partition(" ")[0], ""))
 
-    setup = Setup(api, dict.fromkeys(PROFILES, 5060), dict.fromkeys(TELEPHONES, 5061))
+    setup = Setup(api, dict.fromkeys((OUTSIDE, INSIDE), 5060), dict.fromkeys(TELEPHONES, 5061))
     with pytest.raises(SetupError, match=mends):
         await setup.install()
     looked = len(asked)

@@ -4,6 +4,7 @@ whole of it on the simulator."""
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from connectors.simulator import MemberSpec, PhoneSpec, QueueSpec, Rings, WorldS
 from connectors.simulator.freeswitch import lab
 from connectors.simulator.freeswitch.dialplan import Dialplan
 from connectors.simulator.freeswitch.simulator import PASSWORD, FreeSwitchSimulator
+from tests.e2e.world import until
 from tests.freeswitch.captured import CORE, channel, event
 from tests.freeswitch.test_driver import STATUS, Seen, driver, pbx, session, wire
 from tests.runtime.settings_for import settings_for
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from connectors.model import PbxEvent
-    from tests.freeswitch.esl_double import EslDouble
+    from tests.e2e.world import until
+from tests.freeswitch.esl_double import EslDouble
 
 __all__ = ["pbx"]
 
@@ -367,6 +370,63 @@ async def test_only_the_members_that_are_named_are_paused(switch: Lab) -> None:
     assert (await switch.one.perform(paused("x", "user/1003"))).detail.startswith("no member")
     assert (await switch.one.perform(paused("x", "user/1002", "user/1003"))).status == "done"
     assert (switch.status("1001"), switch.status("1002")) == ("Available", "On Break")
+
+
+async def test_a_busy_agent_is_given_no_call_and_keeps_the_break_of_their_own(switch: Lab) -> None:
+    switch.pbx.phones["1001"].rings = switch.pbx.phones["1002"].rings = Rings(0.1)
+    busy = PauseMember(("user/1001", "user/1002"), paused=True, reason="x", busy=True)
+    for _ in range(2):
+        assert (await switch.one.perform(busy)).status == "done"
+    switch.status("1002", "On Break")
+    assert (await switch.one.perform(PLACE)).status == "done"
+    ready = replace(busy, paused=False)
+    for _ in range(2):
+        assert (
+            await switch.one.perform(replace(ready, interfaces=("user/1002",)))
+        ).status == "done"
+    assert switch.status("1002") == "On Break"
+    assert [switch.pbx.phone_channels(name) for name in ("1001", "1002")] == [[], []]
+    assert (await switch.one.perform(ready)).status == "done"
+    await switch.until(lambda _: switch.one._decoder.partner(LEG) is not None)
+    assert switch.pbx.phone_channels("1001")
+
+
+async def test_who_has_answered_is_given_no_other_call_before_the_server_has_said_so(
+    switch: Lab,
+) -> None:
+    switch.pbx.phones["1001"].rings = Rings(0.1)
+    switch.status("1002", "On Break")
+
+    async def held(least: float, most: float) -> None:
+        """Wait until the agent is to be offered calls in so many seconds; 0: at once."""
+
+        async def look() -> tuple[bool, float]:
+            left = max(0.0, switch.pbx.callcenter.agents["1001"].ready - time.time())
+            return least <= left <= most, left
+
+        await until(look, f"{least} to {most} s", again=0.02)
+
+    busy = PauseMember(("user/1001",), paused=True, reason="x", busy=True)
+    for leg, command, least, most in ((LEG, None, 0, 0), (OTHER, busy, 40_000, 43_200)):
+        assert (await switch.one.perform(replace(PLACE, leg=leg))).status == "done"
+        await switch.until(lambda _, leg=leg: switch.one._decoder.partner(leg) is not None)
+        await held(10, 30)
+        if command is not None:
+            assert (await switch.one.perform(command)).status == "done"
+        await switch.one.perform(HangUp(leg))
+        await switch.gone()
+        await held(least, most)  # who was only held is given calls
+
+
+async def test_a_delay_of_the_queues_own_stays(pbx: EslDouble) -> None:
+    head = "name|contact|ready_time\n"
+    agents = f"{head}1001|[leg_timeout=9]user/1001@a|{round(time.time()) + 30}\n+OK\n"
+    pbx.answers |= {"callcenter_config agent list": agents, "status": STATUS}
+    pbx.answers["callcenter_config agent list 1001"] = agents
+    free = PauseMember(("user/1001",), paused=False, reason="x", busy=True)
+    async with session(pbx) as (one, _):
+        assert (await one.perform(free)).status == "done"
+    assert not [line for line in pbx.commands if "ready_time" in line]
 
 
 async def test_a_log_in_without_hash_knows_a_break_while_the_process_lives(pbx: EslDouble) -> None:

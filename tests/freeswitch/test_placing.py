@@ -33,6 +33,25 @@ def test_a_placeholder_is_one_command() -> None:
     )
 
 
+def test_a_placeholder_in_a_line_of_mod_fifo_is_one_command() -> None:
+    assert placing.place(replace(PLACE, queue="line@default"), fifo=True) == (
+        f"originate {{origination_uuid={LEG},collab_call={LEG},collab_type=form,"
+        "collab_user_uri=mailto%3Aann%40x.example,park_after_bridge=true,park_timeout=43200,"
+        "uuid_bridge_park_on_cancel=true,fifo_orbit_exten=_continue_:600,"
+        "origination_callee_id_name='Ann Dœ'}null/collab-3f2b8c1e "
+        "'m:^:execute_extension:collab_request_form XML collab"
+        "^fifo:line@default in undef silence_stream://-1^hangup:ALLOTTED_TIMEOUT' inline"
+    )
+
+
+def test_a_placeholder_is_handed_on_where_calls_may_go() -> None:
+    for fifo in (False, True):
+        plain = placing.place(PLACE, fifo=fifo)
+        assert placing.place(PLACE, fifo=fifo, context="tandem-out") == f"{plain} tandem-out"
+        with pytest.raises(ActionError, match="context: 'a b' cannot be carried"):
+            placing.place(PLACE, fifo=fifo, context="a b")
+
+
 def test_who_has_not_waited_has_no_score_and_nobody_no_name() -> None:
     command = placing.place(replace(PLACE, waited=0.3, name=" "))
     assert "cc_base_score" not in command

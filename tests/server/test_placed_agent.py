@@ -1,4 +1,4 @@
-"""An agent in a call without a telephone: hung up and busy, and turned into a voice call."""
+"""An agent in a call without a telephone: busy from the answer on, and turned into a voice call."""
 
 from __future__ import annotations
 
@@ -26,11 +26,17 @@ def desk(server: Server) -> Browser:
     return server.desk("wang", WANG)
 
 
-def together(site: Site, desk: Browser) -> Posted:
-    """Both are in the session."""
+def waiting(site: Site) -> Posted:
+    """The user is in the queue."""
     call = site.post()
     call.open()
     site.pump()
+    return call
+
+
+def together(site: Site, desk: Browser) -> Posted:
+    """Both are in the session, and the agent counts as busy."""
+    call = waiting(site)
     assert site.serve() == call.id
     assert desk.post(f"/v1/sessions/{call.session}/token", {}).status_code == 200
     assert call.now()["state"] == "active"
@@ -50,14 +56,16 @@ def test_an_agent_who_hangs_up_stays_in_the_session_and_counts_as_busy(
 ) -> None:
     call = together(site, desk)
     assert call.view()["placed"]["phone"] is True
-    assert pauses(site) == []
+    assert pauses(site) == [(f"{call.session}-busy", WANG, True)], "before the hang-up"
+    assert site.pbx.paused == {WANG: "collaboration"}
     site.pbx.agent_hangs_up(call.id)
     site.pump()
     assert call.now()["state"] == "active"
     assert call.view()["placed"]["phone"] is False
     assert pauses(site) == [(f"{call.session}-busy", WANG, True)]
     assert site.pbx.paused == {WANG: "collaboration"}
-    assert all(c["call"] is None for c in site.server.hub.commands if c["kind"] == "pause")
+    sent = [c for c in site.server.hub.commands if c["kind"] == "pause"]
+    assert all(c["call"] is None and c["args"]["busy"] for c in sent)
     site.pbx._report(site.pbx.calls[call.id])
     site.pump()
     assert len(pauses(site)) == 1
@@ -68,9 +76,9 @@ def test_an_agent_who_hangs_up_stays_in_the_session_and_counts_as_busy(
 
 
 def test_nobody_is_unpaused_who_had_paused_themselves(site: Site, desk: Browser) -> None:
-    call = together(site, desk)
+    call = waiting(site)
+    site.pbx.answer(WANG)
     site.pbx.paused[WANG] = "lunch"
-    site.pbx.agent_hangs_up(call.id)
     site.pump()
     desk.post(f"/v1/sessions/{call.session}/end", {})
     site.pump()
@@ -84,8 +92,8 @@ def test_nobody_is_unpaused_who_had_paused_themselves(site: Site, desk: Browser)
 def test_a_pause_whose_result_comes_after_the_end_is_ended_if_it_may_stand(
     site: Site, desk: Browser, status: str, freed: bool
 ) -> None:
-    call = together(site, desk)
-    site.pbx.agent_hangs_up(call.id)
+    call = waiting(site)
+    site.pbx.answer(WANG)
     calls, _ = site.pbx.said()
     site.server.connector.send(*calls)
     desk.post(f"/v1/sessions/{call.session}/end", {})
@@ -102,7 +110,7 @@ def test_an_agent_who_passed_the_session_on_is_free_again(site: Site, desk: Brow
     standing.agent_uri, standing.agent_leg = LI, "leg of li"
     site.pbx._report(standing)
     site.pump()
-    assert site.pbx.paused == {}
+    assert list(site.pbx.paused) == [LI]
     site.pbx.agent_hangs_up(call.id)
     site.pump()
     assert list(site.pbx.paused) == [LI]
@@ -362,7 +370,8 @@ def test_nobody_is_rung_for_a_session_that_is_over(site: Site, desk: Browser) ->
     ask(call.browser, call, uri=NUMBER)
     desk.post(f"/v1/sessions/{call.session}/end", {})
     pending = site.server.backend.pending_commands("hq")
-    assert [command["kind"] for command in pending] == ["hangup"]
+    assert [command["kind"] for command in pending] == ["pause", "hangup"]
+    assert pending[0]["args"]["paused"] is False
     late = {"id": f"{call.id}-voice-1", "status": "done", "detail": ""}
     assert site.server.connector.send(results=[late]).status_code == 200
     site.link()

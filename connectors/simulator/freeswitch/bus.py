@@ -78,6 +78,7 @@ CALLING = {
     "fifo manual stop": ("mod_fifo.c", "dec_use_count", 2411),
     "fifo post-dial": ("mod_fifo.c", "outbound_ringall_thread_run", 1680),
     "fifo pre-dial": ("mod_fifo.c", "outbound_ringall_thread_run", 1599),
+    "fifo timeout": ("mod_fifo.c", "fifo_function", 2866),
     "fifo push": ("mod_fifo.c", "fifo_function", 2743),
     "flip-cid": ("switch_channel.c", "switch_channel_flip_cid", 3279),
     "member-queue-end": ("mod_callcenter.c", "outbound_agent_thread_run", 2098),

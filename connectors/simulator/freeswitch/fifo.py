@@ -74,10 +74,14 @@ class Fifos:
         music: Headers = [("Playback-File-Type", "tone_stream"), ("Playback-File-Path", MUSIC)]
         pbx.say("PLAYBACK_START", channel, after=music)
         look_later(pbx, line, LOOKS_EVERY)
-        state = channel.state
-        while channel.state == state and not channel.get("fifo_serviced_uuid"):
-            await channel.changed()
-        taken = channel.state == state
+        state, ends = channel.state, _orbit(pbx, channel)
+        over = False
+        while channel.state == state and not channel.get("fifo_serviced_uuid") and not over:
+            left = None if ends is None else pbx.clock.real(ends - pbx.clock())
+            over = left is not None and left <= 0
+            if not over:
+                await channel.changed(left)
+        taken = channel.state == state and not over
         status = "break" if taken else "done"
         pbx.say("PLAYBACK_STOP", channel, after=[*music, ("Playback-Status", status)])
         if channel in line.callers:
@@ -86,9 +90,9 @@ class Fifos:
             channel.actions.clear()
             pbx.move(channel, HIBERNATE)
             return
-        channel.set("fifo_status", "ABORTED")
+        channel.set("fifo_status", "TIMEOUT" if over else "ABORTED")
         channel.set("fifo_timestamp", stamp(pbx.clock()))
-        say(pbx, channel, name, "abort")
+        say(pbx, channel, name, "timeout" if over else "abort")
         pbx.poke(channel)
 
     # --- who takes them ------------------------------------------------------------------
@@ -195,6 +199,14 @@ class Fifos:
             say(pbx, channel, MANUAL, "channel-consumer-stop", *about, *spans)
 
         channel.at_end = untrack
+
+
+def _orbit(pbx: FreeSwitch, channel: Channel) -> float | None:
+    """When a caller goes on in the dialplan (``fifo_orbit_exten=_continue_:<seconds>``)."""
+    extension, _, seconds = channel.get("fifo_orbit_exten").partition(":")
+    if extension != "_continue_":
+        return None  # nothing else is simulated
+    return pbx.clock() + (float(seconds) if seconds.isdecimal() else 60.0)
 
 
 def _count(member: Outbound) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .pbx import FreeSwitch
     from .wire import Headers
 
+LOOKS = 1.0
+"""Seconds between two looks of that thread."""
 MANUAL = "manual_calls"
 """The line that calls of members are counted in when they are of no other."""
 
@@ -47,6 +49,8 @@ class Line:
     callers: list[Channel] = field(default_factory=list)
     rings: bool = False
     """Members are being rung."""
+    waits: bool = False
+    """Nobody was free when the thread of the lines looked; it looks again."""
 
 
 def say(
@@ -68,7 +72,12 @@ def look_later(pbx: FreeSwitch, line: Line, seconds: float) -> None:
 async def _look(pbx: FreeSwitch, line: Line, seconds: float) -> None:
     await asyncio.sleep(pbx.clock.real(seconds))
     free = [each for each in line.members if each.ready <= pbx.clock() and not each.uses]
-    if line.rings or not line.callers or not free:
+    if line.rings or line.waits or not line.callers:
+        return
+    if not free:
+        if line.members:
+            line.waits = True
+            pbx.spawn(_wait(pbx, line), f"fifo {line.name}")
         return
     line.rings = True
     try:
@@ -77,6 +86,12 @@ async def _look(pbx: FreeSwitch, line: Line, seconds: float) -> None:
         line.rings = False
     if line.callers and line.members:
         look_later(pbx, line, line.retry + 1)
+
+
+async def _wait(pbx: FreeSwitch, line: Line) -> None:
+    await asyncio.sleep(pbx.clock.real(LOOKS))
+    line.waits = False
+    look_later(pbx, line, 0.0)
 
 
 async def _ring(pbx: FreeSwitch, line: Line, caller: Channel, members: list[Outbound]) -> None:

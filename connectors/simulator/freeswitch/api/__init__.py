@@ -8,6 +8,7 @@ from .callcenter import COMMANDS as _CALLCENTER
 from .calls import COMMANDS as _CALLS
 from .command import Command, Request
 from .core import COMMANDS as _CORE
+from .fifo import COMMANDS as _FIFO
 from .hash import COMMANDS as _HASH
 from .lists import COMMANDS as _LISTS
 from .messages import COMMANDS as _MESSAGES
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "run_command"]
 
 COMMANDS: dict[str, Command] = {
-    **_CORE, **_LISTS, **_CALLS, **_CALLCENTER, **_MESSAGES, **_SCHEDULE, **_HASH,
+    **_CORE, **_LISTS, **_CALLS, **_CALLCENTER, **_MESSAGES, **_SCHEDULE, **_HASH, **_FIFO,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``callcenter_config``: lists of queues, agents, tiers and members; status and state."""
+"""``callcenter_config``: lists of queues, agents, tiers and members; status, state, ready_time."""
 
 from __future__ import annotations
 
@@ -128,6 +128,9 @@ def _set(request: Request, agent: Agent, key: str, value: str) -> str:
         center.set_status(agent, value)
     elif key == "state" and value in STATES:
         center.set_state(agent, value)
+    elif key == "ready_time":  # no event tells of it
+        agent.ready = float(int(value)) if value.isdecimal() else 0.0
+        center.wake()
     elif key == "contact":
         agent.contact = value
         center.say(
