@@ -30,6 +30,7 @@ from connectors.model.events import (
     BridgeKind,
     BridgeLeft,
     CodeAsked,
+    DialledInVain,
     LegDialEnded,
     LegDialled,
     LegDown,
@@ -53,7 +54,7 @@ from connectors.model.events import (
     Unqueued,
 )
 from connectors.model.ids import COLLAB_TYPES, BridgeId, LegId
-from connectors.model.reports import CallReport, CallState, Pairing, TraceItem
+from connectors.model.reports import CallReport, CallState, Pairing, TraceItem, Unreached
 
 __all__ = [
     "COLLAB_TYPES",
@@ -68,6 +69,7 @@ __all__ = [
     "CodeAsked",
     "Command",
     "DialBoth",
+    "DialledInVain",
     "Effect",
     "HangUp",
     "LegDialEnded",
@@ -100,4 +102,5 @@ __all__ = [
     "TraceItem",
     "Transferred",
     "Unqueued",
+    "Unreached",
 ]

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from connectors.application import Application
 from connectors.model import Command, DialBoth, Effect, Result, SendMessage
 from connectors.runtime.backoff import waits
-from connectors.runtime.codec import CommandError, command_of, lease_of
+from connectors.runtime.codec import CommandError, command_of, lease_of, withdrawn_of
 from connectors.runtime.driver import Driver
 from connectors.runtime.http import why
 from connectors.runtime.lease import Lease
@@ -73,6 +73,8 @@ class Commands:
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
+        self._unwanted: set[str] = set()
+        """Those of them that the server has withdrawn since."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
 
     def want(self, effects: Iterable[Effect]) -> None:
@@ -87,6 +89,10 @@ class Commands:
         """One frame of the link."""
         try:
             said = json.loads(text)
+            if (unwanted := withdrawn_of(said)) is not None:
+                if unwanted in self._taken:
+                    self._unwanted.add(unwanted)
+                return
             command, epoch = command_of(said), lease_of(said)
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
@@ -101,6 +107,7 @@ class Commands:
             self._outbox.put_result(known)
         elif command.id in self._taken:
             self._taken[command.id] = epoch
+            self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
             if self._queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
@@ -136,6 +143,7 @@ class Commands:
                 result = Result(command.id, "unknown", "an error in the connector")
             finally:
                 del self._taken[command.id]
+                self._unwanted.discard(command.id)
             if result is None:
                 log.info("command %s is left to the connector that serves the PBX", command.id)
                 continue
@@ -148,6 +156,7 @@ class Commands:
         An effect of which nobody knows whether it happened is decided and tried again, where that
         is harmless: what stands on the PBX by then says whether there is anything to do.
         """
+        result: Result | None = None
         for attempt in range(1, ATTEMPTS + 1):
             if not await self._reachable(command):
                 return Result(command.id, "failed", "the PBX cannot be reached")
@@ -157,6 +166,8 @@ class Commands:
                         return None
             except TimeoutError:
                 return Result(command.id, "failed", "the server did not say who serves the PBX")
+            if command.id in self._unwanted:
+                return result or Result(command.id, "failed", "withdrawn before it was begun")
             decided = self._application.command(command, time.time())
             if isinstance(decided, Result):
                 return decided

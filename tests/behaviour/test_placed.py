@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from connectors.model import Unreached
 from connectors.simulator import Rings
 from tests.behaviour.conftest import PBXS, pbx_named
 from tests.behaviour.placing import placing
@@ -118,7 +119,7 @@ async def test_a_voice_call_nobody_answers(tandem: Placing) -> None:
     call = await served(tandem)
     tandem.pbx.on_ring("phone1", BUSY)
     await tandem.do("voice", call, user_uri=USER)
-    await tandem.traced(call, "not reached")
+    await tandem.call(call, unreached=Unreached(f"{call}-voice", "user", "busy"))
     report = await tandem.call(call, state="active", agent_uri=AGENT)
     assert (report.aliases, bool(report.agent_leg)) == ((), True)
     await tandem.pbx.hang_up("agent1")
@@ -151,14 +152,26 @@ async def test_the_agents_phone_is_dialled_and_then_the_users(tandem: Placing) -
     await tandem.call(call, state="ended", cause="hangup")
 
 
-@pytest.mark.parametrize(("agent", "user"), [(BUSY, ANSWERS), (ANSWERS, BUSY)],
-                         ids=["the agent", "the user"])  # fmt: skip
-async def test_somebody_who_is_dialled_is_busy(agent: Any, user: Any, tandem: Placing) -> None:
+async def test_a_voice_call_to_a_number_that_is_not_there(tandem: Placing) -> None:
+    call = await served(tandem)
+    await tandem.do("voice", call, user_uri=uri("nosuch"))
+    await tandem.call(call, unreached=Unreached(f"{call}-voice", "user", "unreachable"))
+    assert (await tandem.call(call, state="active", agent_uri=AGENT)).agent_leg
+    await tandem.do("hangup", call)
+    await tandem.call(call, state="ended")
+
+
+@pytest.mark.parametrize(("who", "agent", "user"), [("agent", BUSY, ANSWERS),
+                                                    ("user", ANSWERS, BUSY)])  # fmt: skip
+async def test_somebody_who_is_dialled_is_busy(
+    who: Any, agent: Any, user: Any, tandem: Placing
+) -> None:
     tandem.pbx.on_ring("agent1", agent)
     tandem.pbx.on_ring("phone1", user)
     call = str(uuid.uuid4())
     await tandem.do("dial", call, agent_uri=AGENT, user_uri=USER, type="chat")
-    await tandem.call(call, state="ended", cause="hangup")
+    report = await tandem.call(call, state="ended", cause="hangup")
+    assert report.unreached == Unreached(call, who, "busy")
 
 
 async def test_a_new_connector_knows_the_placeholders_again(tandem: Placing, pbx: Any) -> None:

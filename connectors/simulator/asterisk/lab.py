@@ -124,6 +124,7 @@ exten => silent,1,StopPlayTones()
 [collab-voice]
 exten => _to_!,1,StopPlayTones()
  same => n,Dial(Local/${FILTER(0-9A-Za-z_.+*#\x2d,${EXTEN:3:64})}@${FILTER(0-9A-Za-z_.\x2d,${COLLAB_DIAL:0:80})},60)
+ same => n,UserEvent(CollabUnreached,Status: ${FILTER(A-Z,${DIALSTATUS})})
  same => n,Goto(collab-far,s,1)
 [collab-dial]
 exten => _to_!,1,Set(COLLAB_TYPE=${FILTER(A-Za-z0-9_\x2d,${COLLAB_TYPE:0:32})})
