@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     Api = Callable[[str], Awaitable[str]]
 
 DOMAIN = "tandem-behaviour"
-PROFILES = (f"{DOMAIN}-outside", f"{DOMAIN}-inside")
+OUTSIDE, INSIDE = "outside", "inside"
+"""The doors: where strangers call, and where telephones with an account do."""
 HERE = Path(__file__).parent / "freeswitch"
 COLLAB = Path(__file__).parents[2] / "dialplan" / "freeswitch" / "collab.xml"
 _SHARED = {
@@ -41,26 +43,47 @@ _SHARED = {
 
 
 STOPS_WITHIN = 20.0
-FORGETS_AFTER = 4.0
-"""Seconds after which a profile that is gone takes none of the same name along: mod_sofia strikes
-it out once more when its thread ends, and nothing tells of that."""
 
 
 class SetupError(Exception):
     """This FreeSWITCH cannot be used as it is; the text says why, and what mends it."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Who is there."""
+
+    agents: tuple[str, ...] = AGENTS
+    phones: tuple[str, ...] = PHONES
+    queues: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: QUEUES)
+    strategy: str = "top-down"
+    """Of each queue but ``all``, which rings all its agents at once."""
+
+
+def profile(door: str, port: int) -> str:
+    """The SIP profile of a door. Each run has names of its own: mod_sofia strikes a profile that
+    was stopped out once more when its thread ends, by its name, and nothing tells of that."""
+    return f"{DOMAIN}-{door}-{port}"
+
+
 class Setup:
     """The files on one FreeSWITCH, asked over its event socket (`api`)."""
 
-    def __init__(self, api: Api, doors: Mapping[str, int], phones: Mapping[str, int]) -> None:
-        """`doors`: the port of each of `PROFILES`; `phones`: where each telephone is called."""
+    def __init__(
+        self,
+        api: Api,
+        doors: Mapping[str, int],
+        phones: Mapping[str, int],
+        plan: Plan | None = None,
+    ) -> None:
+        """`doors`: the port of each; `phones`: where each telephone is called."""
         self._api = api
-        self._texts = texts(doors, phones)
+        self._plan = plan or Plan()
+        self._profiles = [profile(door, port) for door, port in doors.items()]
+        self._texts = texts(doors, phones, self._plan)
         self._folder = ""
         self._loaded = False
         self._begun = False
-        self._listens = False
 
     async def install(self) -> None:
         """Put everything there and wait until the profiles listen."""
@@ -70,11 +93,10 @@ class Setup:
         for section in self._texts:
             await self._write(section)
         await self._said("reloadxml", "+OK")
-        for queue in QUEUES:
+        for queue in self._plan.queues:
             await self._said(f"callcenter_config queue load {queue}@{DOMAIN}", "+OK")
-        for profile in PROFILES:
-            await self._said(f"sofia profile {profile} start", "started successfully")
-            self._listens = True
+        for name in self._profiles:
+            await self._said(f"sofia profile {name} start", "started successfully")
         # Read by now; from here on the PBX's own files of these names count again.
         await self._remove("configuration")
         await self._said("reloadxml", "+OK")
@@ -84,14 +106,12 @@ class Setup:
         if not self._begun:
             return
         await self._stop_profiles()
-        if self._listens:
-            await asyncio.sleep(FORGETS_AFTER)
-        for queue, members in QUEUES.items():
+        for queue, members in self._plan.queues.items():
             for member in members:
                 agent = _agent(queue, member)
                 await self._api(f"callcenter_config tier del {queue}@{DOMAIN} {agent}")
             await self._api(f"callcenter_config queue unload {queue}@{DOMAIN}")
-        for agent in _contacts():
+        for agent in _contacts(self._plan):
             await self._api(f"callcenter_config agent del {agent}")
         for section in self._texts:
             await self._remove(section)
@@ -124,10 +144,10 @@ class Setup:
     async def _stop_profiles(self) -> None:
         """Stop what listens; mod_sofia does not stop a profile in its first ten seconds."""
         async with asyncio.timeout(STOPS_WITHIN):
-            for profile in PROFILES:
-                while "Invalid" not in await self._api(f"sofia status profile {profile}"):
-                    await self._api(f"sofia profile {profile} stop")
-                    await asyncio.sleep(0.2)
+            while names := _profiles(await self._api("sofia status")):
+                for name in names:
+                    await self._api(f"sofia profile {name} stop")
+                await asyncio.sleep(0.2)
 
     def _path(self, section: str) -> str:
         """`configuration` is read in the order of names, and the first of a name counts."""
@@ -155,43 +175,51 @@ class Setup:
             raise SetupError(f"{command}: {said.strip()!r}; FreeSWITCH's log says why")
 
 
-def texts(doors: Mapping[str, int], phones: Mapping[str, int]) -> dict[str, str]:
+def _profiles(status: str) -> list[str]:
+    """Which of our SIP profiles there are, from ``sofia status``."""
+    found = [line.split()[:2] for line in status.splitlines()]
+    return [words[0] for words in found if words[1:] == ["profile"] and words[0].startswith(DOMAIN)]
+
+
+def texts(doors: Mapping[str, int], phones: Mapping[str, int], plan: Plan) -> dict[str, str]:
     """Section of the configuration -> its file."""
     users = [
         f'<user id="{name}"><params><param name="password" value="{password(name)}"/>'
         f'<param name="dial-string" value="{{sip_invite_domain={DOMAIN},'
         f"force_transfer_context={DOMAIN},absolute_codec_string=PCMU}}"
-        f'sofia/{PROFILES[1]}/sip:{name}@127.0.0.1:{phones[name]}"/></params>'
+        f'sofia/{profile(INSIDE, doors[INSIDE])}/sip:{name}@127.0.0.1:{phones[name]}"/></params>'
         f'<variables><variable name="user_context" value="{DOMAIN}"/>'
         f'<variable name="effective_caller_id_number" value="{name}"/></variables></user>'
-        for name in (*AGENTS, *PHONES)
+        for name in (*plan.agents, *plan.phones)
     ]
     settings = [f'<param name="{name}" value="{value}"/>' for name, value in _SHARED.items()]
     queues = [
         f'<queue name="{name}@{DOMAIN}">'
-        f'<param name="strategy" value="{"ring-all" if name == "all" else "top-down"}"/>'
+        f'<param name="strategy" value="{"ring-all" if name == "all" else plan.strategy}"/>'
         '<param name="moh-sound" value="silence_stream://-1"/>'
         '<param name="time-base-score" value="system"/>'
         '<param name="tier-rules-apply" value="false"/>'
         f'<param name="max-wait-time" value="{PATIENCE.get(name, 0)}"/></queue>'
-        for name in QUEUES
+        for name in plan.queues
     ]
     agents = [
         f'<agent name="{name}" type="callback" status="Available"'
         f' contact="[leg_timeout={RING:g}]{contact}" max-no-answer="0"'
         ' wrap-up-time="0" reject-delay-time="1" busy-delay-time="1" no-answer-delay-time="1"/>'
-        for name, contact in _contacts().items()
+        for name, contact in _contacts(plan).items()
     ]
     tiers = [
         f'<tier agent="{_agent(queue, member)}" queue="{queue}@{DOMAIN}"'
         f' level="1" position="{place}"/>'
-        for queue, members in QUEUES.items()
+        for queue, members in plan.queues.items()
         for place, member in enumerate(members, 1)
     ]
     values = {
         "DOMAIN": DOMAIN,
-        "OUTSIDE": str(doors[PROFILES[0]]),
-        "INSIDE": str(doors[PROFILES[1]]),
+        "OUTSIDE_PROFILE": profile(OUTSIDE, doors[OUTSIDE]),
+        "INSIDE_PROFILE": profile(INSIDE, doors[INSIDE]),
+        "OUTSIDE": str(doors[OUTSIDE]),
+        "INSIDE": str(doors[INSIDE]),
         "USERS": "\n".join(users),
         "SETTINGS": "\n".join(settings),
         "QUEUES": "\n".join(queues),
@@ -212,10 +240,10 @@ def _agent(queue: str, member: str) -> str:
     return f"{member}-{queue}@{DOMAIN}" if queue == "local" else f"{member}@{DOMAIN}"
 
 
-def _contacts() -> dict[str, str]:
+def _contacts(plan: Plan) -> dict[str, str]:
     """Agent -> where mod_callcenter rings it."""
-    contacts = {_agent("", name): f"user/{name}@{DOMAIN}" for name in AGENTS}
-    for name in QUEUES["local"]:
+    contacts = {_agent("", name): f"user/{name}@{DOMAIN}" for name in plan.agents}
+    for name in plan.queues.get("local", ()):
         contacts[_agent("local", name)] = f"loopback/{name}/{DOMAIN}"
     return contacts
 

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING
 from connectors.freeswitch.channels import PLACEHOLDER
 from tests.behaviour import sip
 from tests.behaviour.channels import EVENTS, WITHIN, Channels
-from tests.behaviour.freeswitch_setup import DOMAIN, PROFILES, Setup, SetupError, password
-from tests.behaviour.pbx import AGENTS, PHONES, TELEPHONES
+from tests.behaviour.freeswitch_setup import (
+    DOMAIN,
+    INSIDE,
+    OUTSIDE,
+    Plan,
+    Setup,
+    SetupError,
+    password,
+    profile,
+)
+from tests.behaviour.pbx import CALLERS
 from tests.behaviour.real import Board
 from tests.behaviour.telephone import Telephone
 from tests.simulator.esl_client import Client
@@ -34,18 +43,18 @@ class RealFreeSwitch:
     kind: str = "freeswitch"
     username = "tandem"
     agent_endpoints = r"user/agent\d+"
-    trusted = f"{PROFILES[0]}/caller3"
     dial_context = DOMAIN
     support = f"support@{DOMAIN}"
 
-    def __init__(self, host: str, port: int, secret: str) -> None:
+    def __init__(self, host: str, port: int, secret: str, plan: Plan | None = None) -> None:
         self.host, self.port, self.secret = host, port, secret
+        self.plan = plan or Plan()
         self.phones: dict[str, Telephone] = {}
         self._doors: dict[str, int] = {}
         self._stack = AsyncExitStack()
 
     @classmethod
-    def named(cls, text: str) -> Self:
+    def named(cls, text: str, plan: Plan | None = None) -> Self:
         """The one that ``host:port:password`` names. Raises SetupError."""
         host, _, rest = text.partition(":")
         port, _, secret = rest.partition(":")
@@ -56,7 +65,7 @@ class RealFreeSwitch:
                 f"the telephones here are on loopback: run this on {host} itself, "
                 f"with 127.0.0.1:{port}:…"
             )
-        return cls(host, int(port), secret)
+        return cls(host, int(port), secret, plan)
 
     async def __aenter__(self) -> Self:
         try:
@@ -64,17 +73,17 @@ class RealFreeSwitch:
             self._channels = Channels(await self._connection(EVENTS), DOMAIN)
             listening = asyncio.create_task(self._channels.run())
             self._stack.callback(listening.cancel)
-            for name in TELEPHONES:
-                known = name in (*AGENTS, *PHONES)
+            known_ones = (*self.plan.agents, *self.plan.phones)
+            for name in dict.fromkeys((*known_ones, *CALLERS)):
+                known = name in known_ones
                 phone = await Telephone(name, password=password(name) if known else "").open()
                 self._stack.callback(phone.close)
                 self.phones[name] = phone
-            for profile in PROFILES:
+            for door in (OUTSIDE, INSIDE):
                 with sip.udp() as sock:
-                    self._doors[profile] = sock.getsockname()[1]
-            setup = Setup(
-                self.api, self._doors, {name: phone.port for name, phone in self.phones.items()}
-            )
+                    self._doors[door] = sock.getsockname()[1]
+            ports = {name: phone.port for name, phone in self.phones.items()}
+            setup = Setup(self.api, self._doors, ports, self.plan)
             self._stack.push_async_callback(setup.remove)
             await setup.install()
         except BaseException:
@@ -141,6 +150,11 @@ class RealFreeSwitch:
             await self.api(f"uuid_kill {channel}")
         await self._channels.until(lambda: not self._channels.standing, "end of all channels")
 
+    @property
+    def trusted(self) -> str:
+        """See `tests.behaviour.pbx.Pbx.trusted`."""
+        return f"{profile(OUTSIDE, self._doors[OUTSIDE])}/caller3"
+
     # --- for placed calls
 
     @property
@@ -164,7 +178,8 @@ class RealFreeSwitch:
     # --- for the board
 
     def door(self, phone: str) -> int:
-        return self._doors[PROFILES[phone in (*AGENTS, *PHONES)]]
+        known = phone in (*self.plan.agents, *self.plan.phones)
+        return self._doors[INSIDE if known else OUTSIDE]
 
     def now(self) -> int:
         return 0

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.simulator import FreeSwitchSimulator
 from tests.behaviour.conftest import NAMED, PBXS
-from tests.behaviour.freeswitch_setup import PROFILES, Setup, SetupError
+from tests.behaviour.freeswitch_setup import INSIDE, OUTSIDE, Setup, SetupError
 from tests.behaviour.pbx import TELEPHONES
 from tests.behaviour.real_freeswitch import RealFreeSwitch
 
@@ -74,7 +74,7 @@ async def test_what_is_missing(answers: dict[str, str], mends: str) -> None:
         asked.append(command)
         return said.get(command, said.get(command.partition(" ")[0], ""))
 
-    setup = Setup(api, dict.fromkeys(PROFILES, 5060), dict.fromkeys(TELEPHONES, 5061))
+    setup = Setup(api, dict.fromkeys((OUTSIDE, INSIDE), 5060), dict.fromkeys(TELEPHONES, 5061))
     with pytest.raises(SetupError, match=mends):
         await setup.install()
     looked = len(asked)
