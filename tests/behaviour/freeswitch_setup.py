@@ -105,6 +105,7 @@ class Setup:
         """Take everything away again, if anything was put there."""
         if not self._begun:
             return
+        self._begun = False
         await self._stop_profiles()
         for queue, members in self._plan.queues.items():
             for member in members:

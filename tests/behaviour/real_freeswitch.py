@@ -69,10 +69,7 @@ class RealFreeSwitch:
 
     async def __aenter__(self) -> Self:
         try:
-            self._asks = await self._connection()
-            self._channels = Channels(await self._connection(EVENTS), DOMAIN)
-            listening = asyncio.create_task(self._channels.run())
-            self._stack.callback(listening.cancel)
+            await self._connect()
             known_ones = (*self.plan.agents, *self.plan.phones)
             for name in dict.fromkeys((*known_ones, *CALLERS)):
                 known = name in known_ones
@@ -83,9 +80,9 @@ class RealFreeSwitch:
                 with sip.udp() as sock:
                     self._doors[door] = sock.getsockname()[1]
             ports = {name: phone.port for name, phone in self.phones.items()}
-            setup = Setup(self.api, self._doors, ports, self.plan)
-            self._stack.push_async_callback(setup.remove)
-            await setup.install()
+            self._setup = Setup(self.api, self._doors, ports, self.plan)
+            self._stack.push_async_callback(self._setup.remove)
+            await self._setup.install()
         except BaseException:
             await self._stack.aclose()
             raise
@@ -99,6 +96,18 @@ class RealFreeSwitch:
         trace: TracebackType | None,
     ) -> None:
         await self._stack.aclose()
+
+    async def _connect(self) -> None:
+        self._asks = await self._connection()
+        self._channels = Channels(await self._connection(EVENTS), DOMAIN)
+        listening = asyncio.create_task(self._channels.run())
+        self._stack.callback(listening.cancel)
+
+    async def again(self) -> None:
+        """It was started anew: connect again, and put there again what this needs."""
+        await self._connect()
+        self._stack.push_async_callback(self._setup.remove)  # while these connections stand
+        await self._setup.install()
 
     async def _connection(self, *commands: str) -> Client:
         where = f"{self.host}:{self.port}"
