@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from tests.bench.line import LinePbx
+    from tests.bench.linepbx import QueuePbx
 
 SITE_KEY = "site-key-of-the-benchmark"
 
@@ -21,7 +21,7 @@ SITE_KEY = "site-key-of-the-benchmark"
 class Site(Running):
     """What a site posts, and what becomes of it; `came` is when each call was posted."""
 
-    def __init__(self, pbx: LinePbx, folder: Path, cap: int) -> None:
+    def __init__(self, pbx: QueuePbx, folder: Path, cap: int) -> None:
         user, secret = pbx.placer
         self.queue = pbx.queue
         self.came: dict[str, float] = {}
@@ -80,6 +80,15 @@ outbox = "{folder / "outbox.db"}"
         """The site ends it."""
         async with self._site.delete(f"/v1/calls/{call}") as answer:
             assert answer.status in (204, 404, 410), await answer.text()
+
+    def shown(self, call: str) -> dict[str, Any]:
+        """What the server answered to a post."""
+        return self._calls[call]
+
+    async def still_waits(self, call: str) -> None:
+        """The site asks after it: its user waits, whose page is not open yet."""
+        async with self._site.get(f"/v1/calls/{call}") as answer:
+            assert answer.status == 200, await answer.text()
 
     async def close_page(self, call: str) -> float:
         """The user opens the page that the join link leads to, and closes it; gives when."""
