@@ -75,6 +75,30 @@ async def test_a_placeholder_is_served_and_the_session_outlives_the_agents_phone
     assert (await tandem.do("hangup", call)).status == "done"
 
 
+@pytest.mark.parametrize("answers", [True, False], ids=["answered", "not answered"])
+async def test_whom_it_is_transferred_to_serves_it_as_the_first(
+    answers: bool, tandem: Placing
+) -> None:
+    call = await served(tandem)
+    tandem.pbx.on_ring("agent4", ANSWERS if answers else BUSY)
+    await tandem.pbx.transfer("agent1", "agent4")
+    last = AGENT
+    if answers:
+        last = uri("agent4")
+        assert (await tandem.call(call, state="active", agent_uri=last)).agent_leg
+        await tandem.pbx.hang_up("agent4")
+    elif tandem.pbx.kind == "freeswitch":  # it ends whose dialplan has reached nobody
+        await tandem.call(call, state="ended", cause="hangup")
+        return
+    await tandem.call(call, state="active", agent_uri=last, agent_leg=None)
+    tandem.pbx.on_ring("phone1", ANSWERS)
+    tandem.pbx.on_ring(last.partition(":")[2].partition("@")[0], ANSWERS)
+    await tandem.do("voice", call, user_uri=USER)
+    await tandem.re_anchored(call)
+    await tandem.do("hangup", call)
+    await tandem.call(call, state="ended", cause="hangup")
+
+
 async def test_a_user_who_leaves_while_waiting_is_gone_within_two_seconds(tandem: Placing) -> None:
     call = await tandem.queue("nobody")
     async with asyncio.timeout(2):
