@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,8 @@ AGENT = "PJSIP/agent1"
 QUEUE = "solo"
 KEPT_EVERY = 45.0
 """Seconds between two words of the site that its user still waits, whose page is not open."""
+PACE = 0.05
+"""Seconds between two of those who come to stand."""
 WATCH = """(name) => { window.shown = new Promise((done) => {
   const look = () => document.body.innerText.toLowerCase().includes(name) && (done(Date.now()), 1);
   if (look()) return;
@@ -141,7 +144,10 @@ async def measure(one: Callable[[], Awaitable[float]]) -> str:
 @asynccontextmanager
 async def standing(site: Site, count: int) -> AsyncIterator[None]:
     """So many calls without a telephone wait in another queue."""
-    calls = [await site.post_call("nobody") for _ in range(count)]
+    calls = []
+    for _ in range(count):
+        calls.append(await site.post_call("nobody"))
+        await asyncio.sleep(PACE)
 
     async def keep() -> None:
         while True:
@@ -160,8 +166,8 @@ async def standing(site: Site, count: int) -> AsyncIterator[None]:
             await site.take_back(call)
 
 
-async def rows() -> list[str]:
-    lines = []
+async def rows() -> AsyncIterator[str]:
+    """Each line of the table, as it is measured."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         asterisk = await stack.enter_async_context(Asterisk(unpack(progress=print), manager=DATED))
@@ -175,11 +181,18 @@ async def rows() -> list[str]:
         )
         bench = Bench(ami, phones, site, browser)
         await bench.pause("true")
-        lines.append(f"{'1, by telephone':>18}{0:>10}{await measure(bench.flow_1)}")
+        yield f"{'1, by telephone':>18}{0:>10}{await measure(bench.flow_1)}"
         for count in STANDING:
             async with standing(site, count):
-                lines.append(f"{'2, without':>18}{count:>10}{await measure(bench.flow_2)}")
+                yield f"{'2, without':>18}{count:>10}{await measure(bench.flow_2)}"
         await browser.close()
+
+
+async def _all() -> list[str]:
+    lines = []
+    async for line in rows():
+        print(line, file=sys.stderr, flush=True)  # it takes minutes
+        lines.append(line)
     return lines
 
 
@@ -187,4 +200,4 @@ def table() -> str:
     """The table, ready to print."""
     head = f"{'flow':>18}{'standing':>10}{'n':>6}{'p50':>8}{'p95':>8}{'max':>8}"
     title = "Asterisk 22: AgentConnect to the user's page that shows the agent, ms"
-    return "\n".join([title, "", head, *asyncio.run(rows())])
+    return "\n".join([title, "", head, *asyncio.run(_all())])
