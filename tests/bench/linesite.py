@@ -55,10 +55,10 @@ outbox = "{folder / "outbox.db"}"
         super().__init__(folder, text)
 
     async def __aenter__(self) -> Self:
-        await super().__aenter__()
         self._site = aiohttp.ClientSession(
             self.url, headers={"Authorization": f"Bearer {SITE_KEY}"}
         )
+        await super().__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
