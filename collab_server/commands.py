@@ -14,7 +14,7 @@ What a result means to whoever asked is said by kind (`collab_server.results`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
@@ -73,10 +73,28 @@ def ask(
     return command
 
 
-def drop(work: Work, command: Command, why: str) -> None:
-    """Want an open command no more. It may be under way: then its result still comes."""
-    if command.status == "open":
-        command.status, command.detail, command.finished = "dropped", why, work.now
+def drop(services: Services, work: Work, command: Command, why: str) -> None:
+    """Want an open command no more: its connector is told not to begin it. It may be under way:
+    then its result still comes."""
+    if command.status != "open":
+        return
+    command.status, command.detail, command.finished = "dropped", why, work.now
+    pbx, frame = command.pbx, {"withdraw": command.id}
+    work.after_commit(lambda: services.hub.link_push(pbx, [frame]))
+
+
+def drop_of(
+    services: Services,
+    work: Work,
+    participants: Sequence[int],
+    kinds: Sequence[str],
+    why: str,
+) -> None:
+    """Want no more of these kinds for these people. What would have gone out is kept nowhere."""
+    of_them = Command.participant.in_(participants), Command.kind.in_(kinds)
+    for command in work.db.scalars(select(Command).where(Command.status == "open", *of_them)):
+        drop(services, work, command, why)
+        command.args = {}
 
 
 def wire(command: Command, now: float) -> dict[str, Any]:

@@ -81,6 +81,17 @@ class Why(StrEnum):
     PBX_SILENT = "pbx_silent"
     NOT_REACHED = "not_reached"
     FAULT = "fault"
+    # Whom it dialled in vain (`collab_server.calls.unreached`).
+    USER_NO_ANSWER = "user_no_answer"
+    USER_BUSY = "user_busy"
+    USER_REFUSED = "user_refused"
+    USER_UNREACHABLE = "user_unreachable"
+    USER_HUNG_UP = "user_hung_up"
+    AGENT_NO_ANSWER = "agent_no_answer"
+    AGENT_BUSY = "agent_busy"
+    AGENT_REFUSED = "agent_refused"
+    AGENT_UNREACHABLE = "agent_unreachable"
+    AGENT_HUNG_UP = "agent_hung_up"
 
 
 _KNOWN = frozenset(Why)

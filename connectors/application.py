@@ -10,8 +10,9 @@ ordinary call, which a feature code may turn into a collaboration call at any ti
          every state --the user leg is gone--> ENDED (with its cause)
 
 The parts: `Book` holds the calls, `Serving` concludes who serves each, `Outgoing` knows those that
-agents make, `Placed` those that the connector makes, `Commands` decides what the server wants,
-`recover` takes in the list after a connect. Here events find the calls they concern.
+agents make, `Placed` those that the connector makes, `Reaching` whether agent and user come to
+talk by telephone in them, `Commands` decides what the server wants, `recover` takes in the list
+after a connect. Here events find the calls they concern.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from connectors.model import CallReport, CallState
 from connectors.outgoing import Outgoing
 from connectors.pairing import pair
 from connectors.placed import Placed
+from connectors.reaching import Reaching
 from connectors.recovery import recover
 from connectors.serving import Serving
 
@@ -66,8 +68,9 @@ class Application:
         self._book = Book(self.cti, settings.domain, settings.marking, settings.trust_headers)
         self._outgoing = Outgoing(self._book)
         self._serving = Serving(self._book, self._outgoing)
-        self._placed = Placed(self._book, self._outgoing)
-        self._commands = Commands(settings, self._book, self._placed)
+        self._reaching = Reaching(self._book, self._outgoing)
+        self._placed = Placed(self._book, self._outgoing, self._reaching)
+        self._commands = Commands(settings, self._book, self._placed, self._reaching)
         self._places_due = 0.0
 
     # --- the interface -----------------------------------------------------------------
@@ -165,7 +168,9 @@ class Application:
                 if (call := self._outgoing.dialled(caller, callee, now)) is not None:
                     self._serving.refresh(call, now)
             case model.LegDialEnded():
-                self._placed.dial_ended(event, now)
+                self._reaching.dial_ended(event, now)
+            case model.DialledInVain():
+                self._reaching.dialled_in_vain(event, now)
             case model.Transferred(by=by, leg=leg):
                 self._outgoing.handed_on(by, leg, now)
             case model.BridgeEntered(leg=leg, swapped=str(swapped)):
@@ -314,7 +319,7 @@ class Application:
 
     def _leg_down(self, event: model.LegDown, now: float) -> None:
         self._book.proxies.pop(event.leg, None)
-        self._placed.leg_down(event, now)
+        self._reaching.leg_down(event, now)
         self._outgoing.leg_down(event, now)
         call = self._book.anchors.get(event.leg)
         if call is None or self._outgoing.rings_on(call, event, now):

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Literal
 
 from connectors.cti import Agent
-from connectors.model import CallReport, CallState, Pairing, TraceItem
+from connectors.model import CallReport, CallState, Pairing, TraceItem, Unreached
 
 MAX_TRACE = 200
 """Lines kept for one call; a call that is passed round all day says so and stops there."""
@@ -57,6 +57,7 @@ class Call:
     queue: str | None = None
     position: int | None = None
     pairing: Pairing | None = None
+    unreached: Unreached | None = None
     paired_on: str = ""
     """The leg on which the dialplan waits to hear of the last pairing code."""
     gave_up: str | None = None
@@ -145,6 +146,7 @@ class Call:
             aliases=tuple(self.aliases),
             requests=self.requests,
             pairing=self.pairing,
+            unreached=self.unreached,
             trace=trace,
         )
 
@@ -174,6 +176,7 @@ def restored(report: CallReport) -> Call:
         initiator=report.initiator,
         requests=report.requests,
         pairing=report.pairing,
+        unreached=report.unreached,
         agent=agent,
         last_agent=agent,
         served=report.state in (CallState.ACTIVE, CallState.SUSPENDED),

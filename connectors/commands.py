@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from connectors.book import Book
     from connectors.calls import Call
     from connectors.placed import Placed
+    from connectors.reaching import Reaching
 
 LONGEST_WAIT = 6 * 3600.0
 """Seconds a placeholder may wait in a queue, and may have waited before."""
@@ -45,10 +46,13 @@ class CommandRefusedError(Exception):
 class Commands:
     """Decides what a command is to do on the PBX."""
 
-    def __init__(self, settings: CoreSettings, book: Book, placed: Placed) -> None:
+    def __init__(
+        self, settings: CoreSettings, book: Book, placed: Placed, reaching: Reaching
+    ) -> None:
         self._settings = settings
         self._book = book
         self._placed = placed
+        self._reaching = reaching
         self._kinds = {
             "message": self._message,
             "queue": self._queue,
@@ -158,9 +162,10 @@ class Commands:
             return Result(command.id, "done", "it is a voice call already")
         if call.agent is None or not call.served:
             raise CommandRefusedError("no agent serves the call yet", Why.NO_AGENT)
-        if call.reached_by in self._book.cti.legs or self._placed.rings_user(call):
+        if call.reached_by in self._book.cti.legs or self._reaching.rings_user(call):
             return Result(command.id, "done", "the user is being dialled already")
         if call.agent.leg:
+            self._reaching.begins(call, command.id)
             return model.Onward(call.user_leg, number, context)
         leg = str(uuid5(UUID(call.id), command.id))
         dial = model.DialBoth(

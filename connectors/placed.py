@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 from connectors import model
 from connectors.book import Book
 from connectors.calls import Call
-from connectors.cti import MAX_PIPES, Leg, is_phone
+from connectors.cti import is_phone
 from connectors.model import LegId
 from connectors.outgoing import Outgoing
+from connectors.reaching import Reaching
 from connectors.serving import stands_for_user
 
 PATIENCE = 30.0
@@ -41,10 +42,11 @@ class _Asked:
 class Placed:
     """Knows which legs a connector has asked for, and what became of them."""
 
-    def __init__(self, book: Book, outgoing: Outgoing) -> None:
+    def __init__(self, book: Book, outgoing: Outgoing, reaching: Reaching) -> None:
         self._book = book
         self._cti = book.cti
         self._outgoing = outgoing
+        self._reaching = reaching
         self._asked: dict[LegId, _Asked] = {}
         """By the leg that is to come."""
         self._effects: list[model.Effect] = []
@@ -127,6 +129,8 @@ class Placed:
         if isinstance(effect, model.PlaceCall):
             call.waits_since = now - effect.waited
         if not queue:
+            if asked is not None:
+                self._reaching.begins(call, asked.command_id)
             self._dials(event.leg, call, now)
         self._book.touch(call)
 
@@ -159,6 +163,9 @@ class Placed:
             users = [leg for leg in beyond if is_phone(leg) and self._cti.agent_uri(leg) is None]
             if users and users[0].id not in self._book.names:
                 self._book.move(call, users[0].id, now)
+            elif call.reached_by in {leg.id for leg in self._cti.conversation(call.id)}:
+                # The agent, who went on to dial the user, is back alone.
+                self._reaching.in_vain(call, "user", None, now)
         elif call.id not in {leg.id for leg in self._cti.conversation(call.user_leg)}:
             # The user's phone is in a conversation of its own with the agent.
             self._effects.append(model.HangUp(call.id))
@@ -184,50 +191,6 @@ class Placed:
         """A call has ended: nothing that was made for it stays."""
         if call.placed == "queue" and call.user_leg != call.id and call.id in self._cti.legs:
             self._effects.append(model.HangUp(call.id))
-
-    def dial_ended(self, event: model.LegDialEnded, now: float) -> None:
-        """Ringing is over: say so where a placeholder rang its user, who did not answer."""
-        leg = self._cti.legs.get(event.callee)
-        call = self._placeholder_of(leg.dialled_by) if leg is not None else None
-        if call is not None and event.outcome not in ("ANSWER", "CANCEL"):
-            name = self._book.name(event.callee)
-            self._book.touch(call)
-            call.trace(now, "wire", f"the user was not reached on {name} ({event.outcome})")
-
-    def leg_down(self, event: model.LegDown, now: float) -> None:
-        """A leg is about to go: say so where it was the phone of a placeholder's user, whom an
-        agent dials, and who did not answer."""
-        leg = self._cti.legs.get(event.leg)
-        if leg is None or not is_phone(leg):
-            return
-        call = self._outgoing.rung_by(self._cti.dialler(leg.dialled_by))
-        if call is not None and stands_for_user(call):
-            name = self._book.name(event.leg)
-            self._book.touch(call)
-            call.trace(now, "wire", f"the user was not reached on {name} ({event.cause})")
-
-    def rings_user(self, call: Call) -> bool:
-        """Whether a placeholder's far half rings the user's phone now."""
-        return any(self._rung_for(leg) is call for leg in self._cti.legs.values())
-
-    def _rung_for(self, leg: Leg) -> Call | None:
-        """The call of the placeholder whose far half dials a phone, through pipes or not."""
-        dialler = leg.dialled_by if is_phone(leg) else None
-        for _ in range(MAX_PIPES):
-            if (call := self._placeholder_of(dialler)) is not None:
-                return call
-            pipe = self._cti.legs.get(dialler or "")
-            near = self._cti.legs.get(pipe.pair or "") if pipe is not None else None
-            dialler = near.dialled_by if near is not None else None
-        return None
-
-    def _placeholder_of(self, far: LegId | None) -> Call | None:
-        """The call whose placeholder's far half a leg is."""
-        pipe = self._cti.legs.get(far or "")
-        if pipe is None or pipe.role is not model.LegRole.INTERNAL:
-            return None
-        call = self._book.anchors.get(pipe.pair or "")
-        return call if call is not None and stands_for_user(call) else None
 
     def _is_with_somebody(self, leg: LegId) -> bool:
         legs = self._cti.legs.values()

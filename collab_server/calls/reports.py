@@ -31,6 +31,7 @@ from collab_server.calls.schemas import CommandResult, Report, ReportedCall, cli
 from collab_server.db.base import URI
 from collab_server.db.calls import Call, CallAlias, TraceLine
 from collab_server.db.sessions import CollabSession
+from collab_server.invite import dialling
 from collab_server.pairing import phone
 from collab_server.people import standing
 from collab_server.placed import reported as placed
@@ -238,9 +239,11 @@ def _update(
     if session is not None and marked_anew and call.type in service.TYPES:
         service.retype(work, session, call.type, "the dialplan marked the call anew")
     if session is not None:
+        if reported.unreached is not None:
+            dialling.unreached(work, call, reported.unreached)
         service.follow(services, work, session, call)
         if call.placed:
-            placed.reported(services, work, call)
+            placed.reported(services, work, call, reported.unreached)
     elif state == "ended" and call.stopped_stage is None:
         stop(work, call, "mark", "the call carried no mark of a collaboration")
     if reported.pairing is not None:
@@ -352,7 +355,7 @@ def _end_unlisted(
         if session is not None:
             service.follow(services, work, session, call)
             if call.placed:
-                placed.reported(services, work, call)
+                placed.reported(services, work, call, None)
         elif call.stopped_stage is None:
             stop(work, call, "mark", "the call carried no mark of a collaboration")
         standing.changed(work, call, before)

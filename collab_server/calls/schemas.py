@@ -62,6 +62,15 @@ class ReportedPairing(_Report):
     """As it was keyed in; None: a code is asked for, to be said to the caller."""
 
 
+class ReportedUnreached(_Report):
+    """The last try to have agent and user talk by telephone that came to nothing."""
+
+    command: CallId
+    """The ``dial`` or ``voice`` that asked for it."""
+    who: Literal["user", "agent"]
+    why: Literal["no_answer", "busy", "refused", "hung_up", "unreachable"]
+
+
 class ReportedCall(_Report):
     """The latest state of one call."""
 
@@ -82,6 +91,7 @@ class ReportedCall(_Report):
     since: Time | None = None
     aliases: Annotated[tuple[CallId, ...], Field(max_length=64)] = ()
     pairing: ReportedPairing | None = None
+    unreached: ReportedUnreached | None = None
     trace: Annotated[tuple[TraceEntry, ...], Field(max_length=1_000)] = ()
 
 

@@ -13,22 +13,26 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from collab_server import commands
+from collab_server.calls.unreached import why_of
 from collab_server.db.base import URI
 from collab_server.db.calls import Call
 from collab_server.db.invitations import Attempt
 from collab_server.db.sessions import CollabSession, Participant
-from collab_server.explain import Explained, Why
+from collab_server.explain import Explained, Why, split
 from collab_server.invite import attempts, policy
 from collab_server.problems import Forbidden, Invalid, TooMany
 from collab_server.sessions.history import trace
 
 if TYPE_CHECKING:
+    from collab_server.calls.schemas import ReportedUnreached
     from collab_server.db.calls import Command
     from collab_server.db.engine import Work
     from collab_server.services import Services
 
 SECONDS = 20
 """How long a wish to dial is worth fulfilling: an agent who has turned away must not be rung."""
+HANGUP_SECONDS = 120
+"""How long it is worth ending what rings: no telephone rings longer."""
 RETRY_AFTER = 600
 _OPEN = ("sending", "sent", "unknown")
 
@@ -142,6 +146,35 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
         _detach(work, attempt, call, why)
 
 
+def unreached(work: Work, call: Call, told: ReportedUnreached) -> None:
+    """Note whom the PBX has dialled in vain, and why; the end of the call follows."""
+    attempt = work.db.get(Attempt, told.command)
+    if attempt is not None and attempt.way == attempts.DIAL and attempt.state in _OPEN:
+        attempt.why = why_of(told)
+
+
+def over(services: Services, work: Work, session: CollabSession, call: Call | None) -> None:
+    """Have a call that still rings hung up, since its session has ended. Two who talk go on."""
+    if call is None or session.given != "agent":
+        return
+    attempt = _open(work, session, call)
+    if attempt is None or (call.epoch is not None and call.state == "ended"):
+        return
+    attempt.state, attempt.finished = "dropped", work.now
+    commands.ask(
+        services,
+        work,
+        id=f"{attempt.id}-hangup",
+        kind="hangup",
+        pbx=call.pbx,
+        args={},
+        seconds=HANGUP_SECONDS,
+        call=call,
+        call_id=attempt.id,
+    )
+    trace(work, call, "server", f"PBX {call.pbx} is asked to ring nobody any more")
+
+
 def still_ringing(services: Services, work: Work, session: CollabSession, call: Call) -> bool:
     """Whether what a report says of a session's call is not yet, or not at all, the session's.
 
@@ -149,21 +182,15 @@ def still_ringing(services: Services, work: Work, session: CollabSession, call: 
     """
     if session.initiator != "agent" or session.given != "agent":
         return False
-    attempt = work.db.scalar(
-        select(Attempt).where(
-            Attempt.session_id == session.id,
-            Attempt.way == attempts.DIAL,
-            Attempt.scope == attempts.scope_of(session, call),
-            Attempt.state.in_(_OPEN),
-        )
-    )
+    attempt = _open(work, session, call)
     if attempt is None:
         return False
     guest = work.db.get_one(Participant, attempt.participant)
     if call.state == "ended":
-        why = Explained(Why.NOT_ANSWERED, f"the call was not answered ({call.cause or 'ended'})")
-        attempts.settle(services, work, guest, attempt, "failed", str(why))
-        _detach(work, attempt, call, why.sentence)
+        never = Explained(Why.NOT_ANSWERED, f"the call was not answered ({call.cause or 'ended'})")
+        why = attempt.why or str(never)
+        attempts.settle(services, work, guest, attempt, "failed", why)
+        _detach(work, attempt, call, split(why)[1])
         return True
     if call.state != "active" or call.agent_uri is None:
         return True
@@ -173,6 +200,19 @@ def still_ringing(services: Services, work: Work, session: CollabSession, call: 
         # Their telephone is there now, and so is the way down its leg.
         attempts.one_more(services, work, session, call, guest, "message", attempt.asked_by)
     return False
+
+
+def _open(work: Work, session: CollabSession, call: Call) -> Attempt | None:
+    """The attempt a call of a session was placed for, as long as it is not known to have arrived or
+    failed."""
+    return work.db.scalar(
+        select(Attempt).where(
+            Attempt.session_id == session.id,
+            Attempt.way == attempts.DIAL,
+            Attempt.scope == attempts.scope_of(session, call),
+            Attempt.state.in_(_OPEN),
+        )
+    )
 
 
 def _detach(work: Work, attempt: Attempt, call: Call, why: str) -> None:

@@ -83,7 +83,8 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
     call = work.db.get(Call, command.call) if command.call else None
     attempt = work.db.get(Attempt, command.id.rpartition("-")[2])
     command.args = {}  # a link that went out is kept nowhere
-    said = _SAID[command.status]
+    unsent = withdrawn and command.status in ("failed", "expired")
+    said = "dropped" if unsent else _SAID[command.status]
     if guest is not None and attempt is not None:
         attempts.settle(services, work, guest, attempt, said, command.detail)
     if command.status == "expired":

@@ -53,7 +53,7 @@ def ask(services: Services, work: Work, agent_uri: str, *, paused: bool, reason:
             row = QueuePause(agent_uri=agent_uri, pbx=pbx)
             work.db.add(row)
         elif (former := work.db.get(Command, row.command)) is not None:
-            commands.drop(work, former, "asked for anew")
+            commands.drop(services, work, former, "asked for anew")
         row.command = f"desk-{secrets.token_hex(8)}"
         row.paused, row.reason, row.asked = paused, reason if paused else "", work.now
         row.status, row.detail = "open", ""

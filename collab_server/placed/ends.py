@@ -55,12 +55,12 @@ def over(services: Services, work: Work, session: CollabSession, call: Call | No
     gone = call.epoch is not None and call.state == "ended"
     queueing = work.db.get(Command, placed.id)
     if queueing is not None:  # also of one that was seen to stand: its result may be lost
-        commands.drop(work, queueing, GONE if gone else "the session ended")
+        commands.drop(services, work, queueing, GONE if gone else "the session ended")
     calling = select(Command).where(
         Command.call == call.id, Command.kind == "voice", Command.status == "open"
     )
     for command in work.db.scalars(calling):  # nobody is rung for a session that is over
-        commands.drop(work, command, "the session ended")
+        commands.drop(services, work, command, "the session ended")
     if placed.stage in (LINE, VOICE, OVER) or gone:
         placed.stage = OVER
     else:

@@ -10,12 +10,15 @@ from collab_server.placed.stages import ENTERING, LEAVING, LINE, OVER, STANDS, V
 from collab_server.sessions.states import State
 
 if TYPE_CHECKING:
+    from collab_server.calls.schemas import ReportedUnreached
     from collab_server.db.calls import Call
     from collab_server.db.engine import Work
     from collab_server.services import Services
 
 
-def reported(services: Services, work: Work, call: Call) -> None:
+def reported(
+    services: Services, work: Work, call: Call, unreached: ReportedUnreached | None
+) -> None:
     """Follow the call's new state; its session has followed it already."""
     placed = ends.of_call(work.db, call)
     session = work.db.get(CollabSession, call.session_id) if call.session_id else None
@@ -35,6 +38,8 @@ def reported(services: Services, work: Work, call: Call) -> None:
             placed.stage = STANDS
         if call.state == "active" and call.agent_uri is not None:
             busy.pause(services, work, placed, session, call.agent_uri)
+        if unreached is not None:
+            voice.unreached(work, session, unreached)
         leaving.refresh(services, work, placed, session)
         if placed.stage != before or call.state == "active":
             work.touch(session.id)  # the pages show where it is, and whether the phone is in it

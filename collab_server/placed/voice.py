@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from collab_server import commands
+from collab_server.calls.unreached import why_of
 from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall, VoiceCall
 from collab_server.db.sessions import CollabSession
@@ -32,6 +33,7 @@ from collab_server.sessions.states import State
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from collab_server.calls.schemas import ReportedUnreached
     from collab_server.db.calls import Command
     from collab_server.db.engine import Work
     from collab_server.services import Services
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 COMMAND_SECONDS = 30
 """How long a call is worth placing: nobody is rung long after they wanted it."""
 RING_SECONDS = 60
-"""How long it may take until both are in the call."""
+"""How long it may take until both are in the call; a PBX that gives up before says so."""
 MAX_ASKED = 10
 """Wishes of one session."""
 MAX_CALLS = 3
@@ -138,6 +140,22 @@ def connected(work: Work, session: CollabSession, call: Call) -> None:
         found.state, found.detail = "connected", ""
         record(work, session, "voice", "call", old="calling", new="connected")
         work.touch(session.id)
+
+
+def unreached(work: Work, session: CollabSession, told: ReportedUnreached) -> None:
+    """The PBX has dialled in vain: the pages say so, and why."""
+    found = latest(work.db, session.id)
+    call_id, _, n = told.command.rpartition("-voice-")
+    placed = work.db.get(PlacedCall, call_id)
+    if found is None or placed is None or placed.session_id != session.id or str(found.n) != n:
+        return  # it is told again of a try before this one
+    why = why_of(told)
+    if found.state not in ("calling", "failed") or found.detail == why:
+        return
+    if found.state == "calling":
+        record(work, session, "voice", "call", old="calling", new="failed")
+    found.state, found.detail = "failed", why
+    work.touch(session.id)
 
 
 def settle(services: Services, work: Work, command: Command, withdrawn: str) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from collab_server.db.calls import Call, Command
+from collab_server import commands
+from collab_server.db.calls import Call
 from collab_server.db.invitations import Attempt, Grant, Invitation
 from collab_server.db.people import Agent
 from collab_server.db.sessions import CollabSession, Participant
@@ -50,7 +51,7 @@ def invite(
         raise ValueError("a session without an agent has no agent to invite")
     guest = take(work, session, role, uri)
     if guest.invitation != "none":
-        _withdraw(work, [guest], "replaced")
+        _withdraw(services, work, [guest], "replaced")
     link = Invitation(
         id=secrets.token_hex(8),
         session_id=session.id,
@@ -126,6 +127,7 @@ def exchange(services: Services, work: Work, token: str, seen: str | None) -> Ex
     word = holding.word_if_held(services, work, session, grant, attempt)
     if guest.role == "user":
         attempts.arrived(work, guest, attempt, "confirm" if word else "joined", word or "")
+        commands.drop_of(services, work, [guest.id], ("message",), "they are in")
     return Exchanged(session, guest, cookie, word)
 
 
@@ -165,7 +167,7 @@ def look(
     return link, session, db.get_one(Participant, link.participant), attempt
 
 
-def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
+def _withdraw(services: Services, work: Work, guests: Sequence[Participant], why: str) -> None:
     """End the open links of participants, and the messages that would carry them."""
     ids = [guest.id for guest in guests]
     work.db.flush()
@@ -182,12 +184,7 @@ def _withdraw(work: Work, guests: Sequence[Participant], why: str) -> None:
         execution_options=unseen,
     )
     kinds = ("message", "dial") if why == "ended" else ("message",)
-    work.db.execute(
-        update(Command)
-        .where(Command.participant.in_(ids), Command.status == "open", Command.kind.in_(kinds))
-        .values(status="dropped", finished=work.now, detail=why, args={}),
-        execution_options=unseen,
-    )
+    commands.drop_of(services, work, ids, kinds, why)
     attempts.drop(work, guests)
     if any(guest.invitation == "confirm" for guest in guests):
         holding.let_nobody_in(work, ids)
@@ -202,7 +199,7 @@ def revoke(
         return
     guest.revoked = work.now
     guest.invitation, guest.detail = "revoked", ""
-    _withdraw(work, [guest], "transfer")
+    _withdraw(services, work, [guest], "transfer")
     record(work, session, "revoked", "transfer", old=uri)
     trace(work, call, "invitation", f"access of {uri} revoked")
     session_id = session.id
@@ -219,7 +216,7 @@ def replace_user(
     old, session.user_uri = session.user_uri, uri
     former = place(work, session, "user", old)
     if former is not None:
-        _withdraw(work, [former], "replaced")  # it looks at how the invitation stood
+        _withdraw(services, work, [former], "replaced")  # it looks at how the invitation stood
         former.revoked = work.now
         former.invitation, former.detail = "revoked", "another browser is the user's now"
         session_id = session.id
@@ -231,19 +228,19 @@ def replace_user(
     return made
 
 
-def withdraw_spare(work: Work, session: CollabSession) -> None:
+def withdraw_spare(services: Services, work: Work, session: CollabSession) -> None:
     """End the user's unopened link, and pairing codes that were told, once they are in: whoever was
     given one, to read it out, may be nobody now whom the user has agreed to."""
     guest = place(work, session, "user", session.user_uri)
     if guest is not None and guest.joined is not None:
-        _withdraw(work, [guest], "replaced")
+        _withdraw(services, work, [guest], "replaced")
         codes.withdraw_told(work, session)
 
 
-def withdraw_all(work: Work, session: CollabSession) -> None:
+def withdraw_all(services: Services, work: Work, session: CollabSession) -> None:
     """End every open link of a session that has ended."""
     guests = places(work, session)
-    _withdraw(work, guests, "ended")
+    _withdraw(services, work, guests, "ended")
     for guest in guests:
         if guest.invitation in ("pending", "sent", "opened", "confirm", "unknown"):
             guest.invitation, guest.detail = "revoked", "the session ended"

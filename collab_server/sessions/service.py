@@ -163,7 +163,7 @@ def serve(
     old = session.agent_uri
     if old != agent_uri and old is not None:
         invitations.revoke(services, work, session, call, old)
-        invitations.withdraw_spare(work, session)
+        invitations.withdraw_spare(services, work, session)
     if old != agent_uri:
         agreement.served(services, work, session, agent_uri)
     if call is not None:
@@ -256,7 +256,8 @@ def end(
         work.after_commit(lambda: services.alarm.set(until))
     elif call is not None and call.stopped_stage is None:
         stop(work, call, *_why_no_agent(session.queue or call.queue, reason))
-    invitations.withdraw_all(work, session)
+    invitations.withdraw_all(services, work, session)
+    dialling.over(services, work, session, call)
     ends.over(services, work, session, call)
 
 

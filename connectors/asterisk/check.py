@@ -36,7 +36,7 @@ _NEEDED = {
 _TOO_MUCH = {"Command": "command", "UpdateConfig": "config"}
 """Actions a connector never sends; a user that may is more than it needs."""
 
-_OWN_EVENTS = ("CollabRequest", "CollabPair", "CollabFence")
+_OWN_EVENTS = ("CollabRequest", "CollabPair", "CollabUnreached", "CollabFence")
 """UserEvents that a filter must let through: the marks, pairing codes, the connector's fence."""
 
 

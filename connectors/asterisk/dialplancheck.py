@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.asterisk.connection import Ami
-from connectors.asterisk.placing import DIAL, FAR, VOICE, WAITING
+from connectors.asterisk.placing import DIAL, FAR, PASSED, VOICE, WAITING
 from connectors.runtime.driver import ActionError, Finding
 from connectors.settings import PbxSettings
 
@@ -30,7 +30,7 @@ async def check_dialplan(ami: Ami, settings: PbxSettings, allowed: set[str]) -> 
     findings = []
     request = False
     absent = []
-    placed = (WAITING, FAR, VOICE, DIAL) if allowed.issuperset(PLACING) else ()
+    placed = (WAITING, FAR, PASSED, VOICE, DIAL) if allowed.issuperset(PLACING) else ()
     for context in (*_CONTEXTS, *placed):
         names = await _extensions(ami, context)
         if context == "collab":

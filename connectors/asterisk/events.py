@@ -38,6 +38,8 @@ from connectors.model import LegRole, LegUp, PbxEvent
 
 Decoded = Iterable[PbxEvent]
 
+_MARKS = ("CollabRequest", "CollabPair", "CollabUnreached")
+"""UserEvents of collab.conf."""
 SHUTTING_DOWN = "4"
 """`Cause` of the SoftHangupRequest that SIGTERM and ``core stop now`` send each channel: here it
 is no hang-up cause but AST_SOFTHANGUP_SHUTDOWN (channel.h)."""
@@ -293,7 +295,7 @@ class Decoder:
 
     def user_event(self, frame: Frame) -> Decoded:
         name = first(frame, "UserEvent")
-        if name not in ("CollabRequest", "CollabPair") and "UserEvent" not in frame.repeated:
+        if name not in _MARKS and "UserEvent" not in frame.repeated:
             return ()
         if "Channel" not in frame.headers:
             return ()  # an AMI client's own, such as the one of `tandem-connector check`
@@ -305,6 +307,8 @@ class Decoder:
         if name == "CollabPair":
             code = None if given.get("Ask") == "1" else given.get("Code", "")
             return (*self._numbered(frame, leg), model.CodeAsked(leg, code))
+        if name == "CollabUnreached":
+            return (model.DialledInVain(leg, given.get("Status", "")),)
         return (
             *self._numbered(frame, leg),
             model.Marked(

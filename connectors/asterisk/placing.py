@@ -14,6 +14,7 @@ from connectors.model import DialBoth, LegId, Onward, PlaceCall
 from connectors.runtime.driver import ActionError
 
 WAITING, FAR, VOICE, DIAL = "collab-wait", "collab-far", "collab-voice", "collab-dial"
+PASSED = "collab-passed"
 """Contexts of collab.conf."""
 
 CALL_VARIABLE = "COLLAB_CALL"

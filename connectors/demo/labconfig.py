@@ -54,6 +54,7 @@ app_dial app_queue app_userevent app_stack app_playback app_senddtmf app_read ap
 app_exec app_verbose app_playtones app_channelredirect
 bridge_simple bridge_native_rtp bridge_holding bridge_softmix bridge_builtin_features
 func_callerid func_channel func_strings func_uri func_base64 func_logic func_timeout
+func_pjsip_endpoint
 chan_pjsip pbx_config codec_ulaw codec_gsm format_gsm
 """
 

@@ -30,6 +30,7 @@ from connectors.model.events import (
     BridgeKind,
     BridgeLeft,
     CodeAsked,
+    DialledInVain,
     LegDialEnded,
     LegDialled,
     LegDown,
@@ -54,7 +55,7 @@ from connectors.model.events import (
 )
 from connectors.model.ids import COLLAB_TYPES, BridgeId, LegId
 from connectors.model.reasons import Why
-from connectors.model.reports import CallReport, CallState, Pairing, TraceItem
+from connectors.model.reports import CallReport, CallState, Pairing, TraceItem, Unreached
 
 __all__ = [
     "COLLAB_TYPES",
@@ -69,6 +70,7 @@ __all__ = [
     "CodeAsked",
     "Command",
     "DialBoth",
+    "DialledInVain",
     "Effect",
     "HangUp",
     "LegDialEnded",
@@ -101,5 +103,6 @@ __all__ = [
     "TraceItem",
     "Transferred",
     "Unqueued",
+    "Unreached",
     "Why",
 ]

@@ -100,6 +100,15 @@ class LegDialEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class DialledInVain:
+    """A leg that the connector had dial somebody has not reached them, and does something else."""
+
+    leg: LegId
+    outcome: str
+    """As of `LegDialEnded`."""
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeEntered:
     """A leg is in a bridge; it leaves the one it was in. `swapped` is the leg it took over from."""
 
@@ -286,6 +295,7 @@ PbxEvent = (
     | LegsPaired
     | LegDialled
     | LegDialEnded
+    | DialledInVain
     | BridgeEntered
     | BridgeLeft
     | BridgeGone

@@ -43,6 +43,17 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreached:
+    """The last try to have agent and user talk by telephone that came to nothing."""
+
+    command: str
+    """The id of the command (``dial`` or ``voice``) that asked for it."""
+    who: Literal["user", "agent"]
+    """Who was not reached, or has hung up meanwhile."""
+    why: Literal["no_answer", "busy", "refused", "hung_up", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
 class CallReport:
     """The latest state of one call; the body of one item of ``calls`` in a report."""
 
@@ -69,5 +80,6 @@ class CallReport:
     """How often a collaboration was asked for: the mark that made it one, codes since, and marks
     of another type since an agent has served it."""
     pairing: Pairing | None = None
+    unreached: Unreached | None = None
     trace: tuple[TraceItem, ...] = ()
     """New lines since the last report of this call."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from connectors.model import CallReport, CallState, Command, Pairing, Result, TraceItem
+from connectors.model import CallReport, CallState, Command, Pairing, Result, TraceItem, Unreached
 
 
 class CommandError(ValueError):
@@ -51,7 +51,7 @@ def seconds_of(text: str) -> float:
 
 def call_body(report: CallReport) -> dict[str, Any]:
     """One item of ``calls`` without ``seq`` and ``trace``."""
-    pairing = report.pairing
+    pairing, unreached = report.pairing, report.unreached
     return {
         "id": report.id,
         "state": report.state.value,
@@ -68,6 +68,12 @@ def call_body(report: CallReport) -> dict[str, Any]:
         "since": timestamp(report.since),
         "aliases": list(report.aliases),
         "pairing": pairing and {"n": pairing.n, "code": pairing.code},
+        "unreached": unreached
+        and {
+            "command": unreached.command,
+            "who": unreached.who,
+            "why": unreached.why,
+        },
     }
 
 
@@ -93,7 +99,7 @@ def trace_body(item: TraceItem) -> dict[str, Any]:
 
 def call_of(body: Mapping[str, Any], trace: Iterable[Mapping[str, Any]] = ()) -> CallReport:
     """The report a stored body stands for. Raises KeyError or ValueError for anything else."""
-    pairing = body.get("pairing")
+    pairing, unreached = body.get("pairing"), body.get("unreached")
     return CallReport(
         id=body["id"],
         state=CallState(body["state"]),
@@ -110,6 +116,7 @@ def call_of(body: Mapping[str, Any], trace: Iterable[Mapping[str, Any]] = ()) ->
         aliases=tuple(body["aliases"]),
         requests=body.get("requests", 0),  # an outbox of an earlier version has none
         pairing=Pairing(pairing["n"], pairing["code"]) if pairing else None,
+        unreached=Unreached(**unreached) if unreached else None,
         trace=tuple(
             TraceItem(
                 n=item["n"],
@@ -132,6 +139,12 @@ def lease_of(body: object) -> int | None:
     """The epoch of the lease a command is to be carried out under; None: it names none."""
     epoch = body.get("lease") if isinstance(body, dict) else None
     return epoch if type(epoch) is int else None
+
+
+def withdrawn_of(body: object) -> str | None:
+    """The id of the command that a frame of the link withdraws; None: it withdraws none."""
+    unwanted = body.get("withdraw") if isinstance(body, dict) else None
+    return unwanted if isinstance(unwanted, str) else None
 
 
 def command_of(body: object, now: float) -> Command:

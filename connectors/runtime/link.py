@@ -17,7 +17,7 @@ from connectors.application import Application
 from connectors.marks import shown
 from connectors.model import Command, DialBoth, Effect, Result, SendMessage, Why
 from connectors.runtime.backoff import waits
-from connectors.runtime.codec import CommandError, command_of, lease_of
+from connectors.runtime.codec import CommandError, command_of, lease_of, withdrawn_of
 from connectors.runtime.driver import Driver
 from connectors.runtime.http import why
 from connectors.runtime.lease import Lease
@@ -80,6 +80,8 @@ class Commands:
         self._finishing = False
         self._done = asyncio.Event()
         """Set whenever a command is done with."""
+        self._unwanted: set[str] = set()
+        """Those of them that the server has withdrawn since."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
 
     def want(self, effects: Iterable[Effect]) -> None:
@@ -105,6 +107,10 @@ class Commands:
             return
         try:
             said = json.loads(text)
+            if (unwanted := withdrawn_of(said)) is not None:
+                if unwanted in self._taken:
+                    self._unwanted.add(unwanted)
+                return
             command, epoch = command_of(said, time.time()), lease_of(said)
         except CommandError as error:
             log.warning("a command that cannot be understood: %s", error)
@@ -119,6 +125,7 @@ class Commands:
             self._outbox.put_result(known)
         elif command.id in self._taken:
             self._taken[command.id] = epoch
+            self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
             if self._queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
@@ -154,6 +161,7 @@ class Commands:
                 result = Result(command.id, "unknown", Why.FAULT.says("an error in the connector"))
             finally:
                 del self._taken[command.id]
+                self._unwanted.discard(command.id)
                 self._done.set()
             if result is None:
                 log.info("command %s is left to the connector that serves the PBX", command.id)
@@ -169,6 +177,7 @@ class Commands:
         An effect of which nobody knows whether it happened is decided and tried again, where that
         is harmless: what stands on the PBX by then says whether there is anything to do.
         """
+        result: Result | None = None
         for attempt in range(1, ATTEMPTS + 1):
             if not await self._reachable(command):
                 return Result(command.id, "failed", Why.PBX_AWAY.says("the PBX cannot be reached"))
@@ -179,6 +188,9 @@ class Commands:
             except TimeoutError:
                 why = Why.FAULT.says("the server did not say who serves the PBX")
                 return Result(command.id, "failed", why)
+            if command.id in self._unwanted:
+                withdrawn = Why.TOO_LATE.says("withdrawn before it was begun")
+                return result or Result(command.id, "failed", withdrawn)
             decided = self._application.command(command, time.time())
             if isinstance(decided, Result):
                 return decided

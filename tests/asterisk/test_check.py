@@ -116,14 +116,14 @@ async def test_placed_calls_are_the_administrators_choice(both: Both) -> None:
     assert finding.ok
     ((text, _),) = await wrong(both, dial_context="from-internal")
     assert text == (
-        "dialplan: there is no context collab-wait and no collab-far and no collab-voice and no"
-        " collab-dial"
+        "dialplan: there is no context collab-wait and no collab-far and no collab-passed and"
+        " no collab-voice and no collab-dial"
     )
 
 
 async def test_a_dial_context_that_is_not_there(both: Both) -> None:
     both[0].allowed += ["Originate", "Hangup", "Redirect", "Setvar", "QueuePause"]
-    for context in ("collab-wait", "collab-far", "collab-voice", "collab-dial"):
+    for context in ("collab-wait", "collab-far", "collab-passed", "collab-voice", "collab-dial"):
         both[0].contexts[context] = ["_to_!"]
     ((text, mend),) = await wrong(both, dial_context="from-nowhere")
     assert "no context 'from-nowhere'" in text
@@ -169,7 +169,7 @@ async def test_a_filter_that_keeps_the_mark_back(
 
 async def test_no_read_of_user_and_system(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.asterisk.check.EVENT_WAIT", 0.1)
-    both[0].keeps_back = {"CollabRequest", "CollabPair", "CollabFence"}
+    both[0].keeps_back = {"CollabRequest", "CollabPair", "CollabUnreached", "CollabFence"}
     both[0].fully_booted = False
     assert [mend.partition(" (")[0] for _, mend in await wrong(both)] == [
         "manager.conf [tandem]: read = system,call,agent,user"

@@ -7,6 +7,7 @@ from connectors.model import (
     BridgeEntered,
     BridgeKind,
     CodeAsked,
+    DialledInVain,
     LegDialled,
     LegDown,
     LegHeld,
@@ -226,6 +227,11 @@ def test_a_pairing_code_that_is_not_certain_is_none(keys: tuple[str, ...]) -> No
     decode(event("Newchannel", "call", *channel("PJSIP/caller-1", "1.1")), decoder)
     assert "CodeAsked" not in kinds(decode(user_event("1.1", *keys), decoder))
     assert decoder.refused["UserEvent"] == 1
+
+
+def test_the_dialplan_tells_that_it_has_dialled_in_vain() -> None:
+    said = decode(user_event("1.1", "UserEvent: CollabUnreached", "Status: BUSY"))
+    assert said == [DialledInVain("1.1", "BUSY")]
 
 
 def test_other_user_events_are_nothing_to_us() -> None:

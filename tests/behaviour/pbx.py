@@ -103,7 +103,8 @@ class Pbx(contextlib.AbstractAsyncContextManager["Pbx"], Protocol):
 
 class Places(Protocol):
     """A PBX on which a connector may place calls. Nobody has scripted them: what a telephone does
-    with one is said of the telephone. Those of this suite also have ``hang_up(phone)``."""
+    with one is said of the telephone. Those of this suite also have ``hang_up(phone)``, and
+    ``transfer(phone, to)``: blindly, by the telephone itself."""
 
     kind: str
     port: int

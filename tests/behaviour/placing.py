@@ -48,8 +48,6 @@ class Placing:
         self.core = Application(core_settings(settings))
         self.core.restore(known)
         self.latest: dict[str, CallReport] = {}
-        self.said: dict[str, list[str]] = {}
-        """The trace of each call."""
         self.ready = asyncio.Event()
         self._own: set[asyncio.Task[Any]] = set()
 
@@ -64,7 +62,6 @@ class Placing:
     def _report(self, reports: Iterable[CallReport]) -> None:
         for report in reports:
             self.latest[report.id] = report
-            self.said.setdefault(report.id, []).extend(item.text for item in report.trace)
         for effect in self.core.effects():
             task = asyncio.ensure_future(self.driver.perform(effect))
             self._own.add(task)
@@ -122,14 +119,6 @@ class Placing:
 
         await until(look, f"the user's telephone of {call}", again=LOOK)
         return self.latest[call]
-
-    async def traced(self, call: str, words: str) -> None:
-        """Wait for a line of the trace that has these words."""
-
-        async def look() -> tuple[bool, Any]:
-            return any(words in line for line in self.said[call]), self.said[call]
-
-        await until(look, f"{words!r} in the trace", again=LOOK)
 
     async def nothing_stands(self) -> None:
         """Wait until no channel is left on the PBX."""

@@ -141,6 +141,10 @@ class RealAsterisk:
         leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
         await leg.hang_up()
 
+    async def transfer(self, phone: str, to: str) -> None:
+        leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
+        await leg.transfer(to)
+
     async def channels(self) -> list[str]:
         listed = await self._ami.list("CoreShowChannels", "CoreShowChannelsComplete")
         return [each["Channel"] for each in listed]

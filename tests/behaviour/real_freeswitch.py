@@ -178,6 +178,10 @@ class RealFreeSwitch:
         leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
         await leg.hang_up()
 
+    async def transfer(self, phone: str, to: str) -> None:
+        leg = next(leg for leg in reversed(self.phones[phone].legs) if not leg.has("over"))
+        await leg.transfer(to)
+
     async def channels(self) -> list[str]:
         return list(channels_of(await self.api("show channels as json")).values())
 

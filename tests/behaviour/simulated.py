@@ -16,8 +16,10 @@ from connectors.simulator import (
 )
 from connectors.simulator.asterisk import bridging
 from connectors.simulator.asterisk import lab as asterisk_lab
+from connectors.simulator.asterisk import transfer as asterisk_transfer
 from connectors.simulator.asterisk.dialplan import Dialplan as AsteriskDialplan
 from connectors.simulator.freeswitch import lab as freeswitch_lab
+from connectors.simulator.freeswitch import transfer as freeswitch_transfer
 from connectors.simulator.freeswitch.dialplan import Dialplan as XmlDialplan
 from connectors.simulator.freeswitch.simulator import PASSWORD
 from connectors.simulator.script import HangUp
@@ -135,6 +137,12 @@ class SimulatedAsterisk(Simulated):
         pbx = self._simulator.pbx
         bridging.far_end_gone(pbx, pbx.phone_channels(pbx.phones[phone])[-1])
 
+    async def transfer(self, phone: str, to: str) -> None:
+        pbx = self._simulator.pbx
+        by = pbx.phone_channels(pbx.phones[phone])[-1]
+        context = by.value("TRANSFER_CONTEXT") or pbx.dialplan.entry_context
+        asterisk_transfer.blind(pbx, by, context, to, refer_to=f"sip:{to}@{pbx.world.host}")
+
     async def answer(self, call: Any) -> str:
         return str(call.caller.value("COLLAB_ANSWER"))
 
@@ -183,6 +191,10 @@ class SimulatedFreeSwitch(Simulated):
     async def hang_up(self, phone: str) -> None:
         pbx = self._simulator.pbx
         pbx.far_end_gone(pbx.phone_channels(phone)[-1])
+
+    async def transfer(self, phone: str, to: str) -> None:
+        pbx = self._simulator.pbx
+        freeswitch_transfer.blind(pbx, pbx.phone_channels(phone)[-1], to)
 
     async def answer(self, call: Any) -> str:
         return str(call.caller.get("collab_answer"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from connectors.model import Unreached
 from connectors.simulator import Rings
 from tests.behaviour.conftest import PBXS, pbx_named
 from tests.behaviour.placing import placing
@@ -74,6 +75,30 @@ async def test_a_placeholder_is_served_and_the_session_outlives_the_agents_phone
     assert (await tandem.do("hangup", call)).status == "done"
 
 
+@pytest.mark.parametrize("answers", [True, False], ids=["answered", "not answered"])
+async def test_whom_it_is_transferred_to_serves_it_as_the_first(
+    answers: bool, tandem: Placing
+) -> None:
+    call = await served(tandem)
+    tandem.pbx.on_ring("agent4", ANSWERS if answers else BUSY)
+    await tandem.pbx.transfer("agent1", "agent4")
+    last = AGENT
+    if answers:
+        last = uri("agent4")
+        assert (await tandem.call(call, state="active", agent_uri=last)).agent_leg
+        await tandem.pbx.hang_up("agent4")
+    elif tandem.pbx.kind == "freeswitch":  # it ends whose dialplan has reached nobody
+        await tandem.call(call, state="ended", cause="hangup")
+        return
+    await tandem.call(call, state="active", agent_uri=last, agent_leg=None)
+    tandem.pbx.on_ring("phone1", ANSWERS)
+    tandem.pbx.on_ring(last.partition(":")[2].partition("@")[0], ANSWERS)
+    await tandem.do("voice", call, user_uri=USER)
+    await tandem.re_anchored(call)
+    await tandem.do("hangup", call)
+    await tandem.call(call, state="ended", cause="hangup")
+
+
 async def test_a_user_who_leaves_while_waiting_is_gone_within_two_seconds(tandem: Placing) -> None:
     call = await tandem.queue("nobody")
     async with asyncio.timeout(2):
@@ -118,7 +143,7 @@ async def test_a_voice_call_nobody_answers(tandem: Placing) -> None:
     call = await served(tandem)
     tandem.pbx.on_ring("phone1", BUSY)
     await tandem.do("voice", call, user_uri=USER)
-    await tandem.traced(call, "not reached")
+    await tandem.call(call, unreached=Unreached(f"{call}-voice", "user", "busy"))
     report = await tandem.call(call, state="active", agent_uri=AGENT)
     assert (report.aliases, bool(report.agent_leg)) == ((), True)
     await tandem.pbx.hang_up("agent1")
@@ -151,14 +176,26 @@ async def test_the_agents_phone_is_dialled_and_then_the_users(tandem: Placing) -
     await tandem.call(call, state="ended", cause="hangup")
 
 
-@pytest.mark.parametrize(("agent", "user"), [(BUSY, ANSWERS), (ANSWERS, BUSY)],
-                         ids=["the agent", "the user"])  # fmt: skip
-async def test_somebody_who_is_dialled_is_busy(agent: Any, user: Any, tandem: Placing) -> None:
+async def test_a_voice_call_to_a_number_that_is_not_there(tandem: Placing) -> None:
+    call = await served(tandem)
+    await tandem.do("voice", call, user_uri=uri("nosuch"))
+    await tandem.call(call, unreached=Unreached(f"{call}-voice", "user", "unreachable"))
+    assert (await tandem.call(call, state="active", agent_uri=AGENT)).agent_leg
+    await tandem.do("hangup", call)
+    await tandem.call(call, state="ended")
+
+
+@pytest.mark.parametrize(("who", "agent", "user"), [("agent", BUSY, ANSWERS),
+                                                    ("user", ANSWERS, BUSY)])  # fmt: skip
+async def test_somebody_who_is_dialled_is_busy(
+    who: Any, agent: Any, user: Any, tandem: Placing
+) -> None:
     tandem.pbx.on_ring("agent1", agent)
     tandem.pbx.on_ring("phone1", user)
     call = str(uuid.uuid4())
     await tandem.do("dial", call, agent_uri=AGENT, user_uri=USER, type="chat")
-    await tandem.call(call, state="ended", cause="hangup")
+    report = await tandem.call(call, state="ended", cause="hangup")
+    assert report.unreached == Unreached(call, who, "busy")
 
 
 async def test_a_new_connector_knows_the_placeholders_again(tandem: Placing, pbx: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from tests.bench import ami, ceiling, esl, latency, line
+from tests.bench import ami, answer, ceiling, esl, latency, line
 
 TABLES = {
     "ami": ami.table,
@@ -13,6 +13,7 @@ TABLES = {
     "ceiling": ceiling.table,
     "latency": partial(latency.table, "asterisk"),
     "esl-latency": partial(latency.table, "freeswitch"),
+    "answer": answer.table,
     "line": line.table,
 }
 

@@ -222,6 +222,23 @@ async def test_a_command_has_its_time_whatever_the_servers_clock_says(
         assert server.results[0]["status"] == "done"
 
 
+async def test_a_command_that_is_withdrawn_while_it_waits_is_not_begun(tmp_path: Path) -> None:
+    async with both() as (pbx, server):
+        pbx.channels = [[*CALLER, "BridgeID: ", "Variable: COLLAB_TYPE=form"]]
+        pbx.mute = True
+        async with connector(pbx, server, tmp_path):
+            await server.send(command())
+            await server.send(command("c2"))
+            await server.send({"withdraw": "c1"})
+            await server.send({"withdraw": "c9"})  # of one that was done before, or never came
+            await pbx.until(lambda: pbx.connections == 1)
+            pbx.mute = False
+            pbx.cut()
+            await server.until(lambda: len(server.results) == 2)
+            assert {r["id"]: r["status"] for r in server.results} == {"c1": "failed", "c2": "done"}
+            assert len(pbx.asked("MessageSend")) == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "detail"),
     [

@@ -145,7 +145,12 @@ class RecordingHub:
 
     @property
     def commands(self) -> list[dict[str, Any]]:
-        return [command for _, commands in self.links for command in commands]
+        return [one for _, frames in self.links for one in frames if "withdraw" not in one]
+
+    @property
+    def withdrawn(self) -> list[str]:
+        frames = [one for _, frames in self.links for one in frames]
+        return [one["withdraw"] for one in frames if "withdraw" in one]
 
 
 class Server:

@@ -21,6 +21,7 @@ class Waiting:
     agent_uri: str | None = None
     agent_leg: str | None = None
     aliases: tuple[str, ...] = ()
+    unreached: dict[str, str] | None = None
 
     @property
     def state(self) -> str:
@@ -111,6 +112,11 @@ class QueueDouble:
         self.calls[phone] = call
         self._report(call)
 
+    def dials_in_vain(self, call_id: str, command: str, who: str, why: str) -> None:
+        """A voice call that a command asked for has come to nothing."""
+        self.calls[call_id].unreached = {"command": command, "who": who, "why": why}
+        self._report(self.calls[call_id])
+
     def over(self, call_id: str, cause: str) -> None:
         """A call is gone."""
         call = self.calls.pop(call_id)
@@ -146,4 +152,5 @@ class QueueDouble:
             "held": False,
             "cause": None,
             "aliases": list(call.aliases),
+            "unreached": call.unreached,
         }

@@ -324,6 +324,57 @@ def test_a_call_that_comes_to_nothing_leaves_the_session(server: Server, how: st
     assert server.browser().open(session["user"]["join_url"])
 
 
+def test_why_nobody_was_reached_is_said(server: Server) -> None:
+    session, command = dial(server)
+    unreached = {"command": command["id"], "who": "user", "why": "busy"}
+    ended = server.connector.call(
+        command["id"], "ended", initiator="agent", cause="hangup", unreached=unreached
+    )
+    server.connector.send(ended, results=[{"id": command["id"], "status": "done", "detail": ""}])
+    said = "user_busy: the user's telephone was busy"
+    assert server.ways(session["id"])["dial"] == ("failed", said)
+    assert server.session(session["id"])["call"] is None
+
+
+def hangups(server: Server) -> list[tuple[str, str]]:
+    found = [c for c in server.hub.commands if c["kind"] == "hangup"]
+    return [(c["id"], c["call"]) for c in found]
+
+
+@pytest.mark.parametrize("state", ["asked", "rings", "talks"])
+def test_the_end_of_a_session_ends_the_ringing_and_no_conversation(
+    server: Server, state: str
+) -> None:
+    session, command = dial(server)
+    call = command["id"]
+    if state != "asked":
+        server.connector.send(results=[{"id": call, "status": "done", "detail": ""}])
+        server.connector.report("1.7", "requested", initiator="agent", aliases=[call])
+    if state == "talks":
+        server.connector.report("1.7", "active", agent_uri=WANG, aliases=[call])
+    assert server.api.post(f"/v1/sessions/{session['id']}/end", {}).status_code == 200
+    assert (call in server.hub.withdrawn) is (state == "asked")
+    assert hangups(server) == ([] if state == "talks" else [(f"{call}-hangup", call)])
+    if state != "talks":
+        server.connector.send(results=[{"id": f"{call}-hangup", "status": "done", "detail": ""}])
+        assert server.ways(session["id"])["dial"][0] != "joined"
+
+
+def test_a_message_that_nobody_needs_any_more_is_withdrawn(server: Server) -> None:
+    """It may wait for its PBX: the link in it would be dead, or of no use to who is in."""
+    server.connector.report("1.1", "active", agent_uri=WANG)
+    server.connector.report("1.2", "active", agent_uri=WANG)
+    one, two = (c["id"] for c in server.hub.commands if c["kind"] == "message")
+    server.browser().open(server.session_of("1.1")["user"]["join_url"])
+    assert server.hub.withdrawn == [one]
+    assert server.api.post(f"/v1/sessions/{server.session_of('1.2')['id']}/end", {}).status_code
+    assert server.hub.withdrawn == [one, two]
+    detail = "withdrawn before it was begun"
+    server.connector.send(results=[{"id": two, "status": "failed", "detail": detail}])
+    session = next(s for s in sessions(server) if s["state"] == "ended")
+    assert server.ways(session["id"])["message"][0] == "dropped"
+
+
 def test_a_call_that_was_given_up_and_stands_after_all_is_no_end_of_the_session(
     server: Server,
 ) -> None:

@@ -207,6 +207,30 @@ def test_the_end_of_the_session_takes_a_call_that_still_rings_along(
     assert wish(call)["state"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("who", "why", "detail"),
+    [
+        ("user", "no_answer", "user_no_answer: the user's telephone did not answer"),
+        ("agent", "hung_up", "agent_hung_up: the agent's telephone has hung up"),
+    ],
+)
+def test_the_page_says_at_once_that_nobody_was_reached_and_another_try_is_free(
+    site: Site, desk: Browser, who: str, why: str, detail: str
+) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    ask(call.browser, call, uri=NUMBER)
+    site.pump()
+    site.pbx.dials_in_vain(call.id, f"{call.id}-voice-1", who, why)
+    site.pump()
+    assert (wish(call)["state"], wish(call)["detail"]) == ("failed", detail)
+    assert json_of(ask(call.browser, call, uri=NUMBER))["state"] == "calling"
+    site.pump()  # what is told again is of the try before
+    site.pbx.agent_hangs_up(call.id)
+    site.pump()
+    assert wish(call)["state"] == "calling"
+
+
 def test_an_agent_asks_and_the_user_confirms(site: Site, desk: Browser) -> None:
     call = together(site, desk)
     assert call.browser is not None

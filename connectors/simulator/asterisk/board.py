@@ -78,6 +78,8 @@ class Switchboard:
             case BlindTransfer(by, to, via):
                 refer_to = f"sip:{to}@{pbx.world.host}" if via == "phone" else ""
                 context = pbx.dialplan.entry_context
+                if via == "phone":
+                    context = call.standing(by).value("TRANSFER_CONTEXT") or context
                 transfer.blind(pbx, call.standing(by), context, to, refer_to=refer_to)
             case Consult(by, to, "control"):
                 context = pbx.dialplan.entry_context

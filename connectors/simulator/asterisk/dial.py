@@ -213,7 +213,8 @@ def dial_end(thread: CallThread, callee: Channel, status: str) -> None:
 
 
 async def dial(thread: CallThread, data: str) -> bool:
-    """Dial(PJSIP/1001[&…],timeout,options). Rings one destination; True: the dialplan goes on."""
+    """Dial(PJSIP/1001[&…],timeout,options). Rings one destination; True: the dialplan goes on (with
+    option g also after the conversation)."""
     pbx, caller = thread.pbx, thread.channel
     target, timeout, options = (*data.split(","), "", "", "")[:3]
     interface = target.split("&")[0]
@@ -265,7 +266,7 @@ async def dial(thread: CallThread, data: str) -> bool:
         if thread.goto is None:
             pbx.set_variables(caller, times)
         pbx.set_variable(caller, "DIALSTATUS", "ANSWER")
-    return False
+    return "g" in options and caller.alive and thread.goto is None
 
 
 async def _wait_for_answer(thread: CallThread, callee: Channel, limit: float, begun: float) -> str:

@@ -210,6 +210,8 @@ def function(pbx: Pbx, channel: Channel, call: str) -> str:
     if name == "IMPORT" and len(args) > 1:
         other = pbx.find(first)
         return other.value(args[1]) if other is not None else ""
+    if name == "PJSIP_ENDPOINT":
+        return pbx.dialplan.entry_context if "context" in args[1:] else ""
     if name == "LEN":
         return str(len(rest))
     if name == "CALLERID":

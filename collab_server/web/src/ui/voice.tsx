@@ -3,7 +3,8 @@ import { useRef, useState } from "preact/hooks";
 import { personName } from "../lib/people";
 import { numberText, numberUri } from "../lib/placed";
 import type { View } from "../lib/types";
-import { t } from "../lib/words";
+import { whyText } from "../lib/why";
+import { t, tOr } from "../lib/words";
 import { Icon } from "./icons";
 import { Notice, ProblemNotice } from "./parts";
 import { mayCall, type Sending, useVoice } from "./use-voice";
@@ -108,7 +109,11 @@ export function VoiceNotice({ view }: { view: View }) {
     case "connected":
       return <Notice tone="live">{t("voice.connected", { agent })}</Notice>;
     case "failed":
-      return <Notice tone="hold">{t("voice.failed")}</Notice>;
+      return (
+        <Notice tone="hold">
+          {t("voice.failed")} {tOr(`voice.${voice.code}`, whyText(voice.code))}
+        </Notice>
+      );
     default:
       return null;
   }
