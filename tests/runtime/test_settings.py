@@ -52,7 +52,7 @@ def test_the_contracts_keys_are_all_there_is() -> None:
     assert set(PbxSettings.model_fields) - {"name"} == {
         "kind", "server", "key", "host", "port", "tls", "ca", "username", "secret", "domain",
         "agent_endpoints", "trust_headers", "dial_context", "max_placeholders", "outbox", "agents",
-        "outbound", "menus",
+        "outbound", "menus", "country",
     }  # fmt: skip
 
 
