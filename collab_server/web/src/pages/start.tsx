@@ -83,17 +83,13 @@ interface ShowingProps {
 /** The code of this page, and a new one when asked for. */
 function Showing({ enter, failed }: ShowingProps) {
   const [made, setMade] = useState<PairingMade | null>(null);
-  const [over, setOver] = useState(false);
+  /** The code that is known to be over: the news may come when there is another one already. */
+  const [overId, setOverId] = useState("");
+  const over = made !== null && made.id === overId;
 
   const renew = () => {
     failed(null);
-    makeCode(wanted()).then(
-      (code) => {
-        setOver(false);
-        setMade(code);
-      },
-      (error: unknown) => failed(asProblem(error)),
-    );
+    makeCode(wanted()).then(setMade, (error: unknown) => failed(asProblem(error)));
   };
   useEffect(renew, []);
   useEffect(() => {
@@ -101,7 +97,7 @@ function Showing({ enter, failed }: ShowingProps) {
     return watchCode(
       made,
       () => enter(made.id),
-      () => setOver(true),
+      () => setOverId(made.id),
     );
   }, [made?.id]);
 
