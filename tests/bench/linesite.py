@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.bench.line import LinePbx
 
+ASKS = 40.0
+"""Seconds in which it asks after each of its calls."""
 SITE_KEY = "site-key-of-the-benchmark"
 
 
@@ -57,11 +61,27 @@ outbox = "{folder / "outbox.db"}"
     async def __aenter__(self) -> Self:
         key = {"Authorization": f"Bearer {SITE_KEY}"}
         self._site = aiohttp.ClientSession(self.url, headers=key)
+        self._asking = asyncio.create_task(self._ask())
         return await super().__aenter__()
 
     async def __aexit__(self, *_: object) -> None:
+        self._asking.cancel()
         await self._site.close()
         await super().__aexit__()
+
+    async def _ask(self) -> None:
+        """The site asks after its calls, as it does until their pages are open: whom nobody asks
+        after is given up."""
+        while True:
+            for call in list(self._calls):
+                await asyncio.sleep(ASKS / len(self._calls))
+                with contextlib.suppress(aiohttp.ClientError):  # there may be no server now
+                    async with self._site.get(f"/v1/calls/{call}") as answer:
+                        if answer.status in (404, 410) or (
+                            answer.status == 200 and (await answer.json())["state"] == "ended"
+                        ):
+                            self._calls.pop(call, None)
+            await asyncio.sleep(1.0)
 
     async def post_call(self, queue: str = "") -> str:
         """Somebody waits."""

@@ -123,6 +123,20 @@ def test_a_waiting_call_nobody_remembers_is_found_with_its_place() -> None:
     assert (call.state, call.type, call.position) == (CallState.QUEUED, "form", 2)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_places_are_as_listed_in_whatever_order_the_list_has_the_calls(turned: bool) -> None:
+    world = World()
+    second = replace(CALLER, leg="d", name="PJSIP/trunk-d")
+    known = stood(CallState.QUEUED, position=1)
+    world.app.restore([known, replace(known, id="d", position=2)])
+    legs = [
+        SnapshotLeg(leg, mark=replace(MARK, leg=leg.leg), queue="support", position=place)
+        for place, leg in enumerate((CALLER, second), 1)
+    ]
+    world(Snapshot(tuple(reversed(legs) if turned else legs)))
+    assert {call.id: call.position for call in world.app.calls()} == {"c": 1, "d": 2}
+
+
 def test_a_call_that_is_gone_is_lost_not_guessed() -> None:
     world = World().queue_call()
     world(LinkDown("connection reset"))
