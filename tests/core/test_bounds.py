@@ -18,7 +18,7 @@ from tests.core.world import World
 
 PURE = (
     "model", "cti", "application", "book", "calls", "commands", "lines", "marks", "outgoing",
-    "pairing", "reaching",
+    "pairing", "reaching", "unreached",
     "placed", "recovery", "serving",
 )  # fmt: skip
 ALLOWED = {
