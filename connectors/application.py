@@ -190,7 +190,7 @@ class Application:
             if seed in seen:
                 continue
             legs = self.cti.conversation(seed)
-            seen.update(leg.id for leg in legs)
+            seen.update([leg.id for leg in legs])
             calls = self._book.among(legs)
             if not calls and len(legs) > 1:
                 calls = self._discover(legs, now)

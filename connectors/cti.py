@@ -22,11 +22,13 @@ Everything is O(size of the conversation) for each event, and the conversation i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, unquote
 
 from connectors import model
+from connectors.model import BridgeKind, LegRole
 
 MAX_LEGS = 50_000
 """More than any one PBX carries; a flood of unknown legs stops here."""
@@ -35,6 +37,10 @@ MAX_CONVERSATION = 512
 MAX_MEMBERS = 20_000
 MAX_PIPES = 8
 """Pipes behind pipes a dial is followed through."""
+
+
+# A member of an enum is looked up by a function of Python's; these are asked for at each step.
+_INBOUND, _OUTBOUND, _TALK = LegRole.INBOUND, LegRole.OUTBOUND, BridgeKind.TALK
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Leg:
     name: str = ""
     endpoint: str = ""
     number: str = ""
-    role: model.LegRole = model.LegRole.INBOUND
+    role: LegRole = LegRole.INBOUND
     context: str = ""
     exact: str = ""
     bridge: str | None = None
@@ -73,7 +79,7 @@ class Leg:
 
 @dataclass(slots=True)
 class Bridge:
-    kind: model.BridgeKind
+    kind: BridgeKind
     legs: dict[str, None] = field(default_factory=dict)
     """In the order they came."""
 
@@ -123,60 +129,39 @@ class Cti:
         self._agents = dict(agents)
         self._patterns = [re.compile(pattern) for pattern in agent_endpoints]
         self._matched: dict[str, bool] = {}
+        self._uri_of: dict[str, str] = {}
+        """By name, of the agents seen lately."""
         self.legs: dict[str, Leg] = {}
         self._bridges: dict[str, Bridge] = {}
         self._members: dict[tuple[str, str], Member] = {}
         self._by_interface: dict[str, list[Member]] = {}
         self.dropped = 0
         """Legs and members not taken because a bound was reached."""
+        self._takes: dict[type, Callable[[Any], tuple[str, ...]]] = {
+            model.LegUp: self._up,
+            model.LegDown: self._down,
+            model.LegHeld: self._held,
+            model.LegsPaired: self._paired,
+            model.LegDialled: self._dialled,
+            model.BridgeEntered: self._entered,
+            model.BridgeLeft: self._left,
+            model.BridgeGone: self._gone,
+            model.Transferred: self._transferred,
+            model.MemberKnown: self._member_known,
+            model.MemberGone: self._member_gone,
+            model.Offered: self._offered,
+            model.Served: self._offered,
+            model.Marked: self._spoken_of,
+            model.Queued: self._spoken_of,
+        }
+        """What each kind of event changes; the others change nothing here."""
 
     # --- events in ---------------------------------------------------------------------
 
     def apply(self, event: model.PbxEvent) -> tuple[str, ...]:
         """Take an event in; return legs from which every changed conversation can be walked."""
-        match event:
-            case model.LegUp():
-                return self._up(event)
-            case model.LegDown(leg=leg):
-                return self._down(leg)
-            case model.LegHeld(leg=leg, held=held):
-                if known := self.legs.get(leg):
-                    known.held = held
-                return (leg,)
-            case model.LegsPaired(one=one, two=two):
-                first, second = self._leg(one), self._leg(two)
-                if first and second:
-                    first.pair, second.pair, first.near = two, one, True
-                return (one, two)
-            case model.LegDialled(caller=caller, callee=callee):
-                return self._dialled(caller, callee)
-            case model.BridgeEntered():
-                return self._entered(event)
-            case model.BridgeLeft(bridge=bridge, leg=leg):
-                return self._left(bridge, leg)
-            case model.BridgeGone(bridge=bridge):
-                gone = self._bridges.get(bridge)
-                return tuple(
-                    seed for leg in list(gone.legs if gone else ()) for seed in self._leave(leg)
-                )
-            case model.Transferred(by=by):
-                return self._leave(by) if by in self.legs else ()
-            case model.MemberKnown(queue=queue, interface=interface):
-                self._add_member(
-                    queue,
-                    Member(
-                        plain_interface(interface), event.name, event.state_interface, interface
-                    ),
-                )
-            case model.MemberGone(queue=queue, interface=interface):
-                self._remove_member(queue, plain_interface(interface))
-            case model.Offered() | model.Served():
-                return self._offered(event)
-            case model.Marked(leg=leg) | model.Queued(leg=leg):
-                self._leg(leg)
-            case _:
-                pass
-        return ()
+        take = self._takes.get(type(event))
+        return take(event) if take is not None else ()
 
     def replace(self, snapshot: model.Snapshot) -> None:
         """Make the graph what the PBX says stands now; what a leg had learnt about it stays."""
@@ -217,7 +202,8 @@ class Cti:
         leg.exact = event.exact
         return (leg.id,)
 
-    def _down(self, leg_id: str) -> tuple[str, ...]:
+    def _down(self, event: model.LegDown) -> tuple[str, ...]:
+        leg_id = event.leg
         leg = self.legs.get(leg_id)
         if leg is None:
             return ()
@@ -228,13 +214,29 @@ class Cti:
         del self.legs[leg_id]
         return tuple(seeds)
 
-    def _dialled(self, caller: str | None, callee: str) -> tuple[str, ...]:
+    def _held(self, event: model.LegHeld) -> tuple[str, ...]:
+        if (leg := self.legs.get(event.leg)) is not None:
+            leg.held = event.held
+        return (event.leg,)
+
+    def _paired(self, event: model.LegsPaired) -> tuple[str, ...]:
+        one, two = self._leg(event.one), self._leg(event.two)
+        if one and two:
+            one.pair, two.pair, one.near = two.id, one.id, True
+        return (event.one, event.two)
+
+    def _spoken_of(self, event: model.Marked | model.Queued) -> tuple[str, ...]:
+        self._leg(event.leg)
+        return ()
+
+    def _dialled(self, event: model.LegDialled) -> tuple[str, ...]:
+        caller, callee = event.caller, event.callee
         leg = self._leg(callee)
         if leg is None:
             return ()
         leg.dialled_by = caller
         source = self.legs.get(caller) if caller else None
-        if source is not None and source.role is model.LegRole.INTERNAL and not source.near:
+        if source is not None and source.role is LegRole.INTERNAL and not source.near:
             near = self.legs.get(source.pair) if source.pair else None
             leg.member = leg.member or source.member or (near.member if near else None)
         return (callee, caller) if caller else (callee,)
@@ -252,10 +254,17 @@ class Cti:
             seeds += self._unserve(leg)
         return (*seeds, leg.id)
 
-    def _left(self, bridge: str, leg_id: str) -> tuple[str, ...]:
-        leg = self.legs.get(leg_id)
+    def _left(self, event: model.BridgeLeft) -> tuple[str, ...]:
+        leg = self.legs.get(event.leg)
         # A late word about a bridge it is no longer in says nothing.
-        return self._leave(leg_id) if leg is not None and leg.bridge == bridge else ()
+        return self._leave(leg.id) if leg is not None and leg.bridge == event.bridge else ()
+
+    def _gone(self, event: model.BridgeGone) -> tuple[str, ...]:
+        gone = self._bridges.get(event.bridge)
+        return tuple(seed for leg in list(gone.legs if gone else ()) for seed in self._leave(leg))
+
+    def _transferred(self, event: model.Transferred) -> tuple[str, ...]:
+        return self._leave(event.by) if event.by in self.legs else ()
 
     def _leave(self, leg_id: str) -> tuple[str, ...]:
         leg = self.legs[leg_id]
@@ -278,7 +287,7 @@ class Cti:
             agent.member = self._listed(agent.endpoint)  # it picked up what another phone rang
         else:
             agent.member = Member(interface, event.name, listed.state_interface if listed else "")
-        if agent.role is not model.LegRole.INBOUND:
+        if agent.role is not LegRole.INBOUND:
             agent.dialled_by = event.leg
         user = self.legs.get(event.leg)
         freed: list[str] = []
@@ -308,6 +317,16 @@ class Cti:
             known.served_by = known.serves = None
         return [other.id for other in others]
 
+    def _member_known(self, event: model.MemberKnown) -> tuple[str, ...]:
+        plain = plain_interface(event.interface)
+        member = Member(plain, event.name, event.state_interface, event.interface)
+        self._add_member(event.queue, member)
+        return ()
+
+    def _member_gone(self, event: model.MemberGone) -> tuple[str, ...]:
+        self._remove_member(event.queue, plain_interface(event.interface))
+        return ()
+
     def _add_member(self, queue: str, member: Member) -> None:
         if len(self._members) >= MAX_MEMBERS and (queue, member.interface) not in self._members:
             self.dropped += 1
@@ -333,15 +352,18 @@ class Cti:
         """Every leg reachable from `leg_id`, itself first, nearest first; empty when unknown.
         `without`: a leg that is not passed through."""
         leg = self.legs.get(leg_id)
-        if leg is not None and not (leg.bridge or leg.pair or leg.served_by or leg.serves):
+        if leg is not None and _is_alone(leg):
             return [leg]  # Most legs, most of the time: there is nowhere to walk to.
         return [leg for leg, _ in self._walk(leg_id, without)]
 
     def agents_of(self, leg_id: str) -> list[Agent]:
         """The agents reachable from `leg_id`, nearest and longest there first; not itself."""
+        start = self.legs.get(leg_id)
+        if start is None or _is_alone(start):
+            return []
         found = []
         for leg, through in self._walk(leg_id):
-            if leg.id == leg_id or not is_phone(leg):
+            if leg is start or not is_phone(leg):
                 continue
             if leg.member is None and through is not None:
                 # Kept on the leg: the pipe may be optimised away, the agent stays.
@@ -354,7 +376,7 @@ class Cti:
         """Whose dialling it is, behind the pipes a dial goes through; '' for the PBX itself."""
         for _ in range(MAX_PIPES):
             leg = self.legs.get(leg_id or "")
-            if leg is None or leg.role is not model.LegRole.INTERNAL:
+            if leg is None or leg.role is not LegRole.INTERNAL:
                 break
             near = self.legs.get(leg.pair or "")
             leg_id = near.dialled_by if near is not None and near.near else None
@@ -367,14 +389,21 @@ class Cti:
         member = leg.member or self._listed(leg.endpoint)
         if member is None and not self._named(leg):
             return None
-        rung = (member.state_interface, member.interface) if member else ()
-        for key in (leg.exact, leg.endpoint, *rung):
-            if (uri := self._agents.get(key)) is not None:
-                return uri
+        if self._agents:
+            rung = (member.state_interface, member.interface) if member else ()
+            for key in (leg.exact, leg.endpoint, *rung):
+                if (uri := self._agents.get(key)) is not None:
+                    return uri
         name = leg.endpoint.partition("/")[2] or (member.name if member else "")
         if member is not None and member.name and _behind(leg.endpoint, member.interface):
             name = member.name
-        return uri_for(name, self._domain) if name else None
+        if not name:
+            return None
+        if (uri := self._uri_of.get(name)) is None:
+            if len(self._uri_of) >= MAX_MEMBERS:
+                self._uri_of.clear()
+            uri = self._uri_of[name] = uri_for(name, self._domain)
+        return uri
 
     def members_of(self, agent: str) -> tuple[str, ...]:
         """The interfaces of an agent's members, each once, as the queues write them."""
@@ -424,17 +453,16 @@ class Cti:
             self._matched[endpoint] = known
         return known
 
-    def _walk(self, leg_id: str, without: str = "") -> Iterator[tuple[Leg, Member | None]]:
+    def _walk(self, leg_id: str, without: str = "") -> list[tuple[Leg, Member | None]]:
         """Breadth first over bridges and pairs, with the member whose pipe led there."""
         start = self.legs.get(leg_id)
         if start is None:
-            return
+            return []
         seen = {leg_id, without or leg_id}
         # A bridge is walked once: each of its legs would lead to all the others again.
         bridges: set[str] = set()
         row: list[tuple[Leg, Member | None]] = [(start, None)]
         for leg, through in row:
-            yield leg, through
             beyond = through or leg.member or self._listed(leg.endpoint) if leg.near else through
             for neighbour in self._neighbours(leg, bridges):
                 if neighbour in seen or len(seen) >= MAX_CONVERSATION:
@@ -443,22 +471,33 @@ class Cti:
                 if (known := self.legs.get(neighbour)) is not None:
                     # Who is on this side of the pipe is whom the member was rung for.
                     row.append((known, beyond if neighbour == leg.pair else through))
+        return row
 
     def _listed(self, interface: str) -> Member | None:
         """The first of the queues' members at an interface."""
-        return next(iter(self._by_interface.get(interface, ())), None)
+        listed = self._by_interface.get(interface)
+        return listed[0] if listed else None
 
-    def _neighbours(self, leg: Leg, walked: set[str]) -> Iterator[str]:
-        bridge = self._bridges.get(leg.bridge) if leg.bridge else None
-        if leg.bridge and leg.bridge not in walked and bridge is not None:
+    def _neighbours(self, leg: Leg, walked: set[str]) -> list[str]:
+        found: list[str] = []
+        if leg.bridge and leg.bridge not in walked:
             walked.add(leg.bridge)
-            if bridge.kind is model.BridgeKind.TALK:
-                yield from bridge.legs
-        for linked in (leg.pair, leg.served_by, leg.serves):
-            if linked:
-                yield linked
+            bridge = self._bridges.get(leg.bridge)
+            if bridge is not None and bridge.kind is _TALK:
+                found += bridge.legs
+        if leg.pair:
+            found.append(leg.pair)
+        if leg.served_by:
+            found.append(leg.served_by)
+        if leg.serves:
+            found.append(leg.serves)
+        return found
+
+
+def _is_alone(leg: Leg) -> bool:
+    return not (leg.bridge or leg.pair or leg.served_by or leg.serves)
 
 
 def is_phone(leg: Leg) -> bool:
     """Whether a leg has a person's terminal at its far end."""
-    return leg.role in (model.LegRole.INBOUND, model.LegRole.OUTBOUND)
+    return leg.role is _INBOUND or leg.role is _OUTBOUND

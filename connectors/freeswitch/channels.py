@@ -23,6 +23,7 @@ PLACEHOLDER = "null/collab-"
 
 PLACED = "collab_call"
 """The variable that says for which call a connector has made a leg."""
+_PLACED = f"variable_{PLACED}"
 
 LOOPBACK = "loopback"
 
@@ -48,16 +49,18 @@ def leg_up(headers: Headers) -> LegUp:
     outgoing = headers.get("Call-Direction") == "outbound"
     dialled = headers.get("Caller-Destination-Number", "")
     name = name_of(headers)
+    user, domain = user_of(headers, name, outgoing=outgoing)
+    gateway = headers.get("variable_sip_gateway_name", "") if outgoing else ""
     return LegUp(
-        leg=headers.get("Unique-ID", ""),
-        name=name,
-        endpoint=endpoint_of(headers, outgoing=outgoing),
+        headers.get("Unique-ID", ""),
+        name,
+        f"user/{user}" if user else endpoint_of(name, gateway),
         # Of a leg that was dialled the caller's number is who called it.
-        number=known(user_part(dialled) if outgoing else caller_of(headers)),
-        role=role_of(name, outgoing=outgoing),
-        context=f"{headers.get('Caller-Context', '')}/{dialled}",
-        exact=exact_of(headers, outgoing=outgoing),
-        placed=headers.get(f"variable_{PLACED}", ""),
+        known(user_part(dialled) if outgoing else caller_of(headers)),
+        role_of(name, outgoing=outgoing),
+        f"{headers.get('Caller-Context', '')}/{dialled}",
+        f"user/{user}@{domain}" if user and domain else "",
+        headers.get(_PLACED, ""),
     )
 
 
@@ -105,19 +108,16 @@ def name_of(headers: Headers) -> str:
     return genuine + headers.get("variable_sip_from_user", "")
 
 
-def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
-    """Technology and peer: ``user/1001``, ``internal/+491234567``, ``gateway/carrier``.
+def endpoint_of(name: str, gateway: str) -> str:
+    """Technology and peer of a channel that is no user's: ``internal/+491234567``,
+    ``gateway/carrier``. `gateway`: the one it was dialled through.
 
     `sip_gateway` of an incoming call does not count: anybody can claim it, with ``gw+carrier`` or
     ``;gw=carrier`` in the request URI (sofia.c); its profile says over which door it came.
     """
-    technology, _, rest = name_of(headers).partition("/")
+    technology, _, rest = name.partition("/")
     if technology == LOOPBACK:
         return f"{LOOPBACK}/{_without_half(rest)}"
-    user, _ = user_of(headers, outgoing=outgoing)
-    if user:
-        return f"user/{user}"
-    gateway = headers.get("variable_sip_gateway_name", "") if outgoing else ""
     if gateway:
         return f"gateway/{gateway}"
     if technology == "sofia":
@@ -126,21 +126,15 @@ def endpoint_of(headers: Headers, *, outgoing: bool) -> str:
     return f"{technology}/{user_part(rest)}"
 
 
-def exact_of(headers: Headers, *, outgoing: bool) -> str:
-    """``user/1001@a.example``: the endpoint of a user with its domain; '' for all others."""
-    if name_of(headers).partition("/")[0] == LOOPBACK:
-        return ""
-    user, domain = user_of(headers, outgoing=outgoing)
-    return f"user/{user}@{domain}" if user and domain else ""
-
-
-def user_of(headers: Headers, *, outgoing: bool) -> tuple[str, str]:
-    """The user of the directory at the far end, and the domain; '' where it is none.
+def user_of(headers: Headers, name: str, *, outgoing: bool) -> tuple[str, str]:
+    """The user of the directory at the far end of a channel, and the domain; '' where it is none.
 
     `dialed_user` counts on a dialled leg only: on a caller's it names whom that one called last.
     So does `presence_id`, which is all that says whom ``group/support@domain``, ``group_call`` and
     ``sofia/internal/1001%domain`` have rung (mod_dptools.c, mod_sofia.c).
     """
+    if name.startswith(f"{LOOPBACK}/"):
+        return "", ""
     if not outgoing:
         return headers.get("variable_user_name", ""), headers.get("variable_domain_name", "")
     if user := headers.get("variable_dialed_user", ""):

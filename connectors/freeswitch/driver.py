@@ -60,7 +60,7 @@ class FreeSwitchDriver:
     @property
     def refused(self) -> int:
         """Events taken for forged so far."""
-        return self._decoder.refused.total()
+        return self._decoder.refusals
 
     async def session(self, on_event: EventSink, on_ready: Callable[[], None]) -> str:
         """See `connectors.runtime.driver.Driver.session`."""
@@ -145,14 +145,15 @@ class FreeSwitchDriver:
             self._deliver(event)
 
     def _deliver(self, event: Event) -> None:
-        if self._on_event is None:
+        on_event, performer = self._on_event, self._performer
+        if on_event is None:
             return
         for said in self._decoder.decode(event):
-            self._on_event(said)
-            if self._performer is not None:
-                self._performer.heard(said)
-        if self._decoder.refused.total() > self._refused:
-            self._refused = self._decoder.refused.total()
+            on_event(said)
+            if performer is not None:
+                performer.heard(said)
+        if self._decoder.refusals > self._refused:
+            self._refused = self._decoder.refusals
             if self._refused & (self._refused - 1) == 0:  # 1, 2, 4, 8 …: no flood of lines
                 log.warning(
                     "refused %d events as forged; the last: %s",

@@ -57,6 +57,8 @@ class Decoder:
 
     def __init__(self) -> None:
         self.refused: Counter[str] = Counter()
+        self.refusals = 0
+        """Their sum."""
         self.last_refusal = ""
         self._legs: dict[str, LegUp] = {}
         self._gone: dict[str, None] = {}
@@ -75,11 +77,13 @@ class Decoder:
         wanted = EVENTS.get(name)
         if wanted is None:
             return ()
+        decode, source, needs, _ = wanted
         try:
-            check(event, wanted.source, wanted.needs)
-            return wanted.decode(self, event)
+            check(event, source, needs)
+            return decode(self, event)
         except ForgedError as error:
             self.refused[name] += 1
+            self.refusals += 1
             self.last_refusal = f"{name}: {error}"
             return self._refusal(event, error)
 
@@ -168,7 +172,8 @@ class Decoder:
         return [self._legs[up.leg]]
 
     def ended(self, event: Event) -> Decoded:
-        leg, cause = event.get("Unique-ID"), event.get("Hangup-Cause")
+        get = event.headers.get
+        leg, cause = get("Unique-ID", ""), get("Hangup-Cause", "")
         lost = self._stopping and cause == SHUTTING_DOWN
         handed = [] if lost else self._handed_on(event)
         self._forget(leg)
@@ -253,9 +258,10 @@ class Decoder:
         """A leg that ends has transferred the other: by REFER, or by hanging up in a consultation
         (``att_xfer``), when its bond is back at whom it had put aside. What the far end says for a
         cause in its BYE does not count."""
-        leg, bond = event.get("Unique-ID"), event.get("variable_signal_bond")
+        get = event.headers.get
+        leg, bond = get("Unique-ID", ""), get("variable_signal_bond", "")
         last = self._partners.get(leg) or self._before.get(leg, "")
-        aside = event.get("variable_holding_uuid") or event.get("variable_soft_holding_uuid")
+        aside = get("variable_holding_uuid") or get("variable_soft_holding_uuid")
         if not aside and bond != last and last in self._legs:
             aside = bond
         other = aside or last

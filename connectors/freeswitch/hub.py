@@ -19,6 +19,8 @@ Item = TypeVar("Item")
 START_TIMEOUT = 10.0
 SLICE = 0.02
 """Seconds of the loop's time that one hand-over takes before others have their turn."""
+LOOK_EVERY = 8
+"""Items between two looks at the time."""
 
 
 class HubThread:
@@ -123,11 +125,12 @@ class Handover(Generic[Item]):
         # First, so that what is put from here on calls again.
         self._called = False
         until = time.monotonic() + SLICE
-        take = self._take
+        take, taken = self._take, 0
         while True:
             for item in self._batch:
                 take(item)
-                if time.monotonic() > until:
+                taken += 1
+                if not taken % LOOK_EVERY and time.monotonic() > until:
                     self._called = True
                     self._loop.call_soon(self._drain)
                     return

@@ -22,7 +22,7 @@ from gevent import socket
 from greenswitch import InboundESL
 
 from connectors.freeswitch.hub import Handover
-from connectors.freeswitch.wire import Frame, FrameReader
+from connectors.freeswitch.wire import EVENT, Frame, FrameReader
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,14 @@ WRITE_TIMEOUT = 5.0
 """Seconds within which FreeSWITCH must take a command off the socket."""
 ACCEPTED = "+OK accepted"
 """The reply to a log-in that is one."""
-READ_SIZE = 120 * 1024
-"""Bytes of one read; less than what malloc would fetch from the kernel anew each time."""
+READ_SIZE = 1024 * 1024
+"""Bytes of one read at most."""
 GATHER_SPAN = 0.5
 """Seconds of the past that count for how busy a connection is."""
 GATHER_RATE = 3e6
-"""Bytes a second from which on each read waits for as much as it can take; see `Pace`."""
+"""Bytes a second from which on reads are as far apart as they get; see `Pace`."""
+GATHER_LIMIT = 0.1
+"""Seconds between two reads at most."""
 FRAME_COST = 600
 """Bytes a waiting frame takes besides its body."""
 
@@ -64,13 +66,14 @@ Item = Frame | Answer | Opened | Ended
 
 
 class Pace:
-    """How long to let bytes gather before the next read, since to wake two threads costs more than
-    to read an event.
+    """How long to let bytes gather before the next read, since to wake two threads, and to find
+    nothing of theirs in the processor's caches, costs more than to read an event.
 
-    FreeSWITCH sends an event at a time. At `GATHER_RATE`, below its ceiling, a pause is as long as
-    `READ_SIZE` bytes take to come (40 ms); below that it falls with the square of the rate, so
-    that an answer among twenty calls a second waits for 2 ms and one alone for none; above, the
-    same bytes come sooner.
+    FreeSWITCH sends an event at a time. At `GATHER_RATE`, below its ceiling, a pause has
+    `GATHER_LIMIT`; below that it falls with the third power of the rate, so that an answer among
+    twenty calls a second waits for 1 ms and one alone for none; above, no more gathers than half a
+    read. Reports pause as well (`connectors.runtime.backoff`), and for less: at the ceiling each
+    goes out right behind a read.
     """
 
     def __init__(self) -> None:
@@ -78,12 +81,16 @@ class Pace:
         """Bytes of about the last `GATHER_SPAN`."""
         self._last = 0.0
 
-    def pause(self, size: int, now: float) -> float:
-        """Seconds to wait behind a read of `size` bytes (> 0) at `now`."""
+    def pause(self, size: int, now: float, room: int) -> float:
+        """Seconds to wait behind a read of `size` bytes (> 0) at `now`. `room`: the bytes of the
+        kernel's buffer; where they were half full FreeSWITCH may have had to wait, and the kernel
+        makes the buffer larger if it is read at once."""
         self._recent = self._recent * math.exp((self._last - now) / GATHER_SPAN) + size
         self._last = now
+        if size * 2 >= min(room, READ_SIZE * 2):
+            return 0.0
         rate = self._recent / GATHER_SPAN
-        return READ_SIZE / rate * min(1.0, rate / GATHER_RATE) ** 3
+        return min(GATHER_LIMIT * min(1.0, rate / GATHER_RATE) ** 3, READ_SIZE / 2 / rate)
 
 
 class EslProtocol(InboundESL):  # type: ignore[misc]
@@ -176,17 +183,19 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
         """Read until the end, which it reports. The socket is drained whatever happens."""
         why = ""
         pace = Pace()
+        # A buffer of its own: bytes of that size malloc would fetch from the kernel each time.
+        buffer = memoryview(bytearray(READ_SIZE))
         try:
             while not why:
-                data = self.sock.recv(READ_SIZE)
-                if not data:
+                size = self.sock.recv_into(buffer)
+                if not size:
                     why = self._closed()
                     break
                 self.heard = time.monotonic()
-                why = self._take(data)
-                pause = pace.pause(len(data), self.heard)
+                room = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+                why = self._take(bytes(buffer[:size]))
                 # Under a flood that never pauses, others have their turn as well.
-                gevent.sleep(pause if len(data) < READ_SIZE else 0)
+                gevent.sleep(pace.pause(size, self.heard, room))
         except OSError as error:
             why = f"connection lost: {error.strerror or error}"
         except Exception as error:
@@ -226,8 +235,14 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
     def _take(self, data: bytes) -> str:
         """What one read brought; why the connection has to end, or ''."""
         frames = self.reader.feed(data)
-        items = [item for frame in frames if (item := self._sort(frame)) is not None]
-        size = sum(len(frame.body) for frame in frames) + FRAME_COST * len(frames)
+        items: list[Item] = []
+        size = FRAME_COST * len(frames)
+        for frame in frames:
+            size += len(frame.body)
+            if frame.kind == EVENT:  # nearly all of them
+                items.append(frame)
+            elif (item := self._sort(frame)) is not None:
+                items.append(item)
         why = ""
         if not self._handover.put(items, size):
             waiting = self._handover.waiting
@@ -245,7 +260,7 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
 
     def _sort(self, frame: Frame) -> Item | None:
         match frame.kind:
-            case "text/event-json" | "text/event-plain":
+            case "text/event-plain":
                 return frame
             case "command/reply" | "api/response":
                 return self._match(frame)

@@ -57,7 +57,7 @@ def check(event: Event, source: re.Pattern[str], needs: frozenset[str]) -> None:
     name = twice(event) if event.repeated else None
     if name is not None and (source is ANYWHERE or _STAMP & event.repeated.keys()):
         raise ForgedError(f"{name} occurs twice")
-    made_by = event.get(_SOURCE)
+    made_by = event.headers.get(_SOURCE, "")
     if len(made_by) > _LONGEST or not _is_of(source, made_by):
         raise ForgedError(f"it was made by {made_by.rpartition('/')[2][:40]!r}")
     if not needs <= event.headers.keys():

@@ -36,16 +36,19 @@ ALL = "ALL"
 """In `wanted`: every event."""
 
 _END = b"\n\n"
+_EVENT_REST = b"\nContent-Type: text/event-json\n\n"
 _EVENT_HEAD = re.compile(
-    rb"(Content-Length: (\d{1,9})\nContent-Type: text/event-json\n\n)"
-    rb'(?:\{(?:"Event-Subclass":"([^"\\]*)",)?"Event-Name":"([^"\\]*)")?'
+    rb"Content-Length: (\d{1,9})%b" % _EVENT_REST
+    + rb'(?:\{(?:"Event-Subclass":"([^"\\]*)",)?"Event-Name":"([^"\\]*)")?'
 )
 """The head of nearly every frame, found and read in one step, and with it the event's name where
 the body begins with it."""
 _JSON_NAME = re.compile(rb'"Event-Name"\s*:\s*"([^"\\]*)"')
 _JSON_SUBCLASS = re.compile(rb'"Event-Subclass"\s*:\s*"([^"\\]*)"')
-_JSON = "text/event-json"
+EVENT = "text/event-json"
+"""The `Frame.kind` of the events that the connector asks for."""
 _PLAIN = "text/event-plain"
+_NO_HEADERS: dict[str, str] = {}
 _UNQUOTED = frozenset({_PLAIN, "command/reply"})
 
 
@@ -142,16 +145,17 @@ class FrameReader:
         self._need = 0
         while True:
             head = _EVENT_HEAD.match(data, at)
-            headers: dict[str, str] = {}
+            headers = _NO_HEADERS
             if head is not None:
-                kind, start, length = _JSON, head.end(1), int(head[2])
+                digits, subclass, name = head.groups()
+                kind, start, length = EVENT, head.end(1) + len(_EVENT_REST), int(digits)
             else:
                 while at < size and data[at] == 10:  # a stray blank line before the head
                     at += 1
                 end = data.find(_END, at)
                 if end < 0 or end - at > HEAD_LIMIT:
                     break
-                start = end + 2
+                start, subclass, name = end + 2, None, None
                 headers, kind = _head(data[at:end])
                 length = self._length(headers)
             if length > self._limit:
@@ -163,8 +167,10 @@ class FrameReader:
                 self._need = stop - at
                 break
             self.seen += 1
-            if kind == _JSON:
-                wanted = self._all or self._wants_json(data, start, stop, head)
+            if kind == EVENT:
+                if head is not None and head.end() > stop:
+                    subclass = name = None  # read from what follows the body
+                wanted = self._all or self._wants_json(data, start, stop, name, subclass)
             elif kind == _PLAIN:
                 wanted = self._all or self._wants_plain(data, start, stop)
             else:
@@ -194,12 +200,13 @@ class FrameReader:
         self.broken = f"the stream cannot be followed: {why}"
         self._tail = bytearray()
 
-    def _wants_json(self, data: bytes, start: int, stop: int, head: re.Match[bytes] | None) -> bool:
-        if head is not None and head[4] is not None and head.end() <= stop:
-            name, subclass = head[4], head[3]
-        else:
+    def _wants_json(
+        self, data: bytes, start: int, stop: int, name: bytes | None, subclass: bytes | None
+    ) -> bool:
+        """`name` and `subclass`: where the body begins with them."""
+        if name is None:
             found = _JSON_NAME.search(data, start, stop)
-            name, subclass = found[1] if found else b"", None
+            name = found[1] if found else b""
         if name != b"CUSTOM" or not self._subclasses:
             return name in self._names
         if subclass is None:
@@ -239,22 +246,15 @@ def _head(head: bytes) -> tuple[dict[str, str], str]:
 
 def event_of(frame: Frame) -> Event | None:
     """The event in a frame; None if there is none, or none that can be read."""
-    if frame.kind == _JSON:
+    if frame.kind == EVENT:
         try:
-            return _from_json(frame.body)
+            read = headers_of(frame.body)
         except (ValueError, RecursionError):
             return None
+        return None if read is None else _event(*read, read[0].pop("_body", ""))
     if frame.kind == _PLAIN:
         return _from_plain(frame.body)
     return None
-
-
-def _from_json(body: bytes) -> Event | None:
-    read = headers_of(body)
-    if read is None:
-        return None
-    headers, repeated = read
-    return _event(headers, repeated, headers.pop("_body", ""))
 
 
 def _from_plain(body: bytes) -> Event:

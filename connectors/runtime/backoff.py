@@ -11,7 +11,7 @@ from tenacity import RetryCallState, wait_random_exponential
 SLOW = 30.0
 """Seconds, give or take a fifth, between attempts that need an administrator first."""
 GATHER_EACH = 0.002
-GATHER_LIMIT = 0.1
+GATHER_LIMIT = 0.08
 """Seconds; see `gathering`."""
 
 

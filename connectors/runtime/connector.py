@@ -185,7 +185,8 @@ class Connector:
     def take(self, event: PbxEvent) -> None:
         """What the PBX says, in order. An error in the core costs the one event."""
         try:
-            self._outbox.put(self._core.handle(event, time.time()))
+            if reports := self._core.handle(event, time.time()):
+                self._outbox.put(reports)
         except Exception:
             self._failures += 1
             log.exception("the core could not take in a %s", type(event).__name__)

@@ -9,10 +9,11 @@ the calls that ended first are dropped, and counted in `dropped`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ TRACE_LIMIT = 200
 BATCH_CALLS = 1000
 BATCH_BYTES = 3 * 1024 * 1024
 """The server takes 4 MiB."""
+LINE_SIZE = 150
+"""Bytes of a trace line besides its text; a character of that has at most 12 (an escaped pair)."""
 WRITE_PAUSE = 1.0
 """Seconds between attempts while the file cannot be written."""
 
@@ -58,6 +61,21 @@ class _Entry:
     """The newest line, sent or not: a new process counts on from its number."""
     aside: bool = False
     """The server refuses it; not sent until it changes."""
+    _json: bytes = b""
+
+    def changed_to(self, body: dict[str, Any], seq: int) -> None:
+        """Its newest state, to be sent."""
+        self.body, self.seq, self._json = body, seq, b""
+        self.dirty, self.aside = True, False
+
+    def json(self) -> bytes:
+        """Its state for the file; written oftener than it changes."""
+        self._json = self._json or encoded(self.body)
+        return self._json
+
+    def size(self) -> int:
+        """The bytes it has in a report at most."""
+        return len(self.json()) + sum(LINE_SIZE + 12 * len(item["text"]) for item in self.trace)
 
     def line(self, number: int) -> tuple[dict[str, Any], bool] | None:
         """A line and whether it was sent; None for one that is of no use any more."""
@@ -107,6 +125,8 @@ class Outbox:
         self.changed = asyncio.Event()
         """Set while there may be something to report."""
         self._unwritten = asyncio.Event()
+        self._answered = asyncio.Event()
+        """The server has taken something since the last write began."""
         self._unwritten_calls: dict[str, None] = {}
         self._unwritten_lines: dict[tuple[str, int], None] = {}
         self._writing = asyncio.Lock()
@@ -145,9 +165,8 @@ class Outbox:
             entry = self._calls.get(report.id)
             if entry is None:
                 entry = self._calls[report.id] = _Entry({}, 0, True, False)
-            entry.body, entry.seq, entry.dirty = call_body(report), self._seq, True
+            entry.changed_to(call_body(report), self._seq)
             entry.ended = report.state is CallState.ENDED
-            entry.aside = False
             self._dirty[report.id] = None
             if entry.ended:
                 self._ended[report.id] = None
@@ -258,11 +277,10 @@ class Outbox:
             entry = self._calls[call]
             if entry.aside or not (entry.dirty or not entry.ended):
                 continue
-            item = {**as_reported(entry.body), "seq": entry.seq, "trace": entry.trace}
-            size += len(encoded(item))
+            size += entry.size() + LINE_SIZE
             if not snapshot and calls and (len(calls) >= limit or size > BATCH_BYTES):
                 break
-            calls.append(item)
+            calls.append({**as_reported(entry.body), "seq": entry.seq, "trace": entry.trace})
             sent[call] = (entry.seq, entry.trace[-1]["n"] if entry.trace else 0)
         batch = self._batch(calls, sent, snapshot=snapshot)
         if not calls and not batch.results and not snapshot:
@@ -304,14 +322,20 @@ class Outbox:
                 self._touch(call, old)
         self._journal.acked(batch.results)
         self._unwritten.set()
+        self._answered.set()
 
     # --- the file
 
     async def keep_written(self) -> None:
         """Write what changed, for ever; one transaction for all that came meanwhile."""
         broken = False
+        calls = 0
         while True:
             await self._unwritten.wait()
+            # What the server takes need not be written first, so under load its answer is awaited.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(gathering(calls)):
+                    await self._answered.wait()
             calls = len(self._unwritten_calls)
             try:
                 await self.flush()
@@ -324,7 +348,6 @@ class Outbox:
                 if broken:
                     log.info("the outbox can be written again")
                 broken = False
-                await asyncio.sleep(gathering(calls))
 
     async def flush(self) -> None:
         """Write all that is not on file yet. Raises `sqlite3.Error`; nothing is forgotten then."""
@@ -333,6 +356,7 @@ class Outbox:
             lines, self._unwritten_lines = self._unwritten_lines, {}
             commands, self._journal.unwritten = self._journal.unwritten, {}
             self._unwritten.clear()
+            self._answered.clear()
             statements = [
                 *self._call_statements(calls),
                 *self._line_statements(lines),
@@ -353,16 +377,19 @@ class Outbox:
         """Close the file; `flush` first."""
         self._store.close()
 
-    def _call_statements(self, calls: Iterable[str]) -> Iterable[Statement]:
-        for call in calls:
-            entry = self._calls.get(call)
-            if entry is None:
-                yield "DELETE FROM calls WHERE id = ?", (call,)
-                yield "DELETE FROM trace WHERE call = ?", (call,)
-            else:
-                values = (call, encoded(entry.body).decode(), entry.dirty)
-                yield "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)", values
-                yield "DELETE FROM trace WHERE call = ? AND n < ?", (call, entry.first_kept())
+    def _call_statements(self, calls: Collection[str]) -> Iterable[Statement]:
+        """Those of one kind in a row."""
+        gone = [call for call in calls if call not in self._calls]
+        kept = [(call, self._calls[call]) for call in calls if call in self._calls]
+        for call in gone:
+            yield "DELETE FROM calls WHERE id = ?", (call,)
+        for call in gone:
+            yield "DELETE FROM trace WHERE call = ?", (call,)
+        for call, entry in kept:
+            values = (call, entry.json().decode(), entry.dirty)
+            yield "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)", values
+        for call, entry in kept:
+            yield "DELETE FROM trace WHERE call = ? AND n < ?", (call, entry.first_kept())
 
     def _line_statements(self, lines: Iterable[tuple[str, int]]) -> Iterable[Statement]:
         for call, number in lines:

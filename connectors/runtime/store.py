@@ -7,6 +7,8 @@ import contextlib
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +85,12 @@ class Store:
         return self._database.execute(query).fetchall()
 
     def write_now(self, statements: Sequence[Statement]) -> None:
-        """One transaction. Raises `sqlite3.Error`."""
+        """One transaction; the quicker, the more of one kind stand in a row. Raises
+        `sqlite3.Error`."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            for statement, values in statements:
-                self._database.execute(statement, values)
+            for statement, group in groupby(statements, itemgetter(0)):
+                self._database.executemany(statement, [values for _, values in group])
             self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:

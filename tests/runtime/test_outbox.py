@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from connectors.model import CallState, Result
 from connectors.runtime import outbox as module
 from connectors.runtime.outbox import Outbox
-from connectors.runtime.store import StoreError
+from connectors.runtime.store import Statement, StoreError
 from tests.runtime.calls import AT, call, line
 
 
@@ -224,7 +225,7 @@ async def test_a_file_that_cannot_be_written_is_said_once_and_kept_in_memory(
     failures = [3]
     mended = asyncio.Event()
 
-    async def full(statements: object) -> None:
+    async def full(statements: Sequence[Statement]) -> None:
         if failures[0]:
             failures[0] -= 1
             raise sqlite3.OperationalError("database or disk is full")
@@ -239,6 +240,34 @@ async def test_a_file_that_cannot_be_written_is_said_once_and_kept_in_memory(
     writing.cancel()
     assert caplog.text.count("cannot be written (database or disk is full)") == 1
     assert (await reopened(outbox, path)).restored()[0].id == "1.1"
+
+
+async def test_under_load_what_the_server_takes_at_once_is_not_written_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox(path, AT)
+    write = outbox._store.write
+    written: asyncio.Queue[dict[str, bool]] = asyncio.Queue()
+
+    async def noted(statements: Sequence[Statement]) -> None:
+        await write(statements)
+        calls = (v for text, v in statements if text.startswith("INSERT OR REPLACE INTO calls"))
+        written.put_nowait({call: dirty for call, _, dirty in calls})
+
+    monkeypatch.setattr(outbox._store, "write", noted)
+    writing = asyncio.create_task(outbox.keep_written())
+    outbox.put([call(f"1.{number}") for number in range(40)])
+    async with asyncio.timeout(5):
+        assert len(await written.get()) == 40
+        outbox.put([call("taken", trace=(line(1),))])
+        await asyncio.sleep(0)
+        batch = outbox.batch(snapshot=False)
+        assert batch is not None
+        outbox.accepted(batch)
+        assert (await written.get())["taken"] is False, "there is nothing to be sent of it"
+        outbox.put([call("not taken")])
+        assert await written.get() == {"not taken": True}, "nobody answers: it is not kept back"
+    writing.cancel()
 
 
 async def test_nothing_is_attempted_that_cannot_be_recorded(
