@@ -83,11 +83,11 @@ class Pace:
 
     def pause(self, size: int, now: float, room: int) -> float:
         """Seconds to wait behind a read of `size` bytes (> 0) at `now`. `room`: the bytes of the
-        kernel's buffer; where they were half full FreeSWITCH may have had to wait, and the kernel
-        makes the buffer larger if it is read at once."""
+        kernel's buffer; it announces less than half of them, so where a quarter was full FreeSWITCH
+        may have had to wait, and the kernel makes the buffer larger if it is read at once."""
         self._recent = self._recent * math.exp((self._last - now) / GATHER_SPAN) + size
         self._last = now
-        if size * 2 >= min(room, READ_SIZE * 2):
+        if size * 4 >= min(room, READ_SIZE * 4):
             return 0.0
         rate = self._recent / GATHER_SPAN
         return min(GATHER_LIMIT * min(1.0, rate / GATHER_RATE) ** 3, READ_SIZE / 2 / rate)
