@@ -114,7 +114,7 @@ class OidcSettings(BaseModel):
     @model_validator(mode="after")
     def _check_whole(self) -> Self:
         if not self.issuer:
-            if self.model_fields_set - {"issuer"}:
+            if self != type(self).model_construct():  # something of a provider is said
                 raise ValueError("issuer is not set")
             return self
         if not self.client_id:

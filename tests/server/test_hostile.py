@@ -95,6 +95,7 @@ def test_no_body_of_any_route_is_a_fault(shared: Server, body: Any) -> None:
             call_id="1.1",
             code="123456",
             pairing_id="0" * 16,
+            person=1,
         )
         for headers in (API, HQ, SITE, {"Origin": URL}):
             fields_of(client.post(address, json=body, headers=headers))

@@ -331,8 +331,7 @@ def test_why_nobody_was_reached_is_said(server: Server) -> None:
         command["id"], "ended", initiator="agent", cause="hangup", unreached=unreached
     )
     server.connector.send(ended, results=[{"id": command["id"], "status": "done", "detail": ""}])
-    said = "user_busy: the user's telephone was busy"
-    assert server.ways(session["id"])["dial"] == ("failed", said)
+    assert server.ways(session["id"])["dial"] == ("failed", "the user's telephone was busy")
     assert server.session(session["id"])["call"] is None
 
 

@@ -210,8 +210,8 @@ def test_the_end_of_the_session_takes_a_call_that_still_rings_along(
 @pytest.mark.parametrize(
     ("who", "why", "detail"),
     [
-        ("user", "no_answer", "user_no_answer: the user's telephone did not answer"),
-        ("agent", "hung_up", "agent_hung_up: the agent's telephone has hung up"),
+        ("user", "no_answer", "the user's telephone did not answer"),
+        ("agent", "hung_up", "the agent's telephone has hung up"),
     ],
 )
 def test_the_page_says_at_once_that_nobody_was_reached_and_another_try_is_free(
@@ -223,7 +223,8 @@ def test_the_page_says_at_once_that_nobody_was_reached_and_another_try_is_free(
     site.pump()
     site.pbx.dials_in_vain(call.id, f"{call.id}-voice-1", who, why)
     site.pump()
-    assert (wish(call)["state"], wish(call)["detail"]) == ("failed", detail)
+    said = [wish(call)[member] for member in ("state", "code", "detail")]
+    assert said == ["failed", f"{who}_{why}", detail]
     assert json_of(ask(call.browser, call, uri=NUMBER))["state"] == "calling"
     site.pump()  # what is told again is of the try before
     site.pbx.agent_hangs_up(call.id)

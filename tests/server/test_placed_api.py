@@ -91,7 +91,7 @@ def test_nothing_is_sent_to_the_address_that_a_site_names(server: Server) -> Non
     desk = server.desk("wang", WANG)
     asked = {"role": "user", "send": True}
     assert desk.post(f"/v1/sessions/{call.session}/invitations", asked).status_code == 201
-    assert {command["kind"] for command in server.hub.commands} == {"queue"}
+    assert {command["kind"] for command in server.hub.commands} == {"queue", "pause"}
 
 
 def test_a_user_who_is_in_keeps_their_page_when_an_agent_comes(server: Server) -> None:
