@@ -40,7 +40,7 @@ def office(
             work.flush()
             agent = agents.named(work.db, "Wang Li")
             assert agent is not None
-            accounts.link(work.db, agent, openid.issuer, name="wang")
+            accounts.link(work, agent, openid.issuer, name="wang")
         yield server
 
 

@@ -338,9 +338,9 @@ def test_the_log_in_that_places_calls_may_just_that_besides() -> None:
     least, more = log_in("tandem"), log_in("placing")
     apis = least.pop("esl-allowed-api"), more.pop("esl-allowed-api")
     assert least == more
-    besides = {"originate", "uuid_transfer", "uuid_kill", "sched_del", "hash"}
+    besides = {"originate", "uuid_transfer", "uuid_kill", "sched_del", "hash", "fifo"}
     assert set(apis[1].split()) == set(apis[0].split()) | besides
-    assert besides == {*COMMANDS, "hash"}
+    assert besides == {*COMMANDS, "hash", "fifo"}
 
 
 def log_in(user: str) -> dict[str, str]:
