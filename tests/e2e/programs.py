@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-KEPT = 20_000
+KEPT = 2_000
 """Lines of output kept of each program."""
 READY = 30.0
 """Seconds a program may take until it says that it is ready."""

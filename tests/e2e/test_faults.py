@@ -215,7 +215,7 @@ async def test_an_asterisk_that_stands_still_is_noticed_and_read_again(
     finally:
         os.kill(pbx.process.pid, signal.SIGCONT)
 
-    await at_work.connector.line("connected to", since=said)
+    await at_work.connector.line(", reporting to", since=said)
     assert noticed < 10.5, f"noticed after {noticed:.1f} s"
     again = await at_work.session(call.id, agent=uri("agent1"))
     assert (again["id"], again["state"]) == (session["id"], "inviting")

@@ -210,7 +210,7 @@ async def test_a_connection_that_is_lost_during_calls(
     await moves.until("talking", "1004")
     comes = await talk(pbx, "1005", "form-all")
     await at_work.connector.line("connecting again", within=15, since=said)
-    await at_work.connector.line("connected to", since=said)
+    await at_work.connector.line(", reporting to", since=said)
 
     assert await served(at_work, stays, "1001") == sessions[0]
     await served(at_work, moves, "1004")
@@ -239,7 +239,7 @@ async def test_freeswitch_restarted_during_calls_loses_them_and_serves_the_next(
 
     await pbx.faults.restart(clean=how == "told")
 
-    await at_work.connector.line("connected to", since=said)
+    await at_work.connector.line(", reporting to", since=said)
     ended = await at_work.ended(call.id, "lost", CALLER, [uri("1001")])
     await at_work.ended(waits.id, "lost", uri("caller2"), [], "chat")
     following = await talk(pbx, "1001", "form-all")

@@ -108,7 +108,7 @@ async def test_a_stream_that_cannot_be_followed_is_given_up_in_one_line(
     if said == "in the middle of a frame":
         attacked.pbx.faults.close_all(clean=True)
     await attacked.connector.line(said, since=before)
-    await attacked.connector.line("connected to", since=before)
+    await attacked.connector.line(", reporting to", since=before)
     await attacked.unharmed()
     assert sum(said in line for line in list(attacked.connector.lines)[before:]) == 1
 
@@ -126,7 +126,7 @@ async def test_a_peer_that_is_no_freeswitch_is_named(attacked: Attacked) -> None
             "is no event socket; it says 'HTTP/1.1 400 Bad Request'", since=before
         )
     await attacked.pbx.server.open_port()
-    await attacked.connector.line("connected to", since=before)
+    await attacked.connector.line(", reporting to", since=before)
     await attacked.unharmed()
 
 
@@ -144,7 +144,7 @@ async def test_a_list_of_a_hundred_thousand_channels(
         patch.setitem(api.COMMANDS, "show", show)
         attacked.pbx.faults.close_all()
         await attacked.connector.line("bytes is announced, 8388608 are taken", since=before)
-    await attacked.connector.line("connected to", since=before)
+    await attacked.connector.line(", reporting to", since=before)
     await attacked.unharmed()
 
 
@@ -217,7 +217,7 @@ async def test_calls_without_an_end_and_without_a_number(attacked: Attacked) -> 
 
     # Those calls do not stand: a look at what does is the end of them.
     attacked.pbx.faults.close_all()
-    await attacked.connector.line("connected to", since=before)
+    await attacked.connector.line(", reporting to", since=before)
 
     async def look() -> tuple[bool, Any]:
         standing = (await attacked.get("/v1/calls?pbx=lab"))["items"]

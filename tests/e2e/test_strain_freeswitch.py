@@ -142,7 +142,7 @@ async def test_a_thousand_channels_are_read_again_while_events_flood_in(
     said = len(strained.connector.lines)
     strained.pbx.faults.close_all()
     async with strained.flooded():
-        await strained.connector.line("connected to", since=said)
+        await strained.connector.line(", reporting to", since=said)
         ended = {call.id for call in strained.hang_up(10)}
         await asyncio.sleep(0.2)
     assert strained.flood.sent > 100
@@ -170,7 +170,7 @@ async def test_a_connector_that_stood_still(dropped: bool, strained: Strained) -
             strained.connector.thaw()
         anew = dropped or FROZEN > KEPT
         if anew:
-            await strained.connector.line("connected to", since=said)
+            await strained.connector.line(", reporting to", since=said)
         await asyncio.sleep(0.2)
     assert strained.flood.sent > RATE * min(FROZEN, KEPT) * 0.8
     if not anew:

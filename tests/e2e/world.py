@@ -364,7 +364,7 @@ class Watcher:
         self.ami = tandem.pbx.ami("lab")
         await self.ami.connect()
         await self.ami.event("FullyBooted")
-        await tandem.connector.line("connected to", since=said)
+        await tandem.connector.line(", reporting to", since=said)
 
     @property
     def now(self) -> int:
