@@ -188,7 +188,7 @@ class Commands:
         busy = command.args.get("busy", False)
         if not isinstance(paused, bool) or not isinstance(busy, bool):
             raise CommandRefusedError("args.paused and args.busy must be true or false")
-        interfaces = self._book.cti.members_of(agent)
+        interfaces = self._book.cti.agents.members_of(agent)
         if not interfaces:
             raise CommandRefusedError(f"no queue has {shown(agent)} as a member", Why.NO_MEMBER)
         return model.PauseMember(interfaces, paused, _plain(command.args, "reason"), busy)
@@ -233,7 +233,7 @@ class Commands:
 
     def _phone(self, args: Mapping[str, Any]) -> str:
         agent = _text(args, "agent_uri")
-        phone = self._book.cti.phone_of(agent, self._settings.phone)
+        phone = self._book.cti.agents.phone_of(agent, self._settings.phone)
         if phone is None:
             raise CommandRefusedError(
                 f"no telephone of {shown(agent)} is known to this PBX", Why.NO_PHONE

@@ -21,37 +21,24 @@ Everything is O(size of the conversation) for each event, and the conversation i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, unquote
 
 from connectors import model
+from connectors.agents import Agents, Member, plain_interface
 from connectors.model import BridgeKind, LegRole
 
 MAX_LEGS = 50_000
 """More than any one PBX carries; a flood of unknown legs stops here."""
 MAX_CONVERSATION = 512
 """Legs looked at from one leg: a larger conference is cut off, first come first."""
-MAX_MEMBERS = 20_000
 MAX_PIPES = 8
 """Pipes behind pipes a dial is followed through."""
 
 
 # A member of an enum is looked up by a function of Python's; these are asked for at each step.
 _INBOUND, _OUTBOUND, _TALK = LegRole.INBOUND, LegRole.OUTBOUND, BridgeKind.TALK
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A queue's member as the queue names it."""
-
-    interface: str
-    name: str = ""
-    state_interface: str = ""
-    rung: str = ""
-    """`interface` with its option letters, as the queue writes it."""
 
 
 @dataclass(slots=True)
@@ -92,49 +79,15 @@ class Agent:
     uri: str
 
 
-def plain_interface(interface: str) -> str:
-    """An interface without ``Local``'s option letters: ``Local/1@ctx/n`` -> ``Local/1@ctx``."""
-    head, slash, options = interface.rpartition("/")
-    return head if slash and "@" in head and "@" not in options else interface
-
-
-def _behind(trunk: str, interface: str) -> bool:
-    """Whether an interface is a number behind a trunk, whose name says nothing of who it is:
-    ``PJSIP/+4930123@carrier`` behind ``PJSIP/carrier``, ``gateway/carrier/+4930123`` behind
-    ``gateway/carrier``."""
-    technology, _, peer = trunk.partition("/")
-    if not peer or not interface.startswith(f"{technology}/"):
-        return False
-    return interface.startswith(f"{trunk}/") or interface.endswith(f"@{peer}")
-
-
-def uri_for(name: str, domain: str) -> str:
-    """``sip:<name>@<domain>``, `name` escaped as a SIP user part (RFC 3261, 25.1)."""
-    return f"sip:{quote(name, safe=_USER_UNRESERVED, errors='replace')}@{domain}"
-
-
-_NAME = re.compile(r"^(?:[A-Za-z0-9]+/|hint:)")
-"""What stands before the name in an interface (``PJSIP/1001``, ``hint:1001@ext-local``)."""
-
-_USER_UNRESERVED = "-_.!~*'()&=+$,;?/"
-
-
 class Cti:
     """The graph, and the answers it gives."""
 
     def __init__(
         self, domain: str, agents: Mapping[str, str], agent_endpoints: Sequence[str]
     ) -> None:
-        self._domain = domain
-        self._agents = dict(agents)
-        self._patterns = [re.compile(pattern) for pattern in agent_endpoints]
-        self._matched: dict[str, bool] = {}
-        self._uri_of: dict[str, str] = {}
-        """By name, of the agents seen lately."""
+        self.agents = Agents(domain, agents, agent_endpoints)
         self.legs: dict[str, Leg] = {}
         self._bridges: dict[str, Bridge] = {}
-        self._members: dict[tuple[str, str], Member] = {}
-        self._by_interface: dict[str, list[Member]] = {}
         self.dropped = 0
         """Legs and members not taken because a bound was reached."""
         self._takes: dict[type, Callable[[Any], tuple[str, ...]]] = {
@@ -167,7 +120,7 @@ class Cti:
         """Make the graph what the PBX says stands now; what a leg had learnt about it stays."""
         before = self.legs
         self.legs, self._bridges = {}, {}
-        self._members, self._by_interface = {}, {}
+        self.agents.clear()
         for member in snapshot.members:
             self.apply(member)
         for listed in snapshot.legs:
@@ -282,9 +235,11 @@ class Cti:
         if agent is None:
             return ()
         interface = plain_interface(event.interface)
-        listed = self._listed(interface)
+        listed = self.agents.listed(interface)
         if is_phone(agent) and agent.endpoint != interface and self._known_by_itself(agent):
-            agent.member = self._listed(agent.endpoint)  # it picked up what another phone rang
+            agent.member = self.agents.listed(
+                agent.endpoint
+            )  # it picked up what another phone rang
         else:
             agent.member = Member(interface, event.name, listed.state_interface if listed else "")
         if agent.role is not LegRole.INBOUND:
@@ -298,8 +253,9 @@ class Cti:
 
     def _known_by_itself(self, leg: Leg) -> bool:
         """Whether its endpoint makes it an agent's, whatever queue rang it."""
-        listed = self._listed(leg.endpoint) is not None
-        return bool(leg.endpoint) and (listed or self._named(leg))
+        listed = self.agents.listed(leg.endpoint) is not None
+        named = self.agents.matches(leg.endpoint) or self.agents.matches(leg.exact)
+        return bool(leg.endpoint) and (listed or named)
 
     def _bridged(self, one: Leg, two: Leg) -> bool:
         return one.bridge is not None and one.bridge == two.bridge
@@ -320,31 +276,13 @@ class Cti:
     def _member_known(self, event: model.MemberKnown) -> tuple[str, ...]:
         plain = plain_interface(event.interface)
         member = Member(plain, event.name, event.state_interface, event.interface)
-        self._add_member(event.queue, member)
+        if not self.agents.add(event.queue, member):
+            self.dropped += 1
         return ()
 
     def _member_gone(self, event: model.MemberGone) -> tuple[str, ...]:
-        self._remove_member(event.queue, plain_interface(event.interface))
+        self.agents.remove(event.queue, plain_interface(event.interface))
         return ()
-
-    def _add_member(self, queue: str, member: Member) -> None:
-        if len(self._members) >= MAX_MEMBERS and (queue, member.interface) not in self._members:
-            self.dropped += 1
-            return
-        self._remove_member(queue, member.interface)
-        self._members[queue, member.interface] = member
-        for interface in {member.interface, plain_interface(member.state_interface)} - {""}:
-            self._by_interface.setdefault(interface, []).append(member)
-
-    def _remove_member(self, queue: str, interface: str) -> None:
-        member = self._members.pop((queue, interface), None)
-        if member is None:
-            return
-        for key in {member.interface, plain_interface(member.state_interface)} - {""}:
-            listed = self._by_interface[key]
-            listed.remove(member)
-            if not listed:
-                del self._by_interface[key]
 
     # --- answers out -------------------------------------------------------------------
 
@@ -384,74 +322,12 @@ class Cti:
 
     def agent_uri(self, leg: Leg) -> str | None:
         """Whose leg it is when it is an agent's, else None."""
-        if not is_phone(leg):
-            return None
-        member = leg.member or self._listed(leg.endpoint)
-        if member is None and not self._named(leg):
-            return None
-        if self._agents:
-            rung = (member.state_interface, member.interface) if member else ()
-            for key in (leg.exact, leg.endpoint, *rung):
-                if (uri := self._agents.get(key)) is not None:
-                    return uri
-        name = leg.endpoint.partition("/")[2] or (member.name if member else "")
-        if member is not None and member.name and _behind(leg.endpoint, member.interface):
-            name = member.name
-        if not name:
-            return None
-        if (uri := self._uri_of.get(name)) is None:
-            if len(self._uri_of) >= MAX_MEMBERS:
-                self._uri_of.clear()
-            uri = self._uri_of[name] = uri_for(name, self._domain)
-        return uri
-
-    def members_of(self, agent: str) -> tuple[str, ...]:
-        """The interfaces of an agent's members, each once, as the queues write them."""
-        members = self._members.values()
-        return tuple(dict.fromkeys(m.rung for m in members if agent in self._uris(m)))
-
-    def phone_of(self, agent: str, form: str) -> str | None:
-        """The endpoint of an agent's telephone, None if none is known. `form`: how this PBX
-        writes one (``PJSIP/{name}``)."""
-        technology = form.partition("/")[0]
-        known = [key for key, uri in self._agents.items() if uri == agent]
-        for member in self._members.values():
-            if agent in self._uris(member):
-                known += [member.state_interface, member.interface]
-        for endpoint in known:
-            if technology and endpoint.startswith(f"{technology}/"):
-                return endpoint
-        name, at, domain = agent.removeprefix("sip:").partition("@")
-        endpoint = form.format(name=unquote(name), domain=domain)
-        own = agent.startswith("sip:") and at and name and domain == self._domain
-        return endpoint if own and self.matches_pattern(endpoint) else None
-
-    def _uris(self, member: Member) -> set[str]:
-        """Whose member it is: by the settings' table, else by the names in its interfaces."""
-        keys = (member.state_interface, member.rung, member.interface)
-        if named := {self._agents[key] for key in keys if key in self._agents}:
-            return named
-        names = {_NAME.sub("", key).partition("@")[0] for key in keys}
-        return {uri_for(name, self._domain) for name in names if name}
+        return self.agents.uri(leg.endpoint, leg.exact, leg.member) if is_phone(leg) else None
 
     def is_agents_leg(self, leg_id: str) -> bool:
         """Whether a leg is known as an agent's."""
         leg = self.legs.get(leg_id)
         return leg is not None and self.agent_uri(leg) is not None
-
-    def _named(self, leg: Leg) -> bool:
-        return self.matches_pattern(leg.endpoint) or self.matches_pattern(leg.exact)
-
-    def matches_pattern(self, endpoint: str) -> bool:
-        """Whether the settings name `endpoint` as an agent's."""
-        if not endpoint or endpoint in self._agents:
-            return bool(endpoint)
-        if (known := self._matched.get(endpoint)) is None:
-            if len(self._matched) >= MAX_MEMBERS:
-                self._matched.clear()
-            known = any(pattern.fullmatch(endpoint) for pattern in self._patterns)
-            self._matched[endpoint] = known
-        return known
 
     def _walk(self, leg_id: str, without: str = "") -> list[tuple[Leg, Member | None]]:
         """Breadth first over bridges and pairs, with the member whose pipe led there."""
@@ -463,7 +339,9 @@ class Cti:
         bridges: set[str] = set()
         row: list[tuple[Leg, Member | None]] = [(start, None)]
         for leg, through in row:
-            beyond = through or leg.member or self._listed(leg.endpoint) if leg.near else through
+            beyond = (
+                through or leg.member or self.agents.listed(leg.endpoint) if leg.near else through
+            )
             for neighbour in self._neighbours(leg, bridges):
                 if neighbour in seen or len(seen) >= MAX_CONVERSATION:
                     continue
@@ -472,11 +350,6 @@ class Cti:
                     # Who is on this side of the pipe is whom the member was rung for.
                     row.append((known, beyond if neighbour == leg.pair else through))
         return row
-
-    def _listed(self, interface: str) -> Member | None:
-        """The first of the queues' members at an interface."""
-        listed = self._by_interface.get(interface)
-        return listed[0] if listed else None
 
     def _neighbours(self, leg: Leg, walked: set[str]) -> list[str]:
         found: list[str] = []

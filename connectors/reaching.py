@@ -18,10 +18,10 @@ from connectors import model
 from connectors.book import Book
 from connectors.calls import Call
 from connectors.cti import MAX_PIPES, Leg, is_phone
-from connectors.model import LegId
+from connectors.model import InVain, LegId
 from connectors.outgoing import Outgoing
 from connectors.serving import stands_for_user
-from connectors.unreached import Why, word
+from connectors.unreached import word
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class _Try:
     command_id: str
     rang: bool = False
     """A telephone of the user was rung."""
-    said: Why | None = None
+    said: InVain | None = None
     """What became of the last one."""
 
 
@@ -89,7 +89,7 @@ class Reaching:
         if self._tries:
             self._rang(leg, word(event.cause))
 
-    def _rang(self, leg: Leg, said: Why | None) -> None:
+    def _rang(self, leg: Leg, said: InVain | None) -> None:
         """A telephone rings no more that is perhaps one of a user who is tried to be reached."""
         call = self._outgoing.rung_by(self._cti.dialler(leg.dialled_by)) or self._rung_for(leg)
         if call is not None and (tried := self._tries.get(call.id)) is not None:
@@ -110,8 +110,9 @@ class Reaching:
         else:
             self.in_vain(call, "agent", said, now)
 
-    def in_vain(self, call: Call, who: Literal["user", "agent"], said: Why | None,
-                 now: float) -> None:  # fmt: skip
+    def in_vain(
+        self, call: Call, who: Literal["user", "agent"], said: InVain | None, now: float
+    ) -> None:
         """A try has come to nothing, unless the two talk already."""
         tried = self._tries.pop(call.id, None)
         talk = not stands_for_user(call) and (call.placed != "dial" or call.served)

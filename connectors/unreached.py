@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from connectors.model import InVain
 
-Why = Literal["no_answer", "busy", "refused", "hung_up", "unreachable"]
-
-_WORDS: dict[str, Why] = {
+_WORDS: dict[str, InVain] = {
     # Asterisk: DIALSTATUS, and hang-up causes (ITU-T Q.850) by number
     "NOANSWER": "no_answer",
     "BUSY": "busy",
@@ -30,6 +28,6 @@ _WORDS: dict[str, Why] = {
 }
 
 
-def word(said: str) -> Why | None:
+def word(said: str) -> InVain | None:
     """What a dial status or a hang-up cause means; None: nothing in particular."""
     return _WORDS.get(said.partition(" ")[0])

@@ -55,7 +55,7 @@ from connectors.model.events import (
 )
 from connectors.model.ids import COLLAB_TYPES, BridgeId, LegId
 from connectors.model.reasons import Why
-from connectors.model.reports import CallReport, CallState, Pairing, TraceItem, Unreached
+from connectors.model.reports import CallReport, CallState, InVain, Pairing, TraceItem, Unreached
 
 __all__ = [
     "COLLAB_TYPES",
@@ -73,6 +73,7 @@ __all__ = [
     "DialledInVain",
     "Effect",
     "HangUp",
+    "InVain",
     "LegDialEnded",
     "LegDialled",
     "LegDown",

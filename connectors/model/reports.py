@@ -42,6 +42,10 @@ class Pairing:
     """Digits that were keyed in ('' for what cannot be a code); None: a code is to be said."""
 
 
+InVain = Literal["no_answer", "busy", "refused", "hung_up", "unreachable"]
+"""Why somebody who was dialled was not reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unreached:
     """The last try to have agent and user talk by telephone that came to nothing."""
@@ -50,7 +54,7 @@ class Unreached:
     """The id of the command (``dial`` or ``voice``) that asked for it."""
     who: Literal["user", "agent"]
     """Who was not reached, or has hung up meanwhile."""
-    why: Literal["no_answer", "busy", "refused", "hung_up", "unreachable"]
+    why: InVain
 
 
 @dataclass(frozen=True, slots=True)

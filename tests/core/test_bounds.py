@@ -17,7 +17,8 @@ from connectors.model import CallState
 from tests.core.world import World
 
 PURE = (
-    "model", "cti", "application", "book", "calls", "commands", "lines", "marks", "outgoing",
+    "model", "agents", "cti", "application", "book", "calls", "commands", "lines", "marks",
+    "outgoing",
     "pairing", "reaching", "unreached",
     "placed", "recovery", "serving",
 )  # fmt: skip
