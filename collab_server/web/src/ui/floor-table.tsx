@@ -1,11 +1,11 @@
 /** The floor's table of agents; its columns sort, what is out of the ordinary stands first. */
-import { useState } from "preact/hooks";
 import { now, since } from "../lib/clock";
 import { type AgentRow, began, due, type Order, ordered, standing } from "../lib/floor";
 import { personName } from "../lib/people";
 import { statusOf } from "../lib/state";
 import { type Key, t, tOr } from "../lib/words";
 import { reasonName } from "./reasons";
+import { SortHead, useSorting } from "./sort-head";
 import type { Watching } from "./watch";
 
 const COLUMNS: [Order, Key][] = [
@@ -27,36 +27,12 @@ interface Props {
 }
 
 export function AgentTable({ rows, me, team, watching, watch }: Props) {
-  const [order, setOrder] = useState<Order>("signs");
-  const [descending, setDescending] = useState(false);
-  const choose = (column: Order) => {
-    setDescending(column === order && !descending);
-    setOrder(column);
-  };
+  const sorting = useSorting<Order>("signs");
+  const { order, descending } = sorting;
   if (rows.length === 0) return <p class="muted">{t("floor.noAgents")}</p>;
   return (
     <table class="floor-table">
-      <thead>
-        <tr>
-          {COLUMNS.map(([column, name]) => (
-            <th
-              key={column}
-              scope="col"
-              aria-sort={order !== column ? "none" : descending ? "descending" : "ascending"}
-            >
-              <button class="quiet" type="button" onClick={() => choose(column)}>
-                {t(name)}
-                <span aria-hidden="true" class="sort">
-                  {order !== column ? "" : descending ? "↓" : "↑"}
-                </span>
-              </button>
-            </th>
-          ))}
-          <th scope="col">
-            <span class="hidden">{t("floor.actions")}</span>
-          </th>
-        </tr>
-      </thead>
+      <SortHead columns={COLUMNS} sorting={sorting} actions="floor.actions" />
       <tbody>
         {ordered(rows, order, descending, now.value, (row) => state(row)[1]).map((row) => (
           <Row key={row.key} row={row} me={me} team={team} watching={watching} watch={watch} />

@@ -18,6 +18,7 @@ import { ProblemNotice } from "./parts";
 import { AskOff, AskPassword, AskRemove, PasswordShown } from "./person-asks";
 import { PersonForm } from "./person-form";
 import { SetUpEvents } from "./set-up-events";
+import { SortHead, useSorting } from "./sort-head";
 import "../style/desk.css";
 import "../style/floor.css";
 import "../style/people.css";
@@ -50,8 +51,8 @@ export function People({ me, signedOut }: Props) {
   const [page, setPage] = useState<PersonPage | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [words, setWords] = useState("");
-  const [order, setOrder] = useState<PersonOrder>("name");
-  const [descending, setDescending] = useState(false);
+  const sorting = useSorting<PersonOrder>("name");
+  const { order, descending } = sorting;
   const [offset, setOffset] = useState(0);
   const [turn, setTurn] = useState(0);
   const [open, setOpen] = useState<Open | null>(null);
@@ -81,8 +82,7 @@ export function People({ me, signedOut }: Props) {
   const close = () => setOpen(null);
   const again = () => setTurn((before) => before + 1);
   const choose = (column: PersonOrder) => {
-    setDescending(column === order && !descending);
-    setOrder(column);
+    sorting.choose(column);
     setOffset(0);
   };
   const done = (answer: PersonAnswer | null) => {
@@ -128,27 +128,7 @@ export function People({ me, signedOut }: Props) {
         {page?.total === 0 && <p class="muted">{t("people.none")}</p>}
         {page && page.total > 0 && (
           <table class="floor-table">
-            <thead>
-              <tr>
-                {COLUMNS.map(([column, name]) => (
-                  <th
-                    key={column}
-                    scope="col"
-                    aria-sort={order !== column ? "none" : descending ? "descending" : "ascending"}
-                  >
-                    <button class="quiet" type="button" onClick={() => choose(column)}>
-                      {t(name)}
-                      <span aria-hidden="true" class="sort">
-                        {order !== column ? "" : descending ? "↓" : "↑"}
-                      </span>
-                    </button>
-                  </th>
-                ))}
-                <th scope="col">
-                  <span class="hidden">{t("people.actions")}</span>
-                </th>
-              </tr>
-            </thead>
+            <SortHead columns={COLUMNS} sorting={{ ...sorting, choose }} actions="people.actions" />
             <tbody>
               {page.items.map((person) => (
                 <Row
