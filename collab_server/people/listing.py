@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, or_, select
 
 from collab_server.db.people import Agent, SetUpEvent
+from collab_server.oidc.accounts import gives
 from collab_server.times import iso
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def shown(settings: Settings, db: Session, people: Sequence[Agent]) -> list[dict
             "supervisor": one.supervisor,
             "team": one.team,
             "active": one.active,
-            "provider": urlsplit(one.issuer).hostname if one.issuer else None,
+            "provider": _provider(settings, one),
+            "given": given(settings, one),
             "created": iso(one.created),
             "warnings": [
                 *(["shared"] if one.active and one.uri in shared else []),
@@ -74,6 +76,20 @@ def shown(settings: Settings, db: Session, people: Sequence[Agent]) -> list[dict
         }
         for one in people
     ]
+
+
+def given(settings: Settings, one: Agent) -> list[str]:
+    """The roles of an account that its provider says at each log-in: nobody else sets them."""
+    theirs = gives(settings.server.oidc, one)
+    return ["admin"] * theirs.admin + ["supervisor"] * theirs.supervisor
+
+
+def _provider(settings: Settings, one: Agent) -> str | None:
+    """What people call the provider an account signs in with; of a former one its host."""
+    if one.issuer is None:
+        return None
+    ours = settings.server.oidc
+    return ours.shown if one.issuer == ours.issuer else urlsplit(one.issuer).hostname
 
 
 def events(db: Session, before: int | None, limit: int) -> tuple[list[dict[str, Any]], str | None]:

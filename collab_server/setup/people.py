@@ -102,6 +102,9 @@ def change(person: int) -> Response:
         who = auth.require_desk(work.db, to=May.SET_UP)
         agent = _load(work, person)
         before = agent.uri
+        for role in listing.given(tandem.settings, agent):
+            if wanted.get(role, getattr(agent, role)) != getattr(agent, role):
+                raise Invalid(f"{role}: the provider says it at each log-in", role, why="given")
         try:
             changes = accounts.change(work, who.name, agent, wanted, _ways(tandem))
         except accounts.AgentError as error:

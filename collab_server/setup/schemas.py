@@ -62,7 +62,10 @@ class Person(Answer):
     team: str
     active: bool
     provider: str | None
-    """Host of the OpenID provider the account signs in with; null: it is a local one."""
+    """The OpenID provider the account signs in with, as the log-in calls it, or its host if it is
+    not that of the settings; null: it is a local account."""
+    given: list[Literal["admin", "supervisor"]]
+    """What the provider says at each log-in, and cannot be changed here."""
     created: AwareDatetime
     warnings: list[Literal["shared", "unnamed"]]
     """Another account has this address too; no PBX of the settings names it."""

@@ -150,6 +150,24 @@ def test_the_provider_says_at_each_log_in_who_supervises_and_administers(started
     assert agent(office, "li").admin, "nobody has signed in there yet"
 
 
+def test_what_the_provider_says_is_not_changed_on_the_page_of_people(started: Started) -> None:
+    office = started(roles_claim="groups", admins=["it"])
+    office.mark("wang")
+    office.provider.claims = {"groups": ["it"]}
+    office.sign_in()
+    page = "/v1/setup/people"
+    office.browser.csrf = json_of(office.browser.get("/v1/me"))["csrf"]
+    (me,) = json_of(office.browser.get(page))["items"]
+    assert (me["provider"], me["given"], me["admin"]) == ("Office", ["admin"], True)
+    refused = office.browser.post(f"{page}/{me['id']}", {"admin": False})
+    assert (refused.status_code, json_of(refused)["field"]) == (422, "admin")
+    assert json_of(refused)["why"] == "given"
+    changed = office.browser.post(f"{page}/{me['id']}", {"admin": True, "team": "Sales"})
+    assert json_of(changed)["person"]["team"] == "Sales"
+    again = office.browser.post(f"{page}/{me['id']}", {"supervisor": True})
+    assert json_of(again)["person"]["supervisor"] is True, "of supervisors nothing is set"
+
+
 def test_who_loses_a_role_is_logged_out_where_they_had_it(started: Started) -> None:
     office = started(roles_claim="groups", admins=["it"])
     office.mark("wang", supervisor=True)

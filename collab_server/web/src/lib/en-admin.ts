@@ -32,6 +32,7 @@ export const enAdmin = {
   "people.off": "Switched off",
   "people.you": "you",
   "people.provider": "Signs in with {provider}",
+  "people.given": "The provider says this at each log-in; it is not changed here.",
   "people.shared": "Another account has this address",
   "people.unnamed": "In no PBX's settings",
   "people.range": "{from} to {to} of {total}",

@@ -12,6 +12,8 @@ export interface Person {
   active: boolean;
   /** Where they sign in instead of here; null: they do so here. */
   provider: string | null;
+  /** Roles that the provider says at each log-in. */
+  given: ("admin" | "supervisor")[];
   created: string;
   warnings: ("shared" | "unnamed")[];
 }
@@ -91,6 +93,7 @@ const WRONG: Record<string, Key> = {
 export function wrong(problem: Problem): string | null {
   if (problem.why === "taken") return t("people.bad.taken");
   if (problem.why === "last-administrator") return t("people.last");
+  if (problem.why === "given") return t("people.given");
   const key = problem.status === 422 ? WRONG[problem.field] : undefined;
   return key ? t(key) : problem.status === 404 ? t("people.gone") : null;
 }

@@ -33,6 +33,7 @@ export const zhAdmin: Record<keyof typeof enAdmin, string> = {
   "people.off": "已停用",
   "people.you": "您",
   "people.provider": "通过 {provider} 登录",
+  "people.given": "此项由登录服务在每次登录时决定，不能在此更改。",
   "people.shared": "另一个账户也用此地址",
   "people.unnamed": "不在任何 PBX 的设置中",
   "people.range": "第 {from} 至 {to} 个，共 {total} 个",

@@ -116,8 +116,19 @@ export function PersonForm({ person, teams, done, closed }: Props) {
         </p>
         <fieldset>
           <legend>{t("people.rights")}</legend>
-          <Tick label={t("people.supervisorHint")} checked={supervisor} set={setSupervisor} />
-          <Tick label={t("people.adminHint")} checked={admin} set={setAdmin} />
+          <Tick
+            label={t("people.supervisorHint")}
+            checked={supervisor}
+            set={setSupervisor}
+            fixed={person?.given.includes("supervisor")}
+          />
+          <Tick
+            label={t("people.adminHint")}
+            checked={admin}
+            set={setAdmin}
+            fixed={person?.given.includes("admin")}
+          />
+          {person?.given.length ? <p class="small muted">{t("people.given")}</p> : null}
         </fieldset>
         {person ? (
           <p class="small muted">{t("people.anew")}</p>
@@ -167,14 +178,17 @@ interface TickProps {
   label: string;
   checked: boolean;
   set: (checked: boolean) => void;
+  /** Not to be changed here. */
+  fixed?: boolean | undefined;
 }
 
-export function Tick({ label, checked, set }: TickProps) {
+export function Tick({ label, checked, set, fixed }: TickProps) {
   return (
     <label class="tick-box">
       <input
         type="checkbox"
         checked={checked}
+        disabled={fixed}
         onChange={(event) => set(event.currentTarget.checked)}
       />
       {label}
