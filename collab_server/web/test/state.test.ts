@@ -148,6 +148,12 @@ describe("who has no telephone reads", () => {
     }
   });
   test("what any caller reads once it has become a phone call", () => {
+    const looked = { user: { state: "opened" }, agent: { state: "none" } } as View["invitation"];
+    const unjoined = { placed, presence: { user: never, agent: here } };
+    expect(said(unjoined, { role: "agent" })[2]).toBe("The caller has not opened the page yet.");
+    expect(said({ ...unjoined, invitation: looked! }, { role: "agent" })[2]).toBe(
+      "The caller has looked at the link and has not joined yet.",
+    );
     const voice = { ...placed, stage: "voice" as const };
     expect(said({ placed: voice }, { link: "offline" })[2]).toContain("Your phone call continues.");
   });

@@ -116,8 +116,10 @@ function agentStatus(view: View): Status {
         const sentence = t("agent.away", { time: since(caller.since) });
         return { tone: "hold", word: t("state.away"), sentence };
       }
-      if (placed) return { tone: "calm", word: t("state.inviting"), sentence: t("agent.never") };
       const sent = view.invitation?.user.state;
+      if (placed && sent !== "opened" && sent !== "confirm") {
+        return { tone: "calm", word: t("state.inviting"), sentence: t("agent.never") };
+      }
       const key = INVITING[sent ?? ""] ?? "agent.inviting";
       const tone = sent === "failed" ? "danger" : sent === "confirm" ? "hold" : "calm";
       return { tone, word: t("state.inviting"), sentence: t(key) };
