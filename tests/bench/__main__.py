@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from tests.bench import ami, answer, ceiling, esl, latency, line
 
-TABLES = {
+TABLES: dict[str, Callable[[], str]] = {
     "ami": ami.table,
     "esl": esl.table,
     "ceiling": ceiling.table,

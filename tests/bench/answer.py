@@ -16,7 +16,6 @@ import asyncio
 import os
 import sys
 import tempfile
-import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from statistics import quantiles
@@ -42,8 +41,6 @@ ANSWERS = int(os.environ.get("TANDEM_BENCH_ANSWERS", "50"))
 STANDING = (0, 100, 300)
 AGENT = "PJSIP/agent1"
 QUEUE = "solo"
-KEPT_EVERY = 45.0
-"""Seconds between two words of the site that its user still waits, whose page is not open."""
 PACE = 0.05
 """Seconds between two of those who come to stand."""
 WATCH = """(name) => { window.shown = new Promise((done) => {
@@ -149,19 +146,9 @@ async def standing(site: Site, count: int) -> AsyncIterator[None]:
         calls.append(await site.post_call("nobody"))
         await asyncio.sleep(PACE)
 
-    async def keep() -> None:
-        while True:
-            begin = time.monotonic()
-            for call in calls:
-                await site.still_waits(call)
-                await asyncio.sleep(KEPT_EVERY / len(calls))
-            await asyncio.sleep(max(1.0, KEPT_EVERY - (time.monotonic() - begin)))
-
-    keeping = asyncio.create_task(keep())
     try:
         yield
     finally:
-        keeping.cancel()
         for call in calls:
             await site.take_back(call)
 

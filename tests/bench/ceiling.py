@@ -154,7 +154,8 @@ async def _cores(process: psutil.Process, seconds: float) -> float:
     before, begin = process.cpu_times(), time.monotonic()
     await asyncio.sleep(seconds)
     after, end = process.cpu_times(), time.monotonic()
-    return (after.user + after.system - before.user - before.system) / (end - begin)
+    used = after.user + after.system - before.user - before.system
+    return float(used) / (end - begin)
 
 
 def table() -> str:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.bench.eslfeeder import OVER
 
@@ -57,7 +58,8 @@ def tandem() -> Reader:
 
         esl = await Esl.connect(settings, on_event)
         started = time.process_time()
-        await asyncio.wait({over, esl.ended}, timeout=TIMEOUT, return_when="FIRST_COMPLETED")
+        ends: set[asyncio.Future[Any]] = {over, esl.ended}
+        await asyncio.wait(ends, timeout=TIMEOUT, return_when="FIRST_COMPLETED")
         if not over.done() or decoder.refused or esl.broken_events:
             raise SystemExit(f"ended early or broken: {esl.ended} {decoder.last_refusal}")
         seconds = time.process_time() - started

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.behaviour.conftest import NAMED
+from tests.bench.line_asterisk import AsteriskLine
 from tests.bench.line_freeswitch import FreeSwitchLine
 from tests.bench.linekills import kills
 from tests.bench.linerun import AGENTS, PHONES, Run
@@ -38,7 +39,7 @@ CHOSEN = "TANDEM_BENCH_LINE"
 def halves() -> list[LinePbx]:
     """The PBXs there are."""
     named = [FreeSwitchLine(os.environ[NAMED])] if NAMED in os.environ else []
-    return [*named]
+    return [AsteriskLine(), *named]
 
 
 def sizes() -> Sequence[tuple[int, int]]:

@@ -43,6 +43,7 @@ class FreeSwitchLine:
     kind = "freeswitch"
     agent_endpoints = r"user/agent\d"
     queue = f"{QUEUE}@{DOMAIN}"
+    channels_each = 1
 
     def __init__(self, named: str) -> None:
         self._pbx = RealFreeSwitch.named(named, PLAN)

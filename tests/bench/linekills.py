@@ -97,7 +97,7 @@ async def _is(so: bool) -> bool:
 
 
 async def _stand(pbx: LinePbx, count: int) -> bool:
-    return await pbx.channels() == count
+    return await pbx.channels() == count * pbx.channels_each
 
 
 async def _none_listed(site: Site) -> bool:

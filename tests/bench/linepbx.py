@@ -17,17 +17,24 @@ class Entry(NamedTuple):
     """The telephone of the agent who answered."""
 
 
-class LinePbx(contextlib.AbstractAsyncContextManager["LinePbx"], Protocol):
-    """A real PBX with one queue, telephones that call it, and agents."""
+class QueuePbx(Protocol):
+    """A PBX beside which a server and a connector are run."""
 
-    name: str
-    """Which it is, for the table."""
     kind: str
     port: int
     agent_endpoints: str
     placer: tuple[str, str]
     queue: str
     """As it is called on the wire."""
+
+
+class LinePbx(QueuePbx, contextlib.AbstractAsyncContextManager["LinePbx"], Protocol):
+    """A real PBX with one queue, telephones that call it, and agents."""
+
+    name: str
+    """Which it is, for the table."""
+    channels_each: int
+    """Channels of a call without a telephone that waits."""
     pid: int
     """Of the PBX's process; another one after `restart`."""
     entered: list[Entry]

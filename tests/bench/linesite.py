@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from tests.bench.line import LinePbx
+    from tests.bench.linepbx import QueuePbx
 
 ASKS = 40.0
 """Seconds in which it asks after each of its calls."""
@@ -25,7 +25,7 @@ SITE_KEY = "site-key-of-the-benchmark"
 class Site(Running):
     """What a site posts, and what becomes of it; `came` is when each call was posted."""
 
-    def __init__(self, pbx: LinePbx, folder: Path, cap: int) -> None:
+    def __init__(self, pbx: QueuePbx, folder: Path, cap: int) -> None:
         user, secret = pbx.placer
         self.queue = pbx.queue
         self.came: dict[str, float] = {}
@@ -100,6 +100,10 @@ outbox = "{folder / "outbox.db"}"
         """The site ends it."""
         async with self._site.delete(f"/v1/calls/{call}") as answer:
             assert answer.status in (204, 404, 410), await answer.text()
+
+    def shown(self, call: str) -> dict[str, Any]:
+        """What the server answered to a post."""
+        return self._calls[call]
 
     async def close_page(self, call: str) -> float:
         """The user opens the page that the join link leads to, and closes it; gives when."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 TIMEOUT = 120.0
 
 
-Reader = Callable[[int], Awaitable[int]]
+Reader = Callable[[int], Coroutine[Any, Any, int]]
 
 
 def tandem() -> Reader:

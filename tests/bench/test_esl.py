@@ -153,7 +153,7 @@ async def test_the_load_sends_each_event_of_each_call_once_and_in_order() -> Non
     lines = queue_call()
     async with EslDouble() as esl:
         sent: list[bytes] = []
-        esl.push = sent.append  # type: ignore[method-assign]
+        esl.push = sent.append  # type: ignore[method-assign, assignment]
         load = Load(lines, esl)
         for call in range(2):
             ticks = list(load._plan(rate=50.0, calls=2, first=2 * call))
