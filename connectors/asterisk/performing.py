@@ -78,9 +78,7 @@ class Arrivals:
             case model.Queued(leg=leg):
                 self._settle(leg, "")
             case model.LegDown(leg=leg, cause=cause):
-                awaited = self._awaited.get(leg)
-                hint = f"; {NOT_TAKEN}" if awaited is not None and awaited.in_queue else ""
-                self._settle(leg, f"Asterisk ended it at once ({cause}){hint}")
+                self._fail(leg, f"Asterisk ended it at once ({cause})")
             case _:
                 pass
 
@@ -92,7 +90,13 @@ class Arrivals:
         except ForgedError:
             return
         if action.startswith(_PREFIX) and last(frame, "Response") == "Failure":
-            self._settle(action.removeprefix(_PREFIX), "Asterisk could not call it")
+            self._fail(action.removeprefix(_PREFIX), "Asterisk could not call it")
+
+    def _fail(self, leg: LegId, why: str) -> None:
+        """Which of the two words comes first differs; either may be about a queue's name."""
+        awaited = self._awaited.get(leg)
+        hint = f"; {NOT_TAKEN}" if awaited is not None and awaited.in_queue else ""
+        self._settle(leg, why + hint)
 
     def _settle(self, leg: LegId, why: str) -> None:
         awaited = self._awaited.get(leg)

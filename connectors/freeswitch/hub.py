@@ -89,7 +89,7 @@ class Handover(Generic[Item]):
     ) -> None:
         self._loop = loop
         self._take = take
-        self._limit = limit
+        self.limit = limit
         self._batches: deque[tuple[list[Item], int]] = deque()
         self._batch: Iterator[Item] = iter(())
         """What is left of the one that is being taken."""
@@ -115,7 +115,7 @@ class Handover(Generic[Item]):
             except RuntimeError:  # the loop is closed; nobody waits for any of it
                 self._batches.clear()
                 return False
-        return self.waiting <= self._limit
+        return self.waiting <= self.limit
 
     def clear(self) -> None:
         """Forget what waits, save for what is being taken right now."""

@@ -245,9 +245,9 @@ class EslProtocol(InboundESL):  # type: ignore[misc]
                 items.append(item)
         why = ""
         if not self._handover.put(items, size):
-            waiting = self._handover.waiting
             self._handover.clear()
-            why = f"the connector fell behind: {waiting >> 20} MB of events waited for it"
+            most = self._handover.limit >> 20
+            why = f"the connector fell behind: more than {most} MB of events waited for it"
         elif self._refusal or self._astray or self.reader.broken:
             why = self._refusal or self._astray or self.reader.broken
         elif self._notice:
