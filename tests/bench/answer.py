@@ -83,6 +83,7 @@ class Bench:
             await page.wait_for_url("**/s/*")
             await self.ami.event("QueueCallerJoin", start=since, Queue=QUEUE)
             took = await self._answered(page)
+            await self.pause("true")
             await self._over(page.url.rpartition("/")[2])
             await call.hangup()
             return took
@@ -97,7 +98,12 @@ class Bench:
             await page.goto(shown["user"]["join_url"])
             await page.locator("button.primary").click()
             took = await self._answered(page)
+            await self.ami.event("QueueMemberPause", start=since, Queue=QUEUE, Paused="1")
+            over = len(self.ami.messages)
             await self._over(shown["session"])
+            # The connector had the agent paused for the session, and lets them work again.
+            await self.ami.event("QueueMemberPause", start=over, Queue=QUEUE, Paused="0")
+            await self.pause("true")
             return took
 
     @asynccontextmanager
@@ -113,13 +119,10 @@ class Bench:
         await page.locator(".strip").wait_for()
         assert not await page.evaluate(WATCH, "agent1"), "the page shows the agent before"
         since = len(self.ami.messages)
-        try:
-            await self.pause("false")
-            connected = await self.ami.event("AgentConnect", 20, start=since)
-            async with asyncio.timeout(20):
-                shown = float(await page.evaluate("() => window.shown"))
-        finally:
-            await self.pause("true")
+        await self.pause("false")
+        connected = await self.ami.event("AgentConnect", 20, start=since)
+        async with asyncio.timeout(20):
+            shown = float(await page.evaluate("() => window.shown"))
         return shown - float(connected["Timestamp"]) * 1000
 
     async def pause(self, paused: str) -> None:
