@@ -3,7 +3,8 @@
 Server and connector run as an administrator runs them. A site posts calls while telephones call
 the queue; then agents serve it. Judged is what the PBX itself says of the queue. Three in a hundred
 of those who wait close their page; one in five of the agents who serve somebody without a telephone
-hangs up, and is not to be given another call until that page is gone. Then programs are killed.
+hangs up, and is not to be given another call until that page is gone. As many telephones alone,
+beside neither server nor connector, show the queue's own order. Then programs are killed.
 
 Asterisk is unpacked as for the tests. A FreeSWITCH comes from no package: the one that
 TANDEM_TEST_FREESWITCH=host:port:password names is measured, beside whatever it does.
@@ -22,7 +23,7 @@ from tests.behaviour.conftest import NAMED
 from tests.bench.line_asterisk import AsteriskLine
 from tests.bench.line_freeswitch import FreeSwitchLine
 from tests.bench.linekills import kills
-from tests.bench.linerun import AGENTS, PHONES, Run
+from tests.bench.linerun import AGENTS, PHONES, Run, telephones_alone
 from tests.bench.linesite import Site
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ async def rows(pbx: LinePbx) -> list[str]:
                 async with Site(pbx, Path(folder), cap or count) as site:
                     facts = await Run(pbx, site, count, cap).measure()
             first = {"posted": str(count), "tel.": str(count // PHONES), "cap": str(cap or "-")}
-            lines.append({**first, **facts})
+            alone = await telephones_alone(pbx, count + count // PHONES)
+            lines.append({**first, **facts, "telephones alone": alone})
             print(f"{pbx.name}: {lines[-1]}", file=sys.stderr, flush=True)
         return [f"{pbx.name}, {AGENTS} agents", "", *_table(lines), "", *await kills(pbx)]
 

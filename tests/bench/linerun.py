@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.bench.linepbx import Entry, LinePbx
     from tests.bench.linesite import Site
@@ -34,6 +34,44 @@ what a call has waited in the server is told them in whole ones."""
 MOMENT = 0.5
 """Seconds between two answers that count as one after the other: several agents answer at once."""
 LOOK = 0.05
+
+
+def out_of_order(came: Mapping[str, float], pbx: LinePbx) -> str:
+    """Of the pairs of which it is certain who came first, how many the queue turned round."""
+    line = sorted((came[entry.call], entry.at) for entry in pbx.answered)
+    pairs = [
+        (one, two)
+        for index, (first, one) in enumerate(line)
+        for second, two in line[index + 1 :]
+        if second - first > SURE
+    ]
+    return f"{sum(one - two > MOMENT for one, two in pairs)} of {len(pairs)}"
+
+
+async def telephones_alone(pbx: LinePbx, count: int) -> str:
+    """So many telephones in the same queue without server and connector: the PBX's own order.
+
+    mod_callcenter looks for agents while it walks down the line, and gives one who becomes free
+    meanwhile to the caller it has come to.
+    """
+    await pbx.begin()
+    begin, came = time.monotonic(), {}
+    for number in range(1, count + 1):
+        at = time.time()
+        came[await pbx.dial()] = at
+        await asyncio.sleep(max(0.0, begin + number / RATE - time.monotonic()))
+    await until(lambda: len(pbx.entered) >= count, 60, "all telephones are in the queue")
+    await pbx.serve(AGENTS, TALK)
+    await until(lambda: len(pbx.answered) >= count, 60 + count, "all telephones are served")
+    return out_of_order(came, pbx)
+
+
+async def until(so: Callable[[], bool], within: float, what: str) -> None:
+    """Look until it is so; AssertionError says what did not come."""
+    deadline = time.monotonic() + within
+    while not so():
+        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
+        await asyncio.sleep(LOOK)
 
 
 @dataclass
@@ -77,7 +115,7 @@ class Run:
         await self.pbx.begin()
         await self._arrive()
         inside = min(self.count, self.cap) + len(self.dialled)
-        await self._until(lambda: len(self.pbx.entered) >= inside, 600, "all are in the queue")
+        await until(lambda: len(self.pbx.entered) >= inside, 600, "all are in the queue")
         facts = await self._stand()
         await self._leave()
         for cost in self.cost.values():
@@ -89,8 +127,8 @@ class Run:
         facts["served in s"] = f"{time.monotonic() - began:.0f}"
         facts["busy PBX %"] = self.cost["pbx"].share()
         facts["at most"] = str(self.most)
-        order, swapped = self._order()
-        facts["out of order"] = f"{swapped} of {order}"
+        came = {**{call: self.site.came[call] for call in self.placed}, **self.dialled}
+        facts["out of order"] = out_of_order(came, self.pbx)
         gone = [self.pbx.gone[call] - at for call, at in self.left.items()]
         facts["page gone max s"] = f"{max(gone):.1f}" if gone else "-"
         facts["given when busy"] = f"{self._given_while_busy()} of {len(self.hung_up)}"
@@ -135,7 +173,7 @@ class Run:
         every = [call for call in self.placed if call in waiting][10::33]
         for call in every:
             self.left[call] = await self.site.close_page(call)
-        await self._until(lambda: set(every) <= self.pbx.gone.keys(), 30, "who left is gone")
+        await until(lambda: set(every) <= self.pbx.gone.keys(), 30, "who left is gone")
 
     async def _served(self) -> None:
         """Each of the others is answered; whoever has no telephone goes a moment later."""
@@ -175,19 +213,6 @@ class Run:
             self.most = max(self.most, len(came - self.pbx.gone.keys()))
             await asyncio.sleep(LOOK)
 
-    def _order(self) -> tuple[int, int]:
-        """Pairs of which it is certain who came first, and how many of them were turned round."""
-        came = {**{c: self.site.came[c] for c in self.placed}, **self.dialled}
-        answers = {entry.call: entry.at for entry in self.pbx.answered}
-        line = sorted((came[call], at) for call, at in answers.items())
-        pairs = [
-            (one, two)
-            for index, (first, one) in enumerate(line)
-            for second, two in line[index + 1 :]
-            if second - first > SURE
-        ]
-        return len(pairs), sum(one - two > MOMENT for one, two in pairs)
-
     def _given_while_busy(self) -> int:
         return sum(
             any(a.phone == phone and a.call != call and since < a.at < until
@@ -197,7 +222,7 @@ class Run:
 
     async def _left_over(self) -> int:
         with contextlib.suppress(AssertionError):
-            await self._until(lambda: set(self.placed) & {e.call for e in self.pbx.entered}
+            await until(lambda: set(self.placed) & {e.call for e in self.pbx.entered}
                               <= self.pbx.gone.keys(), 10, "all are gone")  # fmt: skip
         self._watching.cancel()
         for _ in range(50):
@@ -205,9 +230,3 @@ class Run:
                 return 0
             await asyncio.sleep(0.1)
         return count
-
-    async def _until(self, so: Callable[[], bool], within: float, what: str) -> None:
-        deadline = time.monotonic() + within
-        while not so():
-            assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}"
-            await asyncio.sleep(LOOK)
