@@ -132,15 +132,27 @@ class Performer:
     # --- the effects
 
     async def _send(self, effect: model.SendMessage) -> Outcome:
-        to = ""
-        if not effect.endpoint.startswith("user/"):
+        """A user of the directory is written to wherever registered, or else where the call is."""
+        said = ""
+        if effect.endpoint.startswith("user/"):
+            said = await self._write(effect, "")
+            if not said_no(said):
+                return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
+        try:
             to = await far_end(self._esl, effect.leg)
-        # As a job, since FreeSWITCH waits for the telephone's answer.
-        said = await self._esl.bgapi(message(effect, self._domain, to), MESSAGE_TIMEOUT)
+            if to or not said:
+                said = await self._write(effect, to)
+        except ActionError:
+            if not said:  # what was refused first says more
+                raise
         if said_no(said):
             refused = f"FreeSWITCH: {' '.join(said.split())[:200]}"
             return Outcome("failed", Why.PBX_REFUSED.says(refused))
         return Outcome("done", f"FreeSWITCH sent it to {effect.endpoint}")
+
+    async def _write(self, effect: model.SendMessage, to: str) -> str:
+        """What FreeSWITCH says; as a job, since it waits for the telephone's answer."""
+        return await self._esl.bgapi(message(effect, self._domain, to), MESSAGE_TIMEOUT)
 
     async def _place(self, effect: model.PlaceCall) -> Outcome:
         placing.place(

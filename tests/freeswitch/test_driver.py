@@ -217,11 +217,8 @@ async def test_a_message_goes_by_chat_to_a_user_and_to_where_others_called_from(
         assert not pbx.asked("api uuid_dump ")
         done = await one.perform(SendMessage(CALLER, "external/+49123", "a|b"))
         assert done == Outcome("done", "FreeSWITCH sent it to external/+49123")
-        pbx.answers["chat"] = "Error! Message Not Sent"
-        done = await one.perform(SendMessage("1", "user/1001", "hi"))
-        assert done == Outcome("failed", "pbx_refused: FreeSWITCH: Error! Message Not Sent")
     sent = [command.partition("\n")[0] for command in pbx.asked("bgapi chat ")]
-    assert sent[:3] == [
+    assert sent == [
         (
             "bgapi chat sip|collab@pbx.example.org|1001@pbx.example.org"
             "|it\\'s\\n1\\|2 \\\\ https://x/join#t|text/plain"
@@ -233,6 +230,24 @@ async def test_a_message_goes_by_chat_to_a_user_and_to_where_others_called_from(
         ),
     ]
     assert pbx.asked("api uuid_dump ") == [f"api uuid_dump {CALLER} json"]
+
+
+@pytest.mark.parametrize(
+    ("dump", "tried"),
+    [
+        (leg(), ["1001@pbx.example.org", "external/sip:+49123@192.0.2.7:5062"]),
+        (leg(sip_received_ip=""), ["1001@pbx.example.org"]),
+        ("-ERR No such channel!\n", ["1001@pbx.example.org"]),
+    ],
+)
+async def test_a_user_who_is_registered_nowhere_is_written_to_where_the_call_is(
+    pbx: EslDouble, dump: str, tried: list[str]
+) -> None:
+    pbx.answers |= {"chat": "Error! Message Not Sent", "uuid_dump": dump}
+    async with session(pbx) as (one, _):
+        done = await one.perform(SendMessage(CALLER, "user/1001", "hi"))
+    assert done == Outcome("failed", "pbx_refused: FreeSWITCH: Error! Message Not Sent")
+    assert [command.split("|")[2] for command in pbx.asked("bgapi chat ")] == tried
 
 
 @pytest.mark.parametrize(
