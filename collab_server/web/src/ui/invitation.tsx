@@ -10,7 +10,7 @@ import { Icon } from "./icons";
 import { ProblemNotice } from "./parts";
 import "../style/invite.css";
 
-const DIAL = "dial";
+export const DIAL = "dial";
 
 export function InvitationBox({ view }: { view: View }) {
   const [busy, setBusy] = useState(false);

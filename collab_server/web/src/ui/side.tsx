@@ -3,12 +3,12 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { shortTime, since } from "../lib/clock";
 import type { Gone } from "../lib/sync-link";
-import type { View } from "../lib/types";
+import type { View, WayShown } from "../lib/types";
 import { t, tOr } from "../lib/words";
 import { EarlierSessions } from "./earlier";
 import { EndSession } from "./end-session";
 import { Fold } from "./fold";
-import { InvitationBox } from "./invitation";
+import { DIAL, InvitationBox } from "./invitation";
 import { PairBox } from "./pair-box";
 import { RecordBox } from "./record";
 import { VoiceBox } from "./voice-box";
@@ -27,11 +27,24 @@ interface Props {
   mine: boolean;
 }
 
+/** A link has gone out by a way that stands so. */
+const OUT: WayShown["state"][] = ["sent", "opened", "confirm", "unknown"];
+
+/**
+ * Whether the caller's page shows the session's word, or will. Who comes by a text message sees
+ * another, made for that browser, until they are let in: the agent would ask for the wrong one.
+ */
+function seesWord({ presence, invitation }: View): boolean {
+  const ways = (invitation?.user.ways ?? [])
+    .filter(({ way, state }) => way !== DIAL && OUT.includes(state))
+    .map(({ way }) => way);
+  return presence.user.joined || !ways.includes("message") || ways.length > 1;
+}
+
 export function Side({ view, gone, atDesk = false, admin = false, done, mine }: Props) {
   const over = view.state === "ended" || gone !== null;
   // Once it is used it stays open: what came of the pairing is said in it.
   const [pairing, setPairing] = useState(false);
-  const confirming = view.invitation?.user.state === "confirm";
   return (
     <aside class="side" aria-label={t("side.title")}>
       {over && mine && <WrapUpForm key={view.id} view={view} {...(done ? { done } : {})} />}
@@ -45,8 +58,7 @@ export function Side({ view, gone, atDesk = false, admin = false, done, mine }: 
           </Fact>
           <Fact name={t("side.presence")}>{whereabouts(view)}</Fact>
           {view.queue && <Fact name={t("side.queue")}>{view.queue}</Fact>}
-          {/* Who is to be confirmed sees another word, and one is enough to compare. */}
-          {!confirming && <Fact name={t("side.word")}>{view.word}</Fact>}
+          {seesWord(view) && <Fact name={t("side.word")}>{view.word}</Fact>}
         </dl>
         <Fold title={t("side.more")} open={view.invitation?.user.state === "failed"}>
           <dl>
