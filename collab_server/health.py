@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 DESCRIPTION = "tandem.description"
 REALTIME_ALIVE = "tandem.realtime-alive"
+PATIENCE = 2.0
+"""Seconds ``/readyz`` waits for the database: whoever asks has gone away soon after."""
 
 
 class Health(BaseModel):
@@ -57,7 +59,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     tandem = services()
     try:
-        tandem.database.probe()
+        tandem.database.probe(PATIENCE)
     except (SQLAlchemyError, BusyError) as error:
         log.warning("%s", tandem.database.said(error))
         raise Unavailable("the database takes no writes", database="failed") from None

@@ -20,7 +20,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, ExceptionContext, create_engine, event, insert, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -43,7 +52,7 @@ class DatabaseError(Exception):
 
 
 class BusyError(Exception):
-    """No turn to write within `WRITER_TIMEOUT`."""
+    """No turn to write in time."""
 
 
 @dataclass
@@ -146,24 +155,26 @@ class Database:
                 effect()
 
     @contextmanager
-    def _my_turn(self) -> Iterator[None]:
-        if not self._turn.acquire(timeout=WRITER_TIMEOUT):
-            raise BusyError(f"no turn to write within {WRITER_TIMEOUT:g} s")
+    def _my_turn(self, within: float = WRITER_TIMEOUT) -> Iterator[None]:
+        if not self._turn.acquire(timeout=within):
+            raise BusyError(f"no turn to write within {within:g} s")
         try:
             yield
         finally:
             self._turn.release()
 
-    def probe(self) -> None:
+    def probe(self, within: float = BUSY_TIMEOUT / 1_000) -> None:
         """Raise unless the database takes a write, which leaves it as it was.
 
-        Raises BusyError when it does not get its turn, like every writer.
+        Waits so many seconds for its turn among this server's writers (then BusyError), and as many
+        for another process's lock.
         """
-        with self._my_turn(), self._writing.connect() as connection:
+        with self._my_turn(within), self._writing.connect() as connection:
             if self.sqlite:
-                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-                connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
-                connection.commit()  # nothing reaches the disk before, which may be full
+                with _patience(connection, within):
+                    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                    connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
+                    connection.commit()  # nothing reaches the disk before, which may be full
             else:
                 connection.exec_driver_sql("CREATE TEMPORARY TABLE tandem_probe (n integer)")
                 connection.rollback()
@@ -241,6 +252,21 @@ def _leave_out_the_row(context: ExceptionContext) -> None:
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
+
+
+@contextmanager
+def _patience(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let a connection to SQLite wait no longer for another process's lock.
+
+    Told to the driver's connection: on SQLAlchemy's the transaction would begin first, and wait.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {seconds * 1_000:.0f}")
+        yield
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        cursor.close()
 
 
 def _tame_sqlite(engine: Engine) -> None:

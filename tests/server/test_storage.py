@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from collab_server import housekeeping
 from collab_server.db.base import Base
 from collab_server.db.calls import Call
 from collab_server.db.documents import DocumentUpdate, DocumentWriter
-from collab_server.db.engine import Database, _leave_out_the_row
+from collab_server.db.engine import BUSY_TIMEOUT, Database, _leave_out_the_row
 from collab_server.db.migrate import config, migrate
 from collab_server.db.sessions import CollabSession, IdempotencyKey
 from collab_server.realtime.backend import Change, Person
@@ -304,6 +307,21 @@ def test_a_look_at_readiness_waits_for_its_turn_like_every_writer(server: Server
         assert answers == []
     asking.join(10)
     assert answers == [200]
+
+
+@pytest.mark.skipif(bool(POSTGRES), reason="SQLite's lock is the file's")
+def test_readiness_does_not_outwait_who_asks(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collab_server.health.PATIENCE", 0.1)
+    with contextlib.closing(sqlite3.connect(server.database.url.database or "")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert server.api.get("/readyz").status_code == 503
+        assert time.monotonic() - began < BUSY_TIMEOUT / 1_000
+    assert server.api.get("/readyz").status_code == 200
+    with server.database.write() as work:  # which waits as long as ever, on any connection
+        assert work.db.scalar(text("PRAGMA busy_timeout")) == BUSY_TIMEOUT
 
 
 def test_without_grace_the_agents_sockets_close_at_the_end(start: Callable[..., Server]) -> None:
