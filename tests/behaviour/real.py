@@ -89,6 +89,9 @@ class Board:
     async def start(self, script: Call) -> RealCall:
         """Dial."""
         phone = self._switch.phones[script.phone]
+        for name in script.phones:  # whatever `on_ring` told it before
+            rung = self._switch.phones[name]
+            rung.behaves = self._rings(rung)
         async with self._placing:
             since = self._switch.now()  # before the first word of it
             leg = phone.dial(script.number, self._switch.door(script.phone), headers=script.headers)

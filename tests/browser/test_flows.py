@@ -1,9 +1,9 @@
 """The five ways into a session from end to end: two people, two browsers, keyboards alone.
 
-Told in English by a caller with a phone's width and an agent at a desktop, beside an Asterisk; in
-Chinese by a caller at a desktop and an agent with the narrow window, in the dark, beside a
-FreeSWITCH; the first way beside a real Asterisk too. At each state the page is looked at by axe,
-at its own size and at twice its size.
+Told in English by a caller with a phone's width and an agent at a desktop, beside a real Asterisk;
+in Chinese by a caller at a desktop and an agent with the narrow window, in the dark, beside a
+simulated FreeSWITCH and the one that is named. At each state the page is looked at by axe, at its
+own size and at twice its size.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from connectors.simulator.script import HangUp, Press, Until, Wait
+from tests.behaviour.conftest import PBXS
 from tests.behaviour.world import ANSWERS
 from tests.browser.conftest import People
 from tests.browser.flows import (
@@ -34,7 +35,8 @@ from tests.e2e.world import uri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SIMULATED = ["asterisk-sim", "freeswitch-sim"]
+TOLD = [name for name in PBXS if name != "asterisk-sim"]
+"""A real Asterisk is always to be had."""
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def ends_at_the_desk(user: Person, agent: Person) -> None:
     wraps_up(agent)
 
 
-@pytest.mark.parametrize("telephony", [*SIMULATED, "asterisk"], indirect=True)
+@pytest.mark.parametrize("telephony", TOLD, indirect=True)
 def test_1_a_caller_opens_the_link_that_came_to_their_telephone(stage: Stage) -> None:
     agent = stage.agent().looks_right()
     before = len(stage.telephony.pbx.texts("caller"))
@@ -114,7 +116,7 @@ def test_1_a_caller_opens_the_link_that_came_to_their_telephone(stage: Stage) ->
     ends_at_the_desk(user, agent)
 
 
-@pytest.mark.parametrize("telephony", SIMULATED, indirect=True)
+@pytest.mark.parametrize("telephony", TOLD, indirect=True)
 def test_2_a_page_posts_a_call_and_it_becomes_a_telephone_call(stage: Stage, site: Site) -> None:
     agent = stage.agent()
     first, second = stage.user(site.origin), stage.user(site.origin)
@@ -153,7 +155,7 @@ def test_2_a_page_posts_a_call_and_it_becomes_a_telephone_call(stage: Stage, sit
     wraps_up(agent)
 
 
-@pytest.mark.parametrize("telephony", SIMULATED, indirect=True)
+@pytest.mark.parametrize("telephony", TOLD, indirect=True)
 def test_3_a_code_in_a_call_leads_in_either_direction(stage: Stage) -> None:
     agent = stage.agent()
     user = stage.user("/")
@@ -188,7 +190,7 @@ def test_3_a_code_in_a_call_leads_in_either_direction(stage: Stage) -> None:
     wraps_up(agent)
 
 
-@pytest.mark.parametrize("telephony", SIMULATED, indirect=True)
+@pytest.mark.parametrize("telephony", TOLD, indirect=True)
 def test_4_the_agent_opens_a_session_in_a_standing_call(stage: Stage) -> None:
     agent = stage.agent()
     before = len(stage.telephony.pbx.texts("caller"))
@@ -206,7 +208,7 @@ def test_4_the_agent_opens_a_session_in_a_standing_call(stage: Stage) -> None:
     wraps_up(agent)
 
 
-@pytest.mark.parametrize("telephony", SIMULATED, indirect=True)
+@pytest.mark.parametrize("telephony", TOLD, indirect=True)
 def test_5_the_agent_invites_and_has_both_telephones_called(stage: Stage) -> None:
     agent = stage.agent()
     before = len(stage.telephony.pbx.texts("phone1"))
