@@ -17,7 +17,7 @@ from collab_server.floor import board
 from collab_server.http import auth, cookies
 from collab_server.http.keys import Keys
 from collab_server.pairing import codes
-from collab_server.people import agents, desk, teams
+from collab_server.people import agents, desk, names, teams
 from collab_server.placed import leaving
 from collab_server.problems import TYPE_PREFIX, Forbidden, Gone
 from collab_server.realtime.backend import (
@@ -33,7 +33,6 @@ from collab_server.sessions.history import trace
 from collab_server.sessions.links import SYNC_SECONDS, ExpiredLinkError, LinkError, hashed
 from collab_server.sessions.roles import May
 from collab_server.sessions.views import Views
-from collab_server.uris import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +79,8 @@ class DatabaseBackend:
                 return _refusal(403, "this is for supervisors of the agent's team", "forbidden")
             if read.role == "agent" and not agents.may_serve(db, guest):
                 return _refusal(403, "the agent's account is switched off or gone", "forbidden")
-            person = Person(read.role, guest.uri, short(guest.uri))
+            called = names.of_writers(db, session_id, [(read.role, guest.uri)])
+            person = Person(read.role, guest.uri, called[read.role, guest.uri])
             sight = agreement.sight_of(session, guest)
             return SyncGrant(session_id, person, read.issued + SYNC_SECONDS, sight)
 
@@ -220,10 +220,11 @@ class DatabaseBackend:
                 .join(Participant, Participant.id == DocumentWriter.participant)
                 .where(DocumentWriter.session_id == session_id)
             ).all()
+            called = names.of_writers(db, session_id, [(row.role, row.uri) for row in writers])
         return StoredDocument(
             tuple(row.data for row in rows),
             rows[-1].n if rows else 0,
-            {row.client: Person(row.role, row.uri, short(row.uri)) for row in writers},
+            {row.client: Person(row.role, row.uri, called[row.role, row.uri]) for row in writers},
         )
 
     def append(self, batch: Mapping[str, Sequence[Change]]) -> Mapping[str, int]:

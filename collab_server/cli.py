@@ -31,7 +31,9 @@ from collab_server.settings import Settings, SettingsError
 WRONG_SETTING = 2
 """Exit status for a wrong setting, as click has it for a wrong option."""
 FAILED = 1
-_OPTIONS = {"name": "NAME: ", "uri": "--uri: ", "team": "--team: "}
+_OPTIONS = {
+    "name": "NAME: ", "uri": "--uri: ", "team": "--team: ", "display_name": "--display-name: ",
+}  # fmt: skip
 """What the command line calls a field of an account."""
 
 
@@ -195,6 +197,12 @@ def agent() -> None:
     metavar="TEAM",
     help="Whose supervisor sees the agent; a supervisor with a team sees that team alone.",
 )
+@click.option(
+    "--display-name",
+    default="",
+    metavar="TEXT",
+    help="What callers read: 'Wang Xiu'. Without it they read the number in the address.",
+)
 @at_provider
 @_config
 @click.pass_context
@@ -206,6 +214,7 @@ def add_agent(
     admin: bool,
     supervisor: bool,
     team: str,
+    display_name: str,
     name_there: str | None,
     subject: str | None,
     file: Path | None,
@@ -224,6 +233,7 @@ def add_agent(
                 admin=admin,
                 supervisor=supervisor,
                 team=team,
+                display_name=display_name,
                 passwordless=there and password is None,
             )
             work.flush()
@@ -299,6 +309,7 @@ def list_agents(context: click.Context, file: Path | None) -> None:
             everybody = agents.everybody(db)
             for one in everybody:
                 more = ["admin"] * one.admin + ["supervisor"] * one.supervisor
+                more += [f"named={one.display_name}"] * bool(one.display_name)
                 more += [f"team={one.team}"] * bool(one.team) + ["off"] * (not one.active)
                 click.echo("\t".join([one.name, one.uri, *more, *shown(one)]))
             if not everybody:

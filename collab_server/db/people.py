@@ -11,7 +11,8 @@ from collab_server.db.base import ID, PROVIDER, REASON, URI, Base, BigKey
 
 NAME = 80
 TEAM = 60
-"""Characters of an account's name, and of a team's."""
+DISPLAY_NAME = 60
+"""Characters of an account's name, a team's, and what callers read."""
 
 
 class Agent(Base):
@@ -26,6 +27,8 @@ class Agent(Base):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     name: Mapped[str] = mapped_column(String(NAME), unique=True)
     uri: Mapped[str] = mapped_column(String(URI), index=True)
+    display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME), default="", server_default="")
+    """What others read who are with this agent; "": the address alone says who they are."""
     password: Mapped[str] = mapped_column(String(200))
     """Argon2, with its parameters; "": they have none, and sign in at the OpenID provider."""
     admin: Mapped[bool] = mapped_column(default=False)

@@ -85,7 +85,7 @@ def _shown(
     for uri, agent in people.items():
         state, pause, wrap_ups = states.get(uri), paused.get(uri), ended.get(uri)
         shown = {
-            "name": agent.name,
+            "name": agent.display_name or agent.name,
             "uri": uri,
             "team": agent.team,
             "desk": iso_or_none(desks.get(uri)),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from collab_server.floor.whispers import MAX_TEXT
-from collab_server.sessions.schemas import Answer, Body, Uri, View, readable
+from collab_server.sessions.schemas import Answer, Body, Named, View, readable
 
 
 class SupervisionBody(Body):
@@ -27,8 +27,8 @@ class WhisperShown(Answer):
 
     n: int
     at: AwareDatetime
-    by: Uri
-    to: Uri
+    by: Named
+    to: Named
     text: str
 
 

@@ -8,10 +8,13 @@ from sqlalchemy import select
 
 from collab_server.db.sessions import Whisper
 from collab_server.explain import Why
+from collab_server.people import names
 from collab_server.problems import Conflict
 from collab_server.times import iso
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.orm import Session
 
     from collab_server.db.engine import Work
@@ -41,7 +44,7 @@ def add(work: Work, session: CollabSession, by: str, text: str) -> dict[str, Any
     )
     work.db.add(made)
     work.touch(session.id)
-    return show(made)
+    return _shown(work.db, [made])[0]
 
 
 def read(db: Session, session_id: str, to: str | None, after: int) -> list[dict[str, Any]]:
@@ -49,15 +52,19 @@ def read(db: Session, session_id: str, to: str | None, after: int) -> list[dict[
     wanted = select(Whisper).where(Whisper.session_id == session_id, Whisper.n > after)
     if to is not None:
         wanted = wanted.where(Whisper.to == to)
-    return [show(one) for one in db.scalars(wanted.order_by(Whisper.n))]
+    return _shown(db, db.scalars(wanted.order_by(Whisper.n)).all())
 
 
-def show(whisper: Whisper) -> dict[str, Any]:
-    """A whisper as the API has it."""
-    return {
-        "n": whisper.n,
-        "at": iso(whisper.at),
-        "by": {"uri": whisper.by},
-        "to": {"uri": whisper.to},
-        "text": whisper.text,
-    }
+def _shown(db: Session, whispers: Sequence[Whisper]) -> list[dict[str, Any]]:
+    """As the API has them."""
+    called = names.of_agents(db, [uri for one in whispers for uri in (one.by, one.to)])
+    return [
+        {
+            "n": one.n,
+            "at": iso(one.at),
+            "by": names.party(one.by, called),
+            "to": names.party(one.to, called),
+            "text": one.text,
+        }
+        for one in whispers
+    ]

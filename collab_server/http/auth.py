@@ -45,6 +45,7 @@ class Desk:
     admin: bool
     supervisor: bool
     team: str = ""
+    display_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,14 @@ def desk_of(tandem: Services, db: Session, cookie: str) -> Desk | None:
         return None
     login_id, agent = row
     return Desk(
-        login_id, agent.id, agent.name, agent.uri, agent.admin, agent.supervisor, agent.team
+        login_id,
+        agent.id,
+        agent.name,
+        agent.uri,
+        agent.admin,
+        agent.supervisor,
+        agent.team,
+        agent.display_name,
     )
 
 

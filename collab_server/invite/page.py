@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from collab_server.explain import Explained, Why
 from collab_server.invite.ways import Begun
+from collab_server.people import names
 
 if TYPE_CHECKING:
     from collab_server.db.calls import Call
@@ -35,11 +36,13 @@ class PageWay:
         uri = errand.link.uri
         if not services.hub.open_pages(uri):
             return Begun("failed", Explained(Why.PAGE_CLOSED, "no page of theirs is open"))
+        agent = errand.session.agent_uri
+        called = names.of_agents(work.db, [agent])
         message = {
             "kind": "invited",
             "session": errand.session.id,
             "type": errand.session.type,
-            "agent": {"uri": errand.session.agent_uri},
+            "agent": names.party(agent, called) if agent else None,
             "brand": {"name": services.brand},
             "join_url": errand.url(services),
         }

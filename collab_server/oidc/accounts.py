@@ -63,6 +63,10 @@ def enter(services: Services, work: Work, person: Person) -> Agent:
         raise NoAccountError("role", "none of server.oidc.agents is among their roles")
     agent = _found(work.db, person) or _linked(work.db, person) or _made(work, settings, person)
     _give_roles(services, work, person, agent)
+    if person.display_name and not agent.display_name:  # what an administrator wrote stays
+        agent.display_name = person.display_name
+        named = {"display_name": ["", person.display_name]}
+        accounts.note(work, settings.shown, "changed", agent.name, named)
     return agent
 
 

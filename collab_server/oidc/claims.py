@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from collab_server.db.people import DISPLAY_NAME
 from collab_server.oidc.settings import fill
+from collab_server.people import accounts
 
 if TYPE_CHECKING:
     from collab_server.oidc.settings import OidcSettings
@@ -28,6 +30,9 @@ class Person:
     uri: str | None
     """The address an account made for them has; None: their claims give none."""
     roles: frozenset[str]
+    display_name: str = ""
+    """What they are called there (the claim ``name``); "": it does not say, or not so that it can
+    be shown."""
 
 
 def read(settings: OidcSettings, subject: str, claims: Mapping[str, Any]) -> Person:
@@ -42,6 +47,7 @@ def read(settings: OidcSettings, subject: str, claims: Mapping[str, Any]) -> Per
         unverified=name is not None and not verified,
         uri=_uri(settings, claims),
         roles=_roles(at(claims, settings.roles_claim)) if settings.roles_claim else frozenset(),
+        display_name=_label(claims.get("name")),
     )
 
 
@@ -70,6 +76,11 @@ def known_as(name: str) -> str:
     Only where capitals are plain: elsewhere two names might fall together that are two persons'.
     """
     return name.lower() if name.isascii() else name
+
+
+def _label(value: Any) -> str:
+    text = _text(value) or ""
+    return text if accounts.is_label(text, DISPLAY_NAME) else ""
 
 
 def _uri(settings: OidcSettings, claims: Mapping[str, Any]) -> str | None:

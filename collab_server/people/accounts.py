@@ -15,7 +15,16 @@ from sqlalchemy import and_, delete, false, or_, select, true
 
 from collab_server import uris
 from collab_server.db.invitations import Grant
-from collab_server.db.people import NAME, TEAM, Agent, DeskState, Login, QueuePause, SetUpEvent
+from collab_server.db.people import (
+    DISPLAY_NAME,
+    NAME,
+    TEAM,
+    Agent,
+    DeskState,
+    Login,
+    QueuePause,
+    SetUpEvent,
+)
 from collab_server.db.sessions import Participant
 from collab_server.problems import Conflict
 
@@ -38,7 +47,7 @@ Changes = dict[str, Any]
 COMMAND_LINE = ""
 """Who changed something, where no administrator's name is known."""
 
-FIELDS = ("uri", "admin", "supervisor", "team", "active")
+FIELDS = ("uri", "display_name", "admin", "supervisor", "team", "active")
 """What may be changed of an account; its name stays, as the history has it."""
 
 
@@ -61,6 +70,7 @@ class Wanted:
     admin: bool = False
     supervisor: bool = False
     team: str = ""
+    display_name: str = ""
 
 
 def chosen(password: str | None) -> str:
@@ -77,7 +87,7 @@ def add(work: Work, by: str, wanted: Wanted, hashed: str) -> Agent:
     name = wanted.name
     if not 1 <= len(name) <= NAME or not name.isprintable() or name != name.strip():
         raise AgentError(f"1 to {NAME} printable characters, no blanks around them", "name")
-    _check({"uri": wanted.uri, "team": wanted.team})
+    _check({"uri": wanted.uri, "team": wanted.team, "display_name": wanted.display_name})
     if work.db.scalar(select(Agent.id).where(Agent.name == name)) is not None:
         raise AgentError(f"there is an agent {name} already; remove it first", "name", "taken")
     if work.db.scalar(select(Agent.id).offset(MAX_ACCOUNTS - 1).limit(1)) is not None:
@@ -85,6 +95,7 @@ def add(work: Work, by: str, wanted: Wanted, hashed: str) -> Agent:
     made = Agent(
         name=name,
         uri=wanted.uri,
+        display_name=wanted.display_name,
         password=hashed,
         admin=wanted.admin,
         supervisor=wanted.supervisor,
@@ -94,7 +105,7 @@ def add(work: Work, by: str, wanted: Wanted, hashed: str) -> Agent:
     )
     work.db.add(made)
     work.db.flush()
-    given = {field: getattr(wanted, field) for field in ("uri", "admin", "supervisor", "team")}
+    given = {field: getattr(wanted, field) for field in FIELDS if field != "active"}
     note(work, by, "added", name, {field: [None, value] for field, value in given.items() if value})
     return made
 
@@ -190,9 +201,14 @@ def _check(wanted: Mapping[str, Any]) -> None:
             uris.agent_uri(wanted["uri"])
         except ValueError as error:
             raise AgentError(str(error), "uri") from None
-    team = wanted.get("team", "")
-    if len(team) > TEAM or not team.isprintable() or team != team.strip():
-        raise AgentError(f"at most {TEAM} printable characters, no blanks around them", "team")
+    for field, most in (("team", TEAM), ("display_name", DISPLAY_NAME)):
+        if not is_label(wanted.get(field, ""), most):
+            raise AgentError(f"at most {most} printable characters, no blanks around them", field)
+
+
+def is_label(text: str, most: int) -> bool:
+    """Whether people may be shown it: nothing that controls, or turns the direction of writing."""
+    return len(text) <= most and text.isprintable() and text == text.strip()
 
 
 def _leave_address(work: Work, uri: str) -> None:

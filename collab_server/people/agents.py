@@ -63,6 +63,7 @@ def add(
     admin: bool,
     supervisor: bool = False,
     team: str = "",
+    display_name: str = "",
     passwordless: bool = False,
 ) -> str:
     """Add an agent on the command line; a password is made when none is given. Gives the password.
@@ -70,7 +71,9 @@ def add(
     `passwordless`: there is none, and "" is given; they log in by another way. Raises AgentError.
     """
     chosen = "" if passwordless else accounts.chosen(password)
-    wanted = accounts.Wanted(name, uri, admin=admin, supervisor=supervisor, team=team)
+    wanted = accounts.Wanted(
+        name, uri, admin=admin, supervisor=supervisor, team=team, display_name=display_name
+    )
     accounts.add(work, accounts.COMMAND_LINE, wanted, hash_password(chosen) if chosen else "")
     return chosen
 

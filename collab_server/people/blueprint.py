@@ -68,6 +68,7 @@ class AgentShown(Answer):
 
     name: str
     uri: str
+    display_name: str
     admin: bool
     supervisor: bool
     team: str

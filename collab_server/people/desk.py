@@ -103,6 +103,7 @@ def account(who: Agent | Desk) -> dict[str, Any]:
     return {
         "name": who.name,
         "uri": who.uri,
+        "display_name": who.display_name,
         "admin": who.admin,
         "supervisor": who.supervisor,
         "team": who.team,

@@ -18,6 +18,7 @@ from collab_server.sessions.schemas import (
     Answer,
     Body,
     CollabType,
+    Named,
     ReasonName,
     StateName,
     Uri,
@@ -135,7 +136,7 @@ class EarlierSession(Answer):
     reason: ReasonName | None
     created: AwareDatetime
     ended: AwareDatetime | None
-    agent: Uri | None
+    agent: Named | None
     outcome: str
     note: str
     same: Literal["address", "number"]

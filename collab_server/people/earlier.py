@@ -21,11 +21,14 @@ from sqlalchemy import or_, select
 
 from collab_server.db.sessions import CollabSession
 from collab_server.explain import Why
+from collab_server.people import names
 from collab_server.problems import Forbidden
 from collab_server.sessions.access import agent_place, check_open
 from collab_server.times import iso, iso_or_none
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
     from collab_server.http.auth import Desk
@@ -53,10 +56,14 @@ def of_caller(db: Session, session: CollabSession) -> list[dict[str, Any]]:
         .order_by(CollabSession.created.desc(), CollabSession.id.desc())
         .limit(MAX_ITEMS)
     )
-    return [_shown(earlier, session) for earlier in found]
+    earlier = list(found)
+    called = names.of_agents(db, [one.agent_uri for one in earlier])
+    return [_shown(one, session, called) for one in earlier]
 
 
-def _shown(earlier: CollabSession, session: CollabSession) -> dict[str, Any]:
+def _shown(
+    earlier: CollabSession, session: CollabSession, called: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "id": earlier.id,
         "type": earlier.type,
@@ -64,7 +71,7 @@ def _shown(earlier: CollabSession, session: CollabSession) -> dict[str, Any]:
         "reason": earlier.reason,
         "created": iso(earlier.created),
         "ended": iso_or_none(earlier.ended),
-        "agent": {"uri": earlier.agent_uri} if earlier.agent_uri else None,
+        "agent": names.party(earlier.agent_uri, called) if earlier.agent_uri else None,
         "outcome": earlier.outcome or "",
         "note": earlier.note or "",
         "same": "address" if earlier.user_uri == session.user_uri else "number",

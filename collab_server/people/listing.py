@@ -41,7 +41,7 @@ def of(
     offset: int,
     limit: int,
 ) -> tuple[list[dict[str, Any]], int]:
-    """A page of the accounts whose name, address or team has each word, and how many there are."""
+    """A page of the accounts whose names, address or team have each word, and their number."""
     found = [_has(word) for word in search.split()]
     total = db.scalar(select(func.count()).select_from(Agent).where(*found)) or 0
     by = [column.desc() if descending else column for column in _ORDERS[order]]
@@ -62,6 +62,7 @@ def shown(settings: Settings, db: Session, people: Sequence[Agent]) -> list[dict
             "id": one.id,
             "name": one.name,
             "uri": one.uri,
+            "display_name": one.display_name,
             "admin": one.admin,
             "supervisor": one.supervisor,
             "team": one.team,
@@ -119,7 +120,7 @@ def teams(db: Session) -> list[str]:
 
 
 def _has(word: str) -> ColumnElement[bool]:
-    columns = (Agent.name, Agent.uri, Agent.team)
+    columns = (Agent.name, Agent.display_name, Agent.uri, Agent.team)
     return or_(*(column.icontains(word, autoescape=True) for column in columns))
 
 

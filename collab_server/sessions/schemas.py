@@ -74,6 +74,12 @@ class Uri(Answer):
     uri: str
 
 
+class Named(Uri):
+    """And what they are called, where that is known."""
+
+    name: str | None = None
+
+
 class CallRef(Body):
     """A call on a PBX; ``id`` is the user leg's."""
 
@@ -230,7 +236,7 @@ class ConsentShown(Answer):
 
     state: Literal["unasked", "ahead", "asked", "given", "refused"]
     since: AwareDatetime | None
-    before: Uri | None
+    before: Named | None
 
 
 class RoleBody(Body):
@@ -260,11 +266,10 @@ class Joined(Answer):
     """What may come of a session, for its agent to choose from; none: free text."""
 
 
-class UserShown(Uri):
+class UserShown(Named):
     """The user; ``name`` is what a site calls them, a label as the address is, and ``label`` what
     the call said of them before a browser was paired with it."""
 
-    name: str | None = None
     label: str | None = None
 
 
@@ -327,10 +332,9 @@ class WrapUp(Answer):
     """The agent wants to write no more."""
 
 
-class SupervisorShown(Answer):
+class SupervisorShown(Named):
     """A supervisor who is there; `joined`: they write too, else they read along."""
 
-    uri: str
     joined: bool
 
 
@@ -344,7 +348,7 @@ class View(Answer):
     type: CollabType
     initiator: RoleName
     user: UserShown
-    agent: Uri | None
+    agent: Named | None
     queue: str | None
     position: int | None
     held: bool
@@ -396,7 +400,7 @@ class Look(Answer):
     word: str
     """Empty where the agent will be asked to confirm who opened it: that word comes then."""
     brand: Brand
-    agent: Uri | None
+    agent: Named | None
     placed: bool
     """The call has no telephone."""
     disclose: Literal["always", "joined"]

@@ -12,6 +12,7 @@ from collab_server.db.calls import Call, CallAlias
 from collab_server.db.invitations import Invitation
 from collab_server.db.sessions import CollabSession, Participant
 from collab_server.explain import split
+from collab_server.people import names
 from collab_server.placed.shown import PlacedViews
 from collab_server.sessions.roles import May, Who, allows
 from collab_server.times import iso, iso_or_none
@@ -43,6 +44,8 @@ class Views:
         """`people`: participants that have been read already, by session."""
         self._services = services
         self._db = db
+        self._sessions = sessions
+        self._names: dict[str, str] | None = None
         self._people: dict[str, list[Participant]] = defaultdict(list)
         self._calls: dict[int, Call] = {}
         known = people or {}
@@ -81,6 +84,14 @@ class Views:
                 self._aliases[row.call].append(row.alias)
         return self._links
 
+    def _party(self, uri: str) -> dict[str, Any]:
+        """An agent, a supervisor: with the name they have, read of all when first asked for."""
+        if self._names is None:
+            uris = {uri for one in self._sessions for uri in (one.agent_uri, one.agreed)}
+            uris |= {p.uri for some in self._people.values() for p in some if p.role != "user"}
+            self._names = names.of_agents(self._db, uris)
+        return names.party(uri, self._names)
+
     def participant(self, session: CollabSession, role: Role) -> Participant | None:
         """Who holds a role in a session now."""
         uri = session.user_uri if role == "user" else session.agent_uri
@@ -102,7 +113,7 @@ class Views:
             "type": session.type,
             "initiator": session.initiator,
             "user": {"uri": session.user_uri},
-            "agent": {"uri": session.agent_uri} if session.agent_uri else None,
+            "agent": self._party(session.agent_uri) if session.agent_uri else None,
             "queue": session.queue,
             "position": session.position,
             "held": session.held,
@@ -119,7 +130,7 @@ class Views:
             "consent": {
                 "state": session.consent,
                 "since": iso_or_none(session.consent_since),
-                "before": {"uri": session.agreed} if session.agreed else None,
+                "before": self._party(session.agreed) if session.agreed else None,
             },
             "supervisors": self._supervisors(session, role, present),
         }
@@ -146,7 +157,7 @@ class Views:
         places = [p for p in self._people[session.id] if p.role == "supervisor" and p.uri in here]
         if role == "user" and self._services.settings.server.disclose == "joined":
             places = [place for place in places if place.joined is not None]
-        return [{"uri": place.uri, "joined": place.joined is not None} for place in places]
+        return [self._party(p.uri) | {"joined": p.joined is not None} for p in places]
 
     def document(
         self,

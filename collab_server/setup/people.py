@@ -72,7 +72,12 @@ def add() -> tuple[Response, int]:
     password = accounts.chosen(asked.password)
     hashed = agents.hash_password(password)
     wanted = accounts.Wanted(
-        asked.name, asked.uri, admin=asked.admin, supervisor=asked.supervisor, team=asked.team
+        asked.name,
+        asked.uri,
+        admin=asked.admin,
+        supervisor=asked.supervisor,
+        team=asked.team,
+        display_name=asked.display_name,
     )
     with tandem.write() as work:
         who = auth.require_desk(work.db, to=May.SET_UP)

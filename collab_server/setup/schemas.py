@@ -12,13 +12,14 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from collab_server.brand import colors
 from collab_server.brand.kept import LANGUAGES
 from collab_server.brand.logo import MAX_BYTES
-from collab_server.db.people import NAME, TEAM
+from collab_server.db.people import DISPLAY_NAME, NAME, TEAM
 from collab_server.people import accounts
 from collab_server.people.listing import Order
 from collab_server.sessions.schemas import AgentUri, Answer, Body, printable
 
 Name = Annotated[str, Field(min_length=1, max_length=NAME), AfterValidator(printable)]
 Team = Annotated[str, Field(max_length=TEAM), AfterValidator(printable)]
+DisplayName = Annotated[str, Field(max_length=DISPLAY_NAME), AfterValidator(printable)]
 Password = Annotated[str, Field(min_length=accounts.MIN_PASSWORD, max_length=accounts.MAX_PASSWORD)]
 
 
@@ -27,6 +28,7 @@ class PersonBody(Body):
 
     name: Name
     uri: AgentUri
+    display_name: DisplayName = ""
     admin: bool = False
     supervisor: bool = False
     team: Team = ""
@@ -38,6 +40,7 @@ class ChangeBody(Body):
     """Body of ``POST /v1/setup/people/{id}``: what is to be otherwise."""
 
     uri: AgentUri | None = None
+    display_name: DisplayName | None = None
     admin: bool | None = None
     supervisor: bool | None = None
     team: Team | None = None
@@ -57,6 +60,8 @@ class Person(Answer):
     id: int
     name: str
     uri: str
+    display_name: str
+    """What callers read; "": the number in the address."""
     admin: bool
     supervisor: bool
     team: str

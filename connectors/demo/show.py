@@ -24,6 +24,8 @@ PBX_NAME = "demo"
 DOMAIN = "example.org"
 DEFAULT_PORT = 8080
 SESSION_WITHIN = 20.0
+AGENT_NAME = "Robin Meyer"
+"""What the caller reads in place of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ class Demo:
     async def _agent(self, side: Side, config: Path, folder: Path) -> None:
         uri = f"sip:{side.pbx.agent}@{side.domain}"
         words = ["tandem-server", "agent", "add", side.username, "--uri", uri]
+        words += ["--display-name", AGENT_NAME]
         words += ["--admin", "--password-stdin", "--config", str(config)]
         await Child("tandem-server agent add", folder).run(words, side.password + "\n")
 

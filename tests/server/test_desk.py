@@ -27,7 +27,7 @@ def test_an_agent_logs_in_and_out(server: Server) -> None:
     browser = server.desk("wang", WANG)
     me = json_of(browser.get("/v1/me"))
     roles = {"admin": False, "supervisor": False, "team": ""}
-    assert me["agent"] == {"name": "wang", "uri": WANG} | roles
+    assert me["agent"] == {"name": "wang", "uri": WANG, "display_name": ""} | roles
     assert browser.get("/v1/desk").status_code == 200
     assert browser.post("/v1/logout", {}).status_code == 204
     assert json_of(browser.get("/v1/me"))["agent"] is None

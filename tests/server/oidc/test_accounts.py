@@ -103,6 +103,25 @@ def test_an_account_is_made_where_that_is_wanted(started: Started) -> None:
     assert again["uri"] == "sip:1001@pbx.example.org", "the address of an account stays"
 
 
+def test_what_the_provider_calls_somebody_is_what_callers_read_until_it_is_changed_here(
+    office: Office,
+) -> None:
+    office.mark("Wang Li")
+    for name in ("abc\u202ecba", "x" * 61, 7, ""):
+        office.provider.claims = {"name": name}
+        assert office.sign_in().headers["Location"] == "/desk"
+        assert (office.me() or {})["display_name"] == "", name
+    office.provider.claims = {"name": "Wang Xiu"}
+    office.sign_in()
+    assert (office.me() or {})["display_name"] == "Wang Xiu"
+    with office.server.database.write() as work:
+        agent = agents.named(work.db, "Wang Li")
+        assert agent is not None
+        agent.display_name = "Ms Wang"
+    office.sign_in()
+    assert (office.me() or {})["display_name"] == "Ms Wang"
+
+
 def test_an_account_that_is_made_takes_nothing_from_anybody(started: Started) -> None:
     office = started(create=True, uri="sip:{extension}@pbx.example.org")
     office.server.add_agent("local", "sip:1001@pbx.example.org", admin=True)

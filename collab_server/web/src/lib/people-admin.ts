@@ -6,6 +6,8 @@ export interface Person {
   id: number;
   name: string;
   uri: string;
+  /** What callers read; empty: the number in the address. */
+  display_name: string;
   admin: boolean;
   supervisor: boolean;
   team: string;
@@ -34,6 +36,7 @@ export type PersonOrder = "name" | "uri" | "role" | "team" | "active";
 
 export interface PersonFields {
   uri: string;
+  display_name: string;
   admin: boolean;
   supervisor: boolean;
   team: string;
@@ -85,6 +88,7 @@ export function rolesOf(person: Person): string {
 const WRONG: Record<string, Key> = {
   name: "people.bad.name",
   uri: "people.bad.uri",
+  display_name: "people.bad.displayName",
   team: "people.bad.team",
   password: "people.bad.password",
 };

@@ -9,7 +9,7 @@ export type SessionState = "requested" | "queued" | "inviting" | "active" | "sus
 
 export interface Party {
   uri: string;
-  name?: string;
+  name?: string | undefined;
   /** What the call said of the user before a browser was paired with it; the agent's view only. */
   label?: string;
 }
@@ -60,7 +60,7 @@ export interface Invited {
   kind: "invited";
   session: string;
   type: string;
-  agent: Party;
+  agent: Party | null;
   join_url: string;
 }
 
@@ -186,6 +186,8 @@ export interface JoinPreview {
 
 export interface AgentAccount {
   name: string;
+  /** What callers read; "": the number in the address. */
+  display_name?: string;
   uri: string;
   admin: boolean;
   supervisor?: boolean;

@@ -26,8 +26,8 @@ export function DeskTop({ feed, agent, brand, loggedOut }: Props) {
       <span class="grow" />
       <Menu
         look="quiet desk-who"
-        name={t("desk.menu", { agent: agent.name })}
-        label={<span class="desk-who-name">{agent.name}</span>}
+        name={t("desk.menu", { agent: agent.display_name || agent.name })}
+        label={<span class="desk-who-name">{agent.display_name || agent.name}</span>}
       >
         {() => (
           <div class="menu-list">

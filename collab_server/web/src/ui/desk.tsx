@@ -146,7 +146,9 @@ export function Desk({ agent, brand, loggedOut, signedOut }: Props) {
             key={view.id}
             view={view}
             room={room}
-            passedOnBy={view.agent && !mine ? personName({ uri: agent.uri }) : null}
+            passedOnBy={
+              view.agent && !mine ? personName({ uri: agent.uri, name: agent.display_name }) : null
+            }
             details={details}
             toggleDetails={() => setDetails(!details)}
             add={call && <AddPanel view={view} call={call} />}

@@ -193,6 +193,7 @@ function Row({ person, mine, open, switchOn }: RowProps) {
     <tr data-person={name} class={person.active ? "" : "person-off"}>
       <th scope="row">
         {name} {mine && <span class="muted">({t("people.you")})</span>}
+        {person.display_name && <span class="row-user">{person.display_name}</span>}
         {person.provider && (
           <span class="row-user">{t("people.provider", { provider: person.provider })}</span>
         )}

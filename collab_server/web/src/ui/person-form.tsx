@@ -24,6 +24,7 @@ interface Props {
 export function PersonForm({ person, teams, done, closed }: Props) {
   const [name, setName] = useState("");
   const [uri, setUri] = useState(person?.uri ?? "sip:");
+  const [displayName, setDisplayName] = useState(person?.display_name ?? "");
   const [team, setTeam] = useState(person?.team ?? "");
   const [supervisor, setSupervisor] = useState(person?.supervisor ?? false);
   const [admin, setAdmin] = useState(person?.admin ?? false);
@@ -35,7 +36,13 @@ export function PersonForm({ person, teams, done, closed }: Props) {
   const save = async () => {
     setBusy(true);
     setProblem(null);
-    const fields = { uri: uri.trim(), team: team.trim(), supervisor, admin };
+    const fields = {
+      uri: uri.trim(),
+      display_name: displayName.trim(),
+      team: team.trim(),
+      supervisor,
+      admin,
+    };
     try {
       done(
         await (person
@@ -92,6 +99,22 @@ export function PersonForm({ person, teams, done, closed }: Props) {
         </label>
         <p class="small muted" id="person-uri">
           {t("people.uriHint")}
+        </p>
+        <label>
+          <span>{t("people.displayName")}</span>
+          <input
+            name="display_name"
+            maxLength={60}
+            autocomplete="off"
+            spellcheck={false}
+            aria-invalid={bad("display_name")}
+            aria-describedby="person-display-name"
+            value={displayName}
+            onInput={(event) => setDisplayName(event.currentTarget.value)}
+          />
+        </label>
+        <p class="small muted" id="person-display-name">
+          {t("people.displayNameHint")}
         </p>
         <label>
           <span>{t("people.team")}</span>

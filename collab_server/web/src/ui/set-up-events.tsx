@@ -14,6 +14,7 @@ const FIELDS: Record<string, Key> = {
   admin: "people.admin",
   supervisor: "people.supervisor",
   team: "people.team",
+  display_name: "people.displayName",
   active: "events.active",
   provider: "events.provider",
   name: "brand.name",

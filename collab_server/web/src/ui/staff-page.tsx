@@ -108,7 +108,7 @@ export function StaffFrame({ staff, title, children }: FrameProps) {
         <a class="button quiet" href="/desk">
           {t("desk.title")}
         </a>
-        <span class="desk-who">{staff.agent.name}</span>
+        <span class="desk-who">{staff.agent.display_name || staff.agent.name}</span>
         <LanguageSwitch />
         <button class="quiet" type="button" onClick={leave}>
           {t("login.out")}

@@ -1,0 +1,23 @@
+"""What agents are called"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.add_column(
+        "agents", sa.Column("display_name", sa.String(60), nullable=False, server_default="")
+    )
+
+
+def downgrade() -> None:
+    """Take back."""
+    op.drop_column("agents", "display_name")
