@@ -172,9 +172,12 @@ def _enter(work: Work, guest: Participant, how: str) -> Response:
         work.db.execute(delete(Grant).where(Grant.token.in_(too_many)))
     cookie = secrets.token_urlsafe(32)
     work.db.add(Grant(token=hashed(cookie), participant=guest.id, created=work.now))
+    tandem = services()
     if guest.joined is None:  # a page that is loaded again says nothing of the agent of now
-        service.join(work, session, guest, how)
-    word = services().signer.word(session.id)
+        # The page of the code names nobody, so the next one asks, unless the call is enough.
+        named = None if tandem.settings.server.consent == "call" else ""
+        service.join(work, session, guest, how, named)
+    word = tandem.signer.word(session.id)
     answer = jsonify(joined(session, guest) | {"word": word})
     cookies.set_guest(answer, session.id, "user", cookie)
     return answer

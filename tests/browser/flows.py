@@ -34,7 +34,7 @@ EN = {
     "call too": "Also call them: your phone rings first", "leave the line": "Leave the line",
     "leave": "Leave", "by phone": "Talk by phone", "number": "Your phone number",
     "call me": "Call me", "to the list": "All sessions", "details": "Details",
-    "pair": "Pair by code",
+    "pair": "Pair by code", "go on": "Go on with agent1",
     "both here": "You and agent1 are here.", "waiting for word": "Tell the person on the telephone",
     "connected": "Connected", "over": "The session has ended", "wrap-up": "Wrap-up",
     "hung up": "The phone call has ended.", "agent ended": "agent1 has ended the session.",
@@ -52,7 +52,7 @@ ZH = {
     "call too": "同时呼叫对方：您的电话先响铃", "leave the line": "退出排队",
     "leave": "离开", "by phone": "电话沟通", "number": "您的电话号码",
     "call me": "给我打电话", "to the list": "全部会话", "details": "详情",
-    "pair": "代码配对",
+    "pair": "代码配对", "go on": "继续，由 agent1 接待",
     "both here": "您和 agent1 都在此页面。", "waiting for word": "请把这个词语告诉电话中的对方",
     "connected": "已连接", "over": "会话已结束", "wrap-up": "话后处理",
     "hung up": "电话通话已结束。", "agent ended": "agent1 已结束会话。",
@@ -152,6 +152,15 @@ class Person:
         if not self.page.locator("#message").is_visible():
             self.press("details")
             self.page.locator("#message").wait_for()
+
+
+def agrees(user: Person) -> None:
+    """A page that came in by a code names the agent, who sees nothing of it before the yes."""
+    user.sees(".consent", "agent1")
+    user.looks_right()
+    user.press("go on")
+    expect(user.page.locator(".consent")).to_have_count(0)
+    user.keys.kept()
 
 
 def chat(user: Person, agent: Person) -> None:

@@ -25,6 +25,7 @@ from tests.browser.flows import (
     Person,
     Site,
     Stage,
+    agrees,
     chat,
     joins_by_word,
     wraps_up,
@@ -167,6 +168,7 @@ def test_3_a_code_in_a_call_leads_in_either_direction(stage: Stage) -> None:
     user.page.wait_for_url("**/s/*")
     user.page.locator("#message").wait_for()
     user.keys.kept()
+    agrees(user)
     chat(user, agent)
     does(stage, call, HangUp())
     user.sees(".ended .card", user.words["hung up"])
@@ -184,6 +186,7 @@ def test_3_a_code_in_a_call_leads_in_either_direction(stage: Stage) -> None:
     typing.keys.write(code)
     typing.page.keyboard.press("Enter")
     typing.page.wait_for_url("**/s/*")
+    agrees(typing)
     chat(typing, agent)
     does(stage, call, HangUp(AGENT))
     typing.sees(".ended .card", typing.words["hung up"])

@@ -50,6 +50,12 @@ def test_the_agent_types_the_code_that_the_caller_reads_out(
     expect(side).to_be_focused()
     expect(desk.locator(".side")).to_contain_text("paired by code")
     expect(desk.locator(".side dl").first).to_contain_text(call.user_uri)
+    # The page of the code named nobody: now the agent is named, and sees nothing before the yes.
+    expect(desk.locator(".strip")).to_contain_text("You see what is shared once the caller agrees.")
+    expect(phone.locator(".strip")).to_contain_text(f"You are talking with {agent.name} now.")
+    assert fits(phone, 360)
+    assert faults(phone) == []
+    phone.get_by_role("button", name=f"Go on with {agent.name}").click()
     phone.locator("#message").fill("it is me")
     phone.locator("#message").press("Enter")
     expect(desk.locator(".line-theirs .line-text")).to_have_text("it is me")
@@ -83,6 +89,8 @@ def test_the_user_types_the_code_that_the_agent_gives_by_keyboard_alone(
     page.wait_for_url("**/s/*")
     expect(desk.locator(".side")).to_contain_text(word(page))
     expect(desk.locator(".side .code-big")).to_have_count(0)
+    tab_to(page, f"Go on with {agent.name}")
+    page.keyboard.press("Enter")
     expect(desk.locator(".strip")).to_contain_text("Connected")
 
 

@@ -368,3 +368,22 @@ def test_a_page_that_is_loaded_again_says_no_yes_to_the_next_agent(server: Serve
     assert user.post(f"/v1/pairings/{made['id']}/enter", {}).status_code == 200
     assert shown(server, session)["state"] == "asked"
     assert answer(user, session, LI, agree=True) == 200
+
+
+@pytest.mark.parametrize(("consent", "state"), [("ask", "asked"), ("call", "given")])
+def test_a_code_is_no_yes_to_an_agent_whom_its_page_did_not_name(
+    start: Callable[..., Server], consent: str, state: str
+) -> None:
+    server = start(consent=consent)
+    desk = server.desk("wang", WANG)
+    session = served(server, WANG)
+    user = server.browser()
+    user.csrf = json_of(user.get("/v1/me"))["csrf"]
+    code = json_of(user.post("/v1/pairings", {}))
+    answer = desk.post(f"/v1/pairings/{code['code']}/claim", {"session": session["id"]})
+    assert answer.status_code == 200, answer.text
+    assert user.post(f"/v1/pairings/{code['id']}/enter", {}).status_code == 200
+    assert shown(server, session)["state"] == state
+    assert sight(server, desk, session) == ("none" if state == "asked" else "all")
+    server.connector.report("1.1", "active", agent_uri=LI)
+    assert shown(server, session)["state"] == state, "of the next one it is asked too"

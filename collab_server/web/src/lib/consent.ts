@@ -33,7 +33,8 @@ export function consentStatus(role: Role, view: View): Status | null {
         ? t("user.transferred", { from, to: agent })
         : t("consent.newAgent", { agent });
       const asks = t("consent.title", { agent });
-      return { tone: "hold", word: t("state.transferred"), sentence: news, asks };
+      const word = t(from ? "state.transferred" : "state.connecting");
+      return { tone: "hold", word, sentence: news, asks };
     }
     if (!refused(view)) return null;
     const sentence = t("consent.userRefused", { agent });
