@@ -193,7 +193,11 @@ class DatabaseBackend:
             return leases.of_link(db, pbx, connector, self._services.clock())
 
     def pending_commands(self, pbx: str) -> Sequence[dict[str, Any]]:
-        """Give the commands of this PBX that have no result yet, oldest first."""
+        """Give the commands of this PBX that have no result yet, oldest first.
+
+        Of one moment, those for calls come first, as `placed.ends` asks for them: a placeholder is
+        hung up before its agent is paused no longer.
+        """
         with self._services.database.read() as db:
             found = db.scalars(
                 select(Command)
@@ -202,7 +206,7 @@ class DatabaseBackend:
                     Command.status == "open",
                     Command.expires > self._services.clock(),
                 )
-                .order_by(Command.created, Command.call, Command.id)
+                .order_by(Command.created, Command.call.nulls_last(), Command.id)
                 .limit(MAX_COMMANDS)
             )
             return [wire(command, self._services.clock()) for command in found]

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Connection,
     Engine,
     ExceptionContext,
@@ -41,6 +42,17 @@ BUSY_TIMEOUT = 5_000
 """Milliseconds a statement waits for another process's lock (``tandem-server agent add``)."""
 WRITER_TIMEOUT = 10.0
 """Seconds a writer waits for its turn."""
+LOCK_TIMEOUT = 5_000
+"""Milliseconds a statement waits for another process's lock on PostgreSQL."""
+_POSTGRESQL = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""How libpq notices a database that is out of reach: seconds, tries, and milliseconds that what was
+sent stays unacknowledged. By itself it waits for minutes, or for ever."""
 POOL = 20
 _ADVISORY_LOCK = 0x74616E64656D
 _SERVER_LOCK = _ADVISORY_LOCK + 1
@@ -121,18 +133,22 @@ class Database:
             options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT / 1_000}
         else:
             options["pool_pre_ping"] = True
+            options["connect_args"] = _bounded(self.url)
         self.engine = create_engine(self.url, **options)
         if self.sqlite:
             _tame_sqlite(self.engine)
         else:
             event.listen(self.engine, "handle_error", _leave_out_the_row)
         self._writing = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        # SQLite's readers have that by themselves.
+        one_state = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self.engine.execution_options(**one_state)
         self._turn = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one state of the database and changes nothing."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with Session(self._reading, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -227,6 +243,17 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _bounded(url: URL) -> dict[str, Any]:
+    """Arguments with which no connection to PostgreSQL waits for ever; the URL's own come first."""
+    given = " ".join(_texts(url.query.get("options", "")))
+    limits = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
+    return limits | {"options": f"-c lock_timeout={LOCK_TIMEOUT} {given}".strip()}
+
+
+def _texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _check_file(path: Path) -> None:

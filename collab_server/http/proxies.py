@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MAX_HOPS = 20
+_WITH_PORT = re.compile(r"\[([^\[\]]{1,100})\](?::[0-9]{1,5})?|([0-9.]{7,15}):[0-9]{1,5}")
 
 
 class Proxies:
@@ -29,7 +31,8 @@ class Proxies:
         return parsed is not None and any(parsed in network for network in self._networks)
 
     def client(self, request: Request) -> str:
-        """The address nearest to us that is no proxy of ours."""
+        """The address nearest to us that is no proxy of ours, in one form: IPv4 is never written as
+        IPv6 (``::ffff:192.0.2.1``, as a proxy that listens on both has it), nor with a port."""
         address = request.remote_addr or ""
         hops = request.headers.get("X-Forwarded-For", "").split(",")[-_MAX_HOPS:]
         if hops != [""] and not self.trusts(address):
@@ -39,7 +42,8 @@ class Proxies:
             if not hop:
                 break
             address = hop
-        return address
+        parsed = _parsed(address)
+        return str(parsed) if parsed is not None else address
 
     def _tell(self, address: str) -> None:
         """Say once that a proxy on a network of ours is not named: to the limits, all who come by
@@ -57,8 +61,9 @@ class Proxies:
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    ported = _WITH_PORT.fullmatch(address)
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address((ported[1] or ported[2]) if ported else address)
     except ValueError:
         return None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:

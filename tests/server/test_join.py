@@ -135,6 +135,28 @@ def test_behind_a_trusted_proxy_one_guesser_does_not_stop_the_others(
     assert other.status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("guesser", "same", "other"),
+    [
+        ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
+        ("192.0.2.1:40001", "192.0.2.1:40002", "192.0.2.2:40001"),
+        ("[2001:db8:1::1]:40001", "2001:db8:1::2", "[2001:db8:2::1]:40001"),
+    ],
+)
+def test_an_address_is_one_place_however_the_proxy_writes_it(
+    start: Callable[..., Server], guesser: str, same: str, other: str
+) -> None:
+    server = start(trusted_proxies=["127.0.0.1"])
+    browser = server.browser()
+    for n in range(20):
+        browser.post("/v1/join", {"token": f"g{n}"}, **{"X-Forwarded-For": guesser})
+    status = {
+        place: browser.post("/v1/join", {"token": "g"}, **{"X-Forwarded-For": place}).status_code
+        for place in (same, other)
+    }
+    assert status == {same: 429, other: 401}
+
+
 def test_without_a_trusted_proxy_the_header_changes_nothing_and_that_is_said_once(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -395,8 +395,8 @@ def test_nobody_is_rung_for_a_session_that_is_over(site: Site, desk: Browser) ->
     ask(call.browser, call, uri=NUMBER)
     desk.post(f"/v1/sessions/{call.session}/end", {})
     pending = site.server.backend.pending_commands("hq")
-    assert [command["kind"] for command in pending] == ["pause", "hangup"]
-    assert pending[0]["args"]["paused"] is False
+    assert [command["kind"] for command in pending] == ["hangup", "pause"]
+    assert pending[1]["args"]["paused"] is False
     late = {"id": f"{call.id}-voice-1", "status": "done", "detail": ""}
     assert site.server.connector.send(results=[late]).status_code == 200
     site.link()

@@ -14,14 +14,30 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, Row, create_engine, event, func, insert, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import (
+    MetaData,
+    Row,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from collab_server import housekeeping
 from collab_server.db.base import Base
 from collab_server.db.calls import Call
 from collab_server.db.documents import DocumentUpdate, DocumentWriter
-from collab_server.db.engine import BUSY_TIMEOUT, Database, _leave_out_the_row
+from collab_server.db.engine import (
+    BUSY_TIMEOUT,
+    LOCK_TIMEOUT,
+    Database,
+    _bounded,
+    _leave_out_the_row,
+)
 from collab_server.db.migrate import config, migrate
 from collab_server.db.sessions import CollabSession, IdempotencyKey
 from collab_server.realtime.backend import Change, Person
@@ -322,6 +338,41 @@ def test_readiness_does_not_outwait_who_asks(
     assert server.api.get("/readyz").status_code == 200
     with server.database.write() as work:  # which waits as long as ever, on any connection
         assert work.db.scalar(text("PRAGMA busy_timeout")) == BUSY_TIMEOUT
+
+
+def test_a_writer_whom_another_process_keeps_waiting_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for timeout in ("BUSY_TIMEOUT", "LOCK_TIMEOUT"):
+        monkeypatch.setattr(f"collab_server.db.engine.{timeout}", 100)
+    url = POSTGRES or f"sqlite:///{tmp_path}/tandem.db"
+    here, there = Database(url), Database(url)
+    with there.write() as work:
+        work.db.connection()  # on SQLite the transaction begins with this
+        with pytest.raises(OperationalError), here.write() as late:
+            late.db.connection()
+    with here.write() as work:
+        work.db.connection()
+    here.close()
+    there.close()
+
+
+def test_a_reader_sees_one_state_whatever_is_written_meanwhile(server: Server) -> None:
+    with server.database.read() as db:
+        before = db.scalar(select(func.count()).select_from(CollabSession))
+        server.establish()
+        assert db.scalar(select(func.count()).select_from(CollabSession)) == before == 0
+    with server.database.read() as db:
+        assert db.scalar(select(func.count()).select_from(CollabSession)) == 1
+
+
+def test_no_connection_to_postgresql_waits_for_ever() -> None:
+    url = "postgresql+psycopg://tandem@db/tandem?connect_timeout=2&options=-c%20search_path%3Dhelp"
+    arguments = _bounded(make_url(url))
+    assert arguments["options"] == f"-c lock_timeout={LOCK_TIMEOUT} -c search_path=help"
+    assert "connect_timeout" not in arguments, "the administrator's own counts"
+    assert arguments["tcp_user_timeout"] > 0
+    assert _bounded(make_url("postgresql+psycopg://tandem@db/tandem"))["connect_timeout"] > 0
 
 
 def test_without_grace_the_agents_sockets_close_at_the_end(start: Callable[..., Server]) -> None:
