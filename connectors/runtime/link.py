@@ -88,6 +88,10 @@ class Commands:
         """Those of them that the server has withdrawn since."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
 
+    def serve(self, application: Application) -> None:
+        """Decide by another core from now on."""
+        self._application = application
+
     def want(self, effects: Iterable[Effect]) -> None:
         """What the core wants done beside the server's commands."""
         for effect in effects:
@@ -149,6 +153,8 @@ class Commands:
     async def _clear_up(self) -> None:
         while True:
             effect = await self._own.get()
+            if not self._lease.held:
+                continue  # whoever serves the PBX has seen the same, and more
             try:
                 outcome = await self._driver.perform(effect)
             except Exception:
@@ -185,15 +191,19 @@ class Commands:
         """
         result: Result | None = None
         for attempt in range(1, ATTEMPTS + 1):
-            if not await self._reachable(command):
-                return Result(command.id, "failed", Why.PBX_AWAY.says("the PBX cannot be reached"))
-            try:
-                async with asyncio.timeout(_patience(command)):
-                    if not await self._may_begin(command.id):
-                        return None
-            except TimeoutError:
-                why = Why.FAULT.says("the server did not say who serves the PBX")
-                return Result(command.id, "failed", why)
+            while True:
+                if not await self._reachable(command):
+                    away = Why.PBX_AWAY.says("the PBX cannot be reached")
+                    return Result(command.id, "failed", away)
+                try:
+                    async with asyncio.timeout(_patience(command)):
+                        if not await self._may_begin(command.id):
+                            return None
+                except TimeoutError:
+                    why = Why.FAULT.says("the server did not say who serves the PBX")
+                    return Result(command.id, "failed", why)
+                if self._synced.is_set():
+                    break  # else it is being taken over
             if command.id in self._unwanted:
                 withdrawn = Why.TOO_LATE.says("withdrawn before it was begun")
                 return result or Result(command.id, "failed", withdrawn)
