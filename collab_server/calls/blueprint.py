@@ -41,12 +41,12 @@ class CallQuery(BaseModel):
     "List calls, newest first: those that stand, or all",
     query=CallQuery,
     answers={200: schemas.CallList},
-    auth=("api", "desk"),
+    auth=("api", "desk", "pbx"),
     problems=(401, 403, 422),
 )
 def index() -> Response:
     with services().database.read() as db:
-        auth.require_api_or_admin(db)
+        auth.require_reader_of_calls(db, request.args.get("pbx"))
         return jsonify(_page(db, bodies.parse_query(CallQuery, request.args)))
 
 

@@ -177,8 +177,10 @@ class ShownCall(BaseModel):
     state: str
     type: str | None
     initiator: str
+    requests: int
     user_uri: str | None
     agent_uri: str | None
+    agent_leg: str | None
     queue: str | None
     position: int | None
     held: bool

@@ -146,6 +146,14 @@ def require_api_or_admin(db: Session) -> Client | Desk:
     return require_desk(db, to=May.READ_TRACE)
 
 
+def require_reader_of_calls(db: Session, pbx: str | None) -> Client | Desk:
+    """The same, or a connector of the PBX whose calls are asked for."""
+    known = client()
+    if known is not None and known.kind == "pbx" and known.name == pbx:
+        return known
+    return require_api_or_admin(db)
+
+
 def guests(db: Session, session_id: str) -> list[Guest]:
     """The places in this session that the browser's cookies stand for, the user's first."""
     settings = services().settings

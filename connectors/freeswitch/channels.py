@@ -129,15 +129,17 @@ def endpoint_of(name: str, gateway: str) -> str:
 def user_of(headers: Headers, name: str, *, outgoing: bool) -> tuple[str, str]:
     """The user of the directory at the far end of a channel, and the domain; '' where it is none.
 
-    `dialed_user` counts on a dialled leg only: on a caller's it names whom that one called last.
-    So does `presence_id`, which is all that says whom ``group/support@domain``, ``group_call`` and
-    ``sofia/internal/1001%domain`` have rung (mod_dptools.c, mod_sofia.c).
+    `dialed_user` counts on a dialled leg only, and while that has dialled nobody: on any other it
+    names whom that one called last. `presence_id`, on a dialled leg too, names its own user (it is
+    all that says whom ``group/support@domain``, ``group_call`` and ``sofia/internal/1001%domain``
+    have rung; mod_dptools.c, mod_sofia.c).
     """
     if name.startswith(f"{LOOPBACK}/"):
         return "", ""
     if not outgoing:
         return headers.get("variable_user_name", ""), headers.get("variable_domain_name", "")
-    if user := headers.get("variable_dialed_user", ""):
+    user = headers.get("variable_dialed_user", "")
+    if user and "variable_originated_legs" not in headers:
         return user, headers.get("variable_dialed_domain", "")
     if headers.get("variable_sip_gateway_name"):
         return "", ""

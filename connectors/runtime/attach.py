@@ -38,6 +38,15 @@ class Attachment:
         self._on_ready = on_ready
         self._on_trouble = on_trouble
         self._trouble = Trouble(log)
+        self._session: asyncio.Task[str] | None = None
+        self._anew = False
+        """The session that is under way was to end for the next."""
+
+    def again(self) -> None:
+        """Begin the session anew, for a fresh look at all that stands."""
+        if self._session is not None and not self._session.done():
+            self._anew = True
+            self._session.cancel()
 
     async def run(self) -> None:
         """Keep attached until cancelled."""
@@ -48,10 +57,25 @@ class Attachment:
                 before_sleep=self._say,
             ):
                 with attempt:
-                    why = await self._driver.session(self._on_event, self._ready)
+                    why = await self._one()
+            if why is None:
+                continue
             log.warning("%s: %s; connecting again", self._driver.title, why)
             self._on_event(LinkDown(why))
             await asyncio.sleep(random.uniform(0, AT_ONCE))  # noqa: S311 - jitter
+
+    async def _one(self) -> str | None:
+        """One session; why it ended, None: it was to."""
+        self._session = asyncio.ensure_future(self._driver.session(self._on_event, self._ready))
+        task = asyncio.current_task()
+        try:
+            return await self._session
+        except asyncio.CancelledError:
+            if not self._anew or (task is not None and task.cancelling()):
+                raise
+            return None
+        finally:
+            self._anew = False
 
     def _ready(self) -> None:
         self._trouble.over()

@@ -22,7 +22,8 @@ from connectors.runtime.driver import Driver
 from connectors.runtime.lease import Lease
 from connectors.runtime.link import Commands, Link
 from connectors.runtime.outbox import Outbox
-from connectors.runtime.reports import Reporter
+from connectors.runtime.predecessor import AskError, standing
+from connectors.runtime.reports import Reporter, ReportError
 from connectors.runtime.standing import after
 from connectors.runtime.store import StoreError
 from connectors.runtime.supervisor import PartFailedError, supervise
@@ -152,8 +153,14 @@ class Connector:
         self._synced = asyncio.Event()
         self._failures = 0
         server, name = settings.server, settings.name
-        lease = Lease()
-        self._reporter = Reporter(outbox, http, server, name, lease, self._taken_over)
+        self._http = http
+        self._taking = False
+        """The PBX is being taken over from another connector."""
+        self._unseen = False
+        """The core does not know yet what stands, and cannot make anything of an event."""
+        lease = Lease(former=lambda: outbox.lease)
+        taken, take_over = self._taken, self._take_over
+        self._reporter = Reporter(outbox, http, server, name, lease, taken, take_over)
         self._commands = Commands(self._core, driver, outbox, self._synced, lease)
         take = self._commands.take
         self._link = Link(http, server, name, outbox.instance, take, self._linked)
@@ -184,6 +191,9 @@ class Connector:
 
     def take(self, event: PbxEvent) -> None:
         """What the PBX says, in order. An error in the core costs the one event."""
+        self._unseen = self._unseen and not isinstance(event, Snapshot)
+        if self._unseen and not isinstance(event, LinkDown):
+            return
         try:
             if reports := self._core.handle(event, time.time()):
                 self._outbox.put(reports)
@@ -216,12 +226,36 @@ class Connector:
         if self._synced.is_set():
             self._reporter.snapshot()
 
-    def _taken_over(self) -> None:
-        """Another connector has reported so far: tell the server all that stands."""
-        if self._synced.is_set():
-            self._reporter.snapshot()
+    def _taken(self) -> None:
+        """Another connector has served so far: do nothing before its place is taken."""
+        self._taking = True
+        self._synced.clear()
+
+    async def _take_over(self) -> None:
+        """Take the place of the connector that has served so far.
+
+        Who only stood by has seen the PBX, and not what for: that a leg was placed, for which
+        call, who serves on without a telephone. So this goes on as a process of that connector
+        would that was started anew: from what it has told the server, by a look at all that
+        stands. Raises `ReportError` where the server does not say it now.
+        """
+        try:
+            known = await standing(self._http, self._settings.server, self._settings.name)
+        except AskError as error:
+            if not error.permanent:
+                raise ReportError(str(error)) from None
+            log.warning("taking over without what was reported before: %s", error)
+            known = []
+        self._outbox.take_up(known, time.time())
+        self._core = Application(core_settings(self._settings))
+        self._core.restore(self._outbox.restored())
+        self._commands.serve(self._core)
+        self._taking, self._unseen = False, True
+        self._attachment.again()
 
     def _ready(self) -> None:
+        if self._taking:
+            return  # it is looked at once more
         self._synced.set()
         line = f"connected to {self._driver.title}, reporting to {self._settings.server}"
         print(line, flush=True)

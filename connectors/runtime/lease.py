@@ -35,8 +35,13 @@ def uptime() -> float:
 class Lease:
     """What the server said last, and until when that is good for."""
 
-    def __init__(self, clock: Callable[[], float] = uptime) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = uptime, former: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`former`: the epoch under which this connector, or a process of it before, has reported
+        last; 0 where it never has."""
         self.clock = clock
+        self._former = former
         self.epoch: int | None = None
         """None: the server has said nothing of leases."""
         self.held = True
@@ -67,7 +72,10 @@ class Lease:
         self._until = asked + seconds - MARGIN
         if not self.held and before[1]:
             log.info("another connector serves this PBX (lease %d); this one stands by", self.epoch)
-        taken = self.held and before[0] is not None and before != (self.epoch, True)
+        if before[0] is None:
+            # The first lease of all came from nobody.
+            before = (self._former() or min(self.epoch, 1), True)
+        taken = self.held and before != (self.epoch, True)
         if taken:
             log.info("this connector serves the PBX from now on (lease %d)", self.epoch)
         return taken

@@ -34,6 +34,9 @@ CEILING = 5.0
 QUEUE_LIMIT = 1000
 WORKERS = 8
 """Commands carried out at a time: one that Asterisk sits on does not hold up the others."""
+IN_TURN = "queue"
+"""The kind of commands that are carried out one after the other, beside the others: a placeholder
+is in line before the next one is made, or they would come there in any order."""
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
@@ -74,6 +77,7 @@ class Commands:
         self._outbox = outbox
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
+        self._in_turn: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
@@ -83,6 +87,10 @@ class Commands:
         self._unwanted: set[str] = set()
         """Those of them that the server has withdrawn since."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
+
+    def serve(self, application: Application) -> None:
+        """Decide by another core from now on."""
+        self._application = application
 
     def want(self, effects: Iterable[Effect]) -> None:
         """What the core wants done beside the server's commands."""
@@ -127,22 +135,26 @@ class Commands:
             self._taken[command.id] = epoch
             self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
-            if self._queue.full():
+            queue = self._in_turn if command.kind == IN_TURN else self._queue
+            if queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
             self._taken[command.id] = epoch
-            self._queue.put_nowait(command)
+            queue.put_nowait(command)
 
     async def run(self) -> None:
         """Carry out what was taken, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
-                group.create_task(self._work(), name=f"commands {number}")
+                group.create_task(self._work(self._queue), name=f"commands {number}")
+            group.create_task(self._work(self._in_turn), name="commands in turn")
             group.create_task(self._clear_up(), name="the core's own effects")
 
     async def _clear_up(self) -> None:
         while True:
             effect = await self._own.get()
+            if not self._lease.held:
+                continue  # whoever serves the PBX has seen the same, and more
             try:
                 outcome = await self._driver.perform(effect)
             except Exception:
@@ -151,9 +163,9 @@ class Commands:
             if outcome.status != "done":
                 log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
 
-    async def _work(self) -> None:
+    async def _work(self, queue: asyncio.Queue[Command]) -> None:
         while True:
-            command = await self._queue.get()
+            command = await queue.get()
             try:
                 result = await self._carry_out(command)
             except Exception:
@@ -179,15 +191,19 @@ class Commands:
         """
         result: Result | None = None
         for attempt in range(1, ATTEMPTS + 1):
-            if not await self._reachable(command):
-                return Result(command.id, "failed", Why.PBX_AWAY.says("the PBX cannot be reached"))
-            try:
-                async with asyncio.timeout(_patience(command)):
-                    if not await self._may_begin(command.id):
-                        return None
-            except TimeoutError:
-                why = Why.FAULT.says("the server did not say who serves the PBX")
-                return Result(command.id, "failed", why)
+            while True:
+                if not await self._reachable(command):
+                    away = Why.PBX_AWAY.says("the PBX cannot be reached")
+                    return Result(command.id, "failed", away)
+                try:
+                    async with asyncio.timeout(_patience(command)):
+                        if not await self._may_begin(command.id):
+                            return None
+                except TimeoutError:
+                    why = Why.FAULT.says("the server did not say who serves the PBX")
+                    return Result(command.id, "failed", why)
+                if self._synced.is_set():
+                    break  # else it is being taken over
             if command.id in self._unwanted:
                 withdrawn = Why.TOO_LATE.says("withdrawn before it was begun")
                 return result or Result(command.id, "failed", withdrawn)

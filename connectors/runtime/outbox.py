@@ -14,12 +14,12 @@ import json
 import logging
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from connectors.model import CallReport, CallState, Result
+from connectors.model import CallReport, CallState, Result, TraceItem
 from connectors.runtime.backoff import gathering
 from connectors.runtime.codec import (
     as_reported,
@@ -118,6 +118,9 @@ class Outbox:
         self._seq = 0
         self.instance: str
         """What the connector calls itself, from its first start on."""
+        self.lease: int
+        """The epoch of the lease under which it has reported last; 0: never under any."""
+        self._unwritten_lease = False
         self.dropped = 0
         """Calls that were dropped unsent."""
         self._told = 0
@@ -136,6 +139,7 @@ class Outbox:
             meta = dict(self._store.read("SELECT key, value FROM meta"))
             self.epoch = max(int(now * 1000), int(meta.get("epoch", "0")) + 1)
             self.instance = str(meta.get("instance") or uuid4().hex)
+            self.lease = int(meta.get("lease", "0"))
             self._store.write_now(
                 [
                     ("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (str(self.epoch),)),
@@ -207,6 +211,26 @@ class Outbox:
                 old = [line for line in entry.trace if line["at"] < moment]
                 entry.trace = entry.trace[len(old) :]
                 self._touch(call, old)
+
+    def held(self, epoch: int | None) -> None:
+        """A report was taken under this lease, if there are leases."""
+        if epoch is not None and epoch != self.lease:
+            self.lease, self._unwritten_lease = epoch, True
+            self._unwritten.set()
+
+    def take_up(self, known: Iterable[CallReport], now: float) -> None:
+        """Go on with calls as another connector has reported them, unless more was seen here of
+        them than it has told: how they went on, and that they ended."""
+        mine = {name: call for call, entry in self._calls.items() for name in _names(entry.body)}
+        for report in known:
+            entry = self._calls.get(mine.get((report.id, *report.aliases)[-1], ""))
+            if entry is not None and (entry.ended or not _knows_less(entry.body, report)):
+                continue
+            for name in {report.id, *report.aliases} & mine.keys():
+                self._remove(mine.pop(name))
+            text = "a connector that stood by has taken over from another"
+            line = TraceItem(int(now * 1000), now, "outbox", text)
+            self.put([replace(report, trace=(line,))])
 
     def _drop(self, count: int) -> None:
         """Ended calls first, those that ended first before others; then the oldest. A full outbox
@@ -355,12 +379,14 @@ class Outbox:
             calls, self._unwritten_calls = self._unwritten_calls, {}
             lines, self._unwritten_lines = self._unwritten_lines, {}
             commands, self._journal.unwritten = self._journal.unwritten, {}
+            lease, self._unwritten_lease = self._unwritten_lease, False
             self._unwritten.clear()
             self._answered.clear()
             statements = [
                 *self._call_statements(calls),
                 *self._line_statements(lines),
                 *self._journal.statements(commands),
+                *[("INSERT OR REPLACE INTO meta VALUES ('lease', ?)", (str(self.lease),))] * lease,
             ]
             if not statements:
                 return
@@ -370,6 +396,7 @@ class Outbox:
                 self._unwritten_calls = calls | self._unwritten_calls
                 self._unwritten_lines = lines | self._unwritten_lines
                 self._journal.unwritten = commands | self._journal.unwritten
+                self._unwritten_lease = self._unwritten_lease or lease
                 self._unwritten.set()
                 raise
 
@@ -418,3 +445,20 @@ class Outbox:
                 entry.last_line = json.loads(body)
                 if not sent:
                     entry.trace.append(json.loads(body))
+
+
+def _names(body: Mapping[str, Any]) -> Iterable[str]:
+    """All legs a call has been known by, the present one of its user last."""
+    return (body["id"], *body["aliases"])
+
+
+def _knows_less(body: Mapping[str, Any], report: CallReport) -> bool:
+    """Whether whoever only stood by has missed what it would have known had it carried out the
+    commands: that a call is one that was placed, and so of what kind, and whose it is; and, if it
+    came later, who serves a placeholder whose phone is hung up."""
+    without_phone = report.state is CallState.ACTIVE and report.agent_leg is None
+    return (
+        body["id"] != report.id
+        or (body["type"] is None and report.type is not None)
+        or (body["agent_uri"] is None and report.agent_uri is not None and without_phone)
+    )

@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -53,12 +53,17 @@ class Reporter:
         pbx: str,
         lease: Lease,
         on_taken: Callable[[], None],
+        take_over: Callable[[], Awaitable[None]],
     ) -> None:
-        """`http` carries the PBX key in its headers; `on_taken` is called when the lease has come
-        from another connector."""
+        """`http` carries the PBX key in its headers. When the lease has come from another connector
+        `on_taken` is called at once, and `take_over` before the next report, until it does not
+        raise `ReportError`."""
         self._outbox = outbox
         self._lease = lease
         self._on_taken = on_taken
+        self._take_over_from = take_over
+        self._taken = False
+        """The lease has come from another connector, whose place is yet to be taken."""
         self._due = False
         """A report is due even with nothing to say."""
         self._http = http
@@ -77,6 +82,8 @@ class Reporter:
         self._pause = Pause()
         self._trouble = Trouble(log)
         self._greeted = False
+        self.asked = False
+        """The server has said whose the lease is and was; nothing is reported before."""
 
     def snapshot(self) -> None:
         """The next report is to list every call that stands."""
@@ -148,8 +155,10 @@ class Reporter:
     async def _report(self) -> int:
         """One report, if there is anything to say: the newest of what is pending right now.
         Returns how many calls it carried."""
-        if not self._lease.held:
+        if not self._lease.held or not self.asked:
             return await self._ask()
+        if self._taken:
+            await self._take_over()
         snapshot = self._snapshot_due and not self._probing
         batch = self._outbox.batch(snapshot=snapshot, limit=self._limit)
         standing = self.standing
@@ -167,7 +176,7 @@ class Reporter:
             self._snapshot_due = False
         self._told = standing
         try:
-            taken = await self._post(batch)
+            await self._post(batch)
         except BaseException:
             self._snapshot_due = self._snapshot_due or snapshot
             self._told = None
@@ -176,35 +185,36 @@ class Reporter:
         if not self._lease.held:
             return 0
         self._outbox.accepted(batch)
-        if taken:
-            self._take_over()
+        self._outbox.held(self._lease.epoch)
         self._probed = self._probed and not snapshot
         self._limit = BATCH_CALLS if not self._probing else min(BATCH_CALLS, self._limit * 2)
         self._well()
         return len(batch.sent)
 
     async def _ask(self) -> int:
-        """Stand by: say what became of commands, and see whether the lease is to be had."""
+        """Stand by, as everybody does first: say what became of commands, and see whether the
+        lease is to be had, and whose it was."""
         batch = self._outbox.results_only()
         if self.standing is not None:
             batch.body["pbx"] = self.standing.body()
-        taken = await self._post(batch)
+        await self._post(batch)
         self._outbox.accepted(batch)
         self._well()
-        if taken:
-            self._take_over()
-        elif not self._lease.held:
+        self.asked = True
+        if not self._lease.held:
             self._outbox.let_go(time.time() - KNOWN)
         return 0
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         """Say all there is: what another reported under an earlier lease counts as older."""
+        self._snapshot_due = False  # it is due behind the next look at what stands
+        await self._take_over_from()
+        self._taken = False
         self._told = None
         self._outbox.all_pending()
-        self._on_taken()
 
-    async def _post(self, batch: Batch) -> bool:
-        """Post a report. True: with the answer the lease has come from another connector."""
+    async def _post(self, batch: Batch) -> None:
+        """Post a report, and take in what its answer says of the lease."""
         asked = self._lease.clock()
         body = encoded(batch.body)
         headers = {"Content-Type": "application/json"}
@@ -215,7 +225,11 @@ class Reporter:
                 if response.status == 200:
                     answer = await response.read()
                     log.debug("reported %d calls, %d bytes", len(batch.sent), len(body))
-                    return self._lease.answered(_lease_in(answer), asked)
+                    if self._lease.answered(_lease_in(answer), asked):
+                        self._taken = True
+                        self._outbox.changed.set()
+                        self._on_taken()
+                    return
                 problem = await _problem(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ReportError(f"the server cannot be reached ({why(error)})") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.model import Unreached
+from connectors.serving import SETTLE
 from connectors.simulator import Rings
 from tests.behaviour.conftest import PBXS, pbx_named
 from tests.behaviour.placing import placing
@@ -216,6 +218,31 @@ async def test_a_new_connector_knows_the_placeholders_again(tandem: Placing, pbx
             assert (await new.do("hangup", call)).status == "done"
             await new.call(call, state="ended")
         await new.nothing_stands()
+
+
+@pytest.mark.parametrize("how", ["voice", "dial"])
+async def test_a_new_connector_finds_who_talks_by_telephone(
+    how: str, tandem: Placing, pbx: Any
+) -> None:
+    """Both are the PBX's own users, and the agent's leg has dialled the other."""
+    for phone in ("agent1", "phone1"):
+        pbx.on_ring(phone, ANSWERS)
+    if how == "voice":
+        call = await without_a_phone(tandem)
+        await tandem.do("voice", call, user_uri=USER)
+    else:
+        call = str(uuid.uuid4())
+        await tandem.do("dial", call, agent_uri=AGENT, user_uri=USER, type="chat")
+    await tandem.re_anchored(call)
+    before = await tandem.call(call, state="active", agent_uri=AGENT)
+    assert before.agent_leg
+    async with placing(pbx, tandem.core.calls()) as new:
+        new.core.idle(time.time() + SETTLE)  # who is out for so long is out
+        (after,) = new.core.calls()
+        assert after.state is before.state
+        assert (after.id, after.aliases) == (before.id, before.aliases)
+        assert (after.agent_uri, after.agent_leg) == (AGENT, before.agent_leg)
+    await tandem.do("hangup", call)
 
 
 async def test_an_agent_is_paused_by_one_alone(tandem: Placing) -> None:

@@ -182,6 +182,13 @@ def test_every_wanted_event_says_why() -> None:
         ("sofia/external/+4930", {"direction": "outbound", "dialled": "+4930",
          "sip_gateway_name": "carrier", "presence_id": "1001@default"}, "gateway/carrier", "+4930",
          LegRole.OUTBOUND),
+        # Such a leg dials on, and whom it called last is left on it.
+        ("sofia/internal/1001@h:5071", {"direction": "outbound", "dialled": "1001",
+         "dialed_user": "1002", "presence_id": "1001@default", "originated_legs": "b;;1002"},
+         "user/1001", "1001", LegRole.OUTBOUND),
+        ("sofia/external/+4930", {"direction": "outbound", "dialled": "+4930",
+         "sip_gateway_name": "carrier", "dialed_user": "1002", "originated_legs": "b;;1002"},
+         "gateway/carrier", "+4930", LegRole.OUTBOUND),
         ("sofia/internal/1001@h", {"presence_id": "1001@default"}, "internal/1001",
          "+491234567", LegRole.INBOUND),
         # Whom the caller called last is left on its own channel.

@@ -17,12 +17,16 @@ class ServerDouble:
         self.key = "pbx-key"
         self.port = 0
         self.reports: list[dict[str, Any]] = []
-        """Bodies that were accepted."""
+        """Bodies that were accepted, but for each connector's first, which only asks."""
+        self.asked: set[str] = set()
+        """Who has asked."""
         self.tries = 0
         self.answers: list[tuple[int, dict[str, str], dict[str, Any]]] = []
         """Status, headers and problem to answer the next reports with."""
         self.lease: dict[str, Any] | None = None
         """Its word of the lease, in each answer."""
+        self.standing: list[dict[str, Any]] = []
+        """What it says when it is asked which calls stand."""
         self.refuses_call: str | None = None
         self.link_status: int | None = None
         self.links: list[web.WebSocketResponse] = []
@@ -50,6 +54,7 @@ class ServerDouble:
         app = web.Application(client_max_size=8 << 20)
         app.router.add_post("/v1/pbx/hq/reports", self._report)
         app.router.add_get("/v1/pbx/hq/link", self._link)
+        app.router.add_get("/v1/calls", self._calls)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -113,9 +118,19 @@ class ServerDouble:
             return web.json_response({"title": "Invalid", "detail": "calls.0.user_uri"}, status=422)
         if "calls" not in body:
             return web.json_response({"title": "Invalid", "detail": "epoch"}, status=422)
-        self.reports.append(body)
+        if body["connector"] in self.asked or body["calls"]:
+            self.reports.append(body)
+        self.asked.add(body["connector"])
         answer: dict[str, Any] = {"accepted": len(body["calls"]), "ignored": 0}
         return web.json_response(answer | ({"lease": self.lease} if self.lease else {}))
+
+    async def _calls(self, request: web.Request) -> web.Response:
+        """Two on a page."""
+        if request.query["pbx"] != "hq" or self.link_status is not None:
+            return web.json_response({"title": "no"}, status=self.link_status or 403)
+        first = int(request.query.get("after", "0"))
+        following = f"/v1/calls?pbx=hq&after={first + 2}" if self.standing[first + 2 :] else None
+        return web.json_response({"items": self.standing[first : first + 2], "next": following})
 
     async def _link(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {self.key}":

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from connectors.model import CallState, Result
+from connectors.model import CallReport, CallState, Result
 from connectors.runtime import lease as leases
 from connectors.runtime.lease import MARGIN, Lease
 from connectors.runtime.outbox import Outbox
+from tests.asterisk.captured import channel, event
 from tests.runtime.calls import AT, call, line
 from tests.runtime.server_double import ServerDouble
-from tests.runtime.test_connector import both, command, connector, queued, snapshots
+from tests.runtime.test_connector import CALLER, both, command, connector, queued, snapshots
 from tests.runtime.test_reports import reporting
 
 
@@ -51,8 +52,8 @@ def test_a_server_without_leases_allows_everything_and_is_asked_for_nothing() ->
 
 
 def test_what_was_handed_down_under_another_lease_is_not_allowed() -> None:
-    lease = Lease(Clock())
-    assert not lease.answered(word(5), 100.0), "nobody had it before"
+    lease = Lease(Clock(), former=lambda: 5)
+    assert not lease.answered(word(5), 100.0), "nobody else had it before"
     assert [lease.allows(epoch) for epoch in (4, 5, 6)] == [False, True, False]
 
 
@@ -72,6 +73,16 @@ def test_a_lease_that_somebody_else_had_is_taken_over(first: dict[str, Any]) -> 
     lease.answered(first, 100.0)
     assert lease.answered(word(6), 100.0)
     assert not lease.answered(word(6), 100.0), "it is no news"
+
+
+@pytest.mark.parametrize(
+    ("former", "epoch", "taken"),
+    [(0, 1, False), (0, 4, True), (3, 4, True), (4, 4, False), (3, 5, True)],
+    ids=["the first of all", "new", "followed by another", "still mine", "mine again"],
+)
+def test_whose_a_lease_was_is_known_over_a_restart(former: int, epoch: int, taken: bool) -> None:
+    lease = Lease(Clock(), former=lambda: former)
+    assert lease.answered(word(epoch), 100.0) is taken
 
 
 @pytest.mark.parametrize(
@@ -147,6 +158,60 @@ def test_what_another_reported_long_ago_is_let_go(tmp_path: Path) -> None:
     outbox.close()
 
 
+def test_the_lease_it_reported_under_last_is_kept(tmp_path: Path) -> None:
+    leases_held = []
+    for epoch in (None, 4, 6):
+        outbox = Outbox(tmp_path / "outbox.db", AT)
+        leases_held.append(outbox.lease)
+        outbox.held(epoch)
+        asyncio.run(outbox.flush())
+        outbox.close()
+    assert leases_held == [0, 0, 4]
+
+
+TOLD = call("a", type="chat", agent_uri="sip:wang@x", agent_leg="w", aliases=("u",))
+"""As the other connector has told it: placed as `a`, its user at `u`."""
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept"),
+    [
+        ([], ["a"]),
+        ([call("u", type=None)], ["a"]),
+        ([call("a", CallState.ENDED)], ["a"]),
+        ([call("a", aliases=("u",), type=None)], ["a"]),
+        ([call("u", CallState.ENDED, type=None)], ["u"]),
+        ([call("a", aliases=("u", "v"))], ["a"]),
+        ([call("b")], ["b", "a"]),
+    ],
+    ids=["nothing", "two who talk", "the end of a placeholder", "no mark", "its end",
+         "how it went on", "another call"],
+)  # fmt: skip
+def test_what_the_other_has_told_counts_unless_more_was_seen(
+    seen: list[CallReport], kept: list[str], tmp_path: Path
+) -> None:
+    outbox = Outbox(tmp_path / "outbox.db", AT)
+    outbox.put(seen)
+    outbox.take_up([TOLD], AT)
+    batch = outbox.batch(snapshot=True)
+    assert batch is not None
+    assert list(batch.sent) == kept
+    stands = {report.id: report for report in outbox.restored()}
+    if "a" in kept:
+        assert stands["a"].aliases[0] == "u"
+        assert stands["a"].type == (seen[0].type if stands["a"].aliases[1:] else "chat")
+    outbox.close()
+
+
+def test_who_serves_without_a_telephone_is_taken_from_the_other(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db", AT)
+    outbox.put([call("a", CallState.REQUESTED)])
+    outbox.take_up([call("a", agent_uri="sip:wang@x")], AT)
+    (report,) = outbox.restored()
+    assert (report.state, report.agent_uri) == (CallState.ACTIVE, "sip:wang@x")
+    outbox.close()
+
+
 # -- the reports --------------------------------------------------------------------------
 
 
@@ -192,17 +257,67 @@ async def test_a_command_is_carried_out_under_the_lease_it_was_handed_down_under
     tmp_path: Path,
 ) -> None:
     async with both() as (pbx, server):
-        server.lease = word(5)
+        server.lease = word(1)
         async with connector(pbx, server, tmp_path):
             await server.until(lambda: snapshots(server) == 1)
             pbx.push(queued())
             await server.until(lambda: "1.1" in server.calls)
             assert server.connectors == [server.reports[0]["connector"]]
-            await server.send(command("old", lease=4))
-            await server.send(command("new", lease=5))
+            await server.send(command("old", lease=0))
+            await server.send(command("new", lease=1))
             await server.until(lambda: bool(server.results))
             assert [result["id"] for result in server.results] == ["new"]
             assert len(pbx.asked("MessageSend")) == 1
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_connector_that_takes_over_goes_on_from_what_the_other_has_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Agent and user talk, whom the other one has had dialled."""
+    asked, user = "0b0f5b8e-6f6e-4d3a-9f0b-2f1f7a1c9d11", channel("PJSIP/phone-3", "1.3")
+    agent = channel("PJSIP/1001-2", asked, number="1001")
+    told = {"id": "1.3", "aliases": [asked], "state": "active", "type": "chat",
+            "initiator": "agent", "requests": 1, "user_uri": "tel:+4930", "queue": None,
+            "agent_uri": "sip:1001@pbx.example.org", "agent_leg": asked, "position": None,
+            "held": False, "since": "2026-11-27T12:00:00Z"}  # fmt: skip
+    async with both() as (pbx, server):
+        server.lease = STANDS_BY
+        marks = [f"Variable: COLLAB_CALL={asked}", "Variable: COLLAB_TYPE=chat"]
+        pbx.channels = [[*agent, "BridgeID: b1", *marks], [*user, "BridgeID: b1"]]
+        async with connector(pbx, server, tmp_path, agent_endpoints=(r"PJSIP/1\d+",)):
+            await server.until(lambda: len(server.reports) >= 3)
+            # Two others have ended since; their reports say nothing that cannot be understood.
+            gone = told | {"id": "1.5", "aliases": ["1.4"]}
+            server.standing = [gone, told | {"state": "odd"}, told]
+            server.lease = word(6)
+            await server.until(lambda: snapshots(server) == 1)
+            (listed,) = [body["calls"] for body in server.reports if body["snapshot"]]
+            calls = {item["id"]: item for item in listed}
+            assert calls["1.5"]["state"] == "ended"
+            assert calls["1.5"]["cause"] == "lost"
+            mine = calls["1.3"]
+            assert (mine["type"], mine["initiator"], mine["aliases"]) == ("chat", "agent", [asked])
+            assert (mine["state"], mine["agent_leg"]) == ("active", asked)
+            assert calls.keys() == {"1.3", "1.5"}
+            pbx.push(event("Hangup", "call", *user, "Cause: 16", "Cause-txt: Normal Clearing"))
+            await server.until(lambda: server.calls["1.3"]["state"] == "ended")
+            assert server.calls["1.3"]["cause"] == "hangup"
+    assert "cannot be understood" in caplog.text
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_server_that_does_not_say_what_stands_is_taken_over_from_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async with both() as (pbx, server):
+        server.lease = STANDS_BY
+        async with connector(pbx, server, tmp_path):
+            await server.until(lambda: len(server.reports) >= 2 and bool(server.links))
+            pbx.channels = [[*CALLER, "BridgeID: ", "Variable: COLLAB_TYPE=form"]]
+            server.link_status = 403
+            server.lease = word(6)
+            await server.until(lambda: "1.1" in server.calls)
 
 
 @pytest.mark.usefixtures("quick")
@@ -217,6 +332,7 @@ async def test_a_connector_that_takes_over_lists_what_stands(tmp_path: Path) -> 
             await server.until(lambda: len(server.reports) >= seen + 3)
             assert "1.1" not in server.calls
             assert len(pbx.asked("MessageSend")) == 0
+            pbx.channels = [[*CALLER, "BridgeID: ", "Variable: COLLAB_TYPE=form"]]
             server.lease = word(6)
             await server.until(lambda: "1.1" in server.calls)
             await server.until(lambda: snapshots(server) >= 1)

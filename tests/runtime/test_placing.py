@@ -81,6 +81,23 @@ async def test_over_the_cap_it_is_full_until_one_has_gone(tmp_path: Path) -> Non
         assert last(server)[0] == "done"
 
 
+async def test_who_comes_first_is_in_line_before_the_next_is_placed(tmp_path: Path) -> None:
+    async with both() as (pbx, server), connector(pbx, server, tmp_path):
+        await server.until(lambda: snapshots(server) == 1)
+        await server.send(queue())
+        await server.send(queue(OTHER))
+        await server.send({"id": "x-hangup", "kind": "hangup", "call": "x", "args": {}})
+        await server.until(lambda: bool(server.results))
+        assert server.results[0]["id"] == "x-hangup", "whatever else there is need not wait"
+        await pbx.until(lambda: bool(pbx.asked("Originate")))
+        assert [each["OtherChannelId"] for each in pbx.asked("Originate")] == [ID]
+        pbx.push(waits())
+        await pbx.until(lambda: len(pbx.asked("Originate")) == 2)
+        pbx.push(waits(OTHER))
+        await server.until(lambda: len(server.results) == 3)
+        assert [each["id"] for each in server.results[1:]] == [ID, OTHER]
+
+
 async def test_an_answer_lost_with_the_connection_is_looked_up_on_the_pbx(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

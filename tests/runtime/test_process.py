@@ -103,15 +103,15 @@ async def test_a_holder_that_is_told_to_stop_leaves_and_says_what_it_had_begun(
     tmp_path: Path,
 ) -> None:
     async with AmiDouble() as pbx, ServerDouble() as server:
-        server.lease = {"held": True, "epoch": 5, "seconds": 6.0}
+        server.lease = {"held": True, "epoch": 1, "seconds": 6.0}
         async with connector(tmp_path, pbx.port, server.url) as running:
             await running.ready()
             pbx.push(queued())
             await server.until(lambda: "1.1" in server.calls)
-            await server.send(command("done", lease=5))
+            await server.send(command("done", lease=1))
             await server.until(lambda: len(server.results) == 1)
             pbx.deaf_to.add("MessageSend")
-            await server.send(command("begun", lease=5))
+            await server.send(command("begun", lease=1))
             await pbx.until(lambda: len(pbx.asked("MessageSend")) == 2)
             assert await running.end(signal.SIGTERM) == 0
             assert [body.get("leaving", False) for body in server.reports[-2:]] == [False, True]

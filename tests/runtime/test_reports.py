@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,17 +20,24 @@ from tests.runtime.calls import AT, call, line
 from tests.runtime.server_double import ServerDouble
 
 
+async def _nothing() -> None:
+    pass
+
+
 @asynccontextmanager
 async def reporting(
     server: ServerDouble,
     folder: Path,
     key: str = "pbx-key",
     on_taken: Callable[[], None] = lambda: None,
+    take_over: Callable[[], Awaitable[None]] = _nothing,
 ) -> AsyncIterator[tuple[Outbox, Reporter]]:
     outbox = Outbox(folder / "outbox.db", AT)
     headers = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers) as http:
-        reporter = Reporter(outbox, http, server.url, "hq", Lease(), on_taken)
+        reporter = Reporter(outbox, http, server.url, "hq", Lease(), on_taken, take_over)
+        reporter.asked = True
+        server.asked.add(outbox.instance)
         task = asyncio.create_task(reporter.run())
         try:
             yield outbox, reporter

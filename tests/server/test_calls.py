@@ -24,6 +24,15 @@ def test_standing_calls_are_listed_and_ended_ones_on_wish(server: Server) -> Non
     assert json_of(server.api.get("/v1/calls?pbx=branch&all=1"))["items"] == []
 
 
+def test_a_connector_reads_the_calls_of_its_own_pbx_alone(server: Server) -> None:
+    mine = server.connector.keyed
+    server.connector.report("1.1", "active", agent_uri=WANG, agent_leg="1.2", requests=2)
+    (call,) = json_of(mine.get("/v1/calls?pbx=hq"))["items"]
+    assert (call["id"], call["agent_leg"], call["requests"]) == ("1.1", "1.2", 2)
+    assert mine.get("/v1/calls?pbx=branch").status_code == 403
+    assert mine.get("/v1/calls").status_code == 403
+
+
 def test_a_long_list_of_calls_comes_in_pages_newest_first(server: Server) -> None:
     for n in range(7):
         server.connector.report(f"1.{n}", "ended", type=None)
