@@ -55,8 +55,7 @@ class Pause:
             self._now.clear()
 
 
-def gathering(calls: int, limit: float) -> float:
-    """Seconds to pause behind a report or a write that carried so many calls, `limit` at most. Each
-    costs more than the calls in it, so under load there are fewer and fuller ones; a call alone
-    waits for none."""
-    return min(calls * GATHER_EACH, limit)
+def gathering(calls: int, least: float, limit: float) -> float:
+    """Seconds to pause behind a report or a write that carried so many calls. Each costs more than
+    the calls in it, so there are fewer and fuller ones; who comes alone waits for none."""
+    return min(least + calls * GATHER_EACH, limit) if calls else 0.0

@@ -44,9 +44,9 @@ LINE_SIZE = 150
 """Bytes of a trace line besides its text; a character of that has at most 12 (an escaped pair)."""
 WRITE_PAUSE = 1.0
 """Seconds between attempts while the file cannot be written."""
-GATHER_LIMIT = 0.5
-"""Seconds between two writes under load: what a SIGKILL costs at most, of what the server does not
-have yet either."""
+GATHER_LEAST, GATHER_LIMIT = 0.05, 0.5
+"""Seconds between two writes, and under load: what a SIGKILL costs at most, of what the server does
+not have yet either."""
 
 _KEEP = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?)"
 _FORGET = "DELETE FROM calls WHERE id = ?"
@@ -331,7 +331,7 @@ class Outbox:
                 if broken:
                     log.info("the outbox can be written again")
                 broken = False
-                await asyncio.sleep(gathering(calls, GATHER_LIMIT))
+                await asyncio.sleep(gathering(calls, GATHER_LEAST, GATHER_LIMIT))
 
     async def flush(self) -> None:
         """Write all that is not on file yet. Raises `sqlite3.Error`; nothing is forgotten then."""
