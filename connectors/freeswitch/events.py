@@ -29,7 +29,7 @@ from connectors.freeswitch.channels import (
     other_leg,
     talked,
 )
-from connectors.freeswitch.queues import Queues
+from connectors.freeswitch.queues import SERVED, Queues
 from connectors.freeswitch.trust import ANYWHERE, CALLCENTER, CORE, FIFO, ForgedError, check
 from connectors.freeswitch.wire import Event
 from connectors.marks import shown
@@ -396,9 +396,11 @@ that the subscription brings, and as many that FreeSWITCH need not write."""
 FILTERS = (
     "filter Event-Name /./",
     *(f"filter CC-Action -{action}" for action in _SAYS_NOTHING),
+    f"filter CC-Cause -{SERVED}",
 )
-"""Commands that keep those back. In this order: once a filter stands, an event must match one that
-does not begin with a minus (mod_event_socket.c), and the first is matched by all."""
+"""Commands that keep those back, and with them what the end of a served call says once more. In
+this order: once a filter stands, an event must match one that does not begin with a minus
+(mod_event_socket.c), and the first is matched by all."""
 
 
 def name_of(event: Event) -> str:

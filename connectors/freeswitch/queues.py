@@ -26,9 +26,13 @@ NO_LONGER = "ALLOTTED_TIMEOUT"
 """The cause of a call that was to be ended at its time (``sched_hangup``): a placeholder that has
 waited as long as it may."""
 
+SERVED = "Terminated"
+"""``CC-Cause`` of a ``member-queue-end`` behind ``bridge-agent-start``. It comes up to a tenth of a
+second after the agent has gone, when the caller may wait in the next queue."""
+
 _EPOCH = re.compile(r"[0-9]{1,12}")
 
-Outcome = Literal["served", "abandoned", "timeout", "left"]
+Outcome = Literal["abandoned", "timeout", "left"]
 
 _CANCELLED: dict[str, Outcome] = {
     "BREAK_OUT": "abandoned",
@@ -118,7 +122,7 @@ class Queues:
         match event.get("CC-Action"):
             case "member-queue-start" | "member-queue-resume" if member:
                 return (self._joined(member, queue, event.headers),)
-            case "member-queue-end" if member:
+            case "member-queue-end" if member and event.get("CC-Cause") != SERVED:
                 self._leave(member)
                 return (model.Unqueued(member, queue, _outcome(event)),)
             case "bridge-agent-start" if member and event.get("CC-Agent-UUID"):
@@ -228,8 +232,6 @@ def members(name: str, agent: Agent) -> Iterable[model.MemberKnown]:
 
 def _outcome(event: Event) -> Outcome:
     """Why a caller is out of line. Who is transferred out of it ends with BREAK_OUT as well."""
-    if event.get("CC-Cause") == "Terminated":
-        return "served"
     if event.get("Hangup-Cause") == NO_LONGER:
         return "timeout"
     outcome = _CANCELLED.get(event.get("CC-Cancel-Reason"), "left")

@@ -11,8 +11,7 @@ from tenacity import RetryCallState, wait_random_exponential
 SLOW = 30.0
 """Seconds, give or take a fifth, between attempts that need an administrator first."""
 GATHER_EACH = 0.002
-GATHER_LIMIT = 0.08
-"""Seconds; see `gathering`."""
+"""Seconds a call; see `gathering`."""
 
 
 def waits(
@@ -56,7 +55,7 @@ class Pause:
             self._now.clear()
 
 
-def gathering(calls: int) -> float:
+def gathering(calls: int, least: float, limit: float) -> float:
     """Seconds to pause behind a report or a write that carried so many calls. Each costs more than
-    the calls in it, so under load there are fewer and fuller ones; a call alone waits for none."""
-    return min(calls * GATHER_EACH, GATHER_LIMIT)
+    the calls in it, so there are fewer and fuller ones; who comes alone waits for none."""
+    return min(least + calls * GATHER_EACH, limit) if calls else 0.0

@@ -9,11 +9,10 @@ the calls that ended first are dropped, and counted in `dropped`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,12 @@ LINE_SIZE = 150
 """Bytes of a trace line besides its text; a character of that has at most 12 (an escaped pair)."""
 WRITE_PAUSE = 1.0
 """Seconds between attempts while the file cannot be written."""
+GATHER_LEAST, GATHER_LIMIT = 0.05, 0.5
+"""Seconds between two writes, and under load: what a SIGKILL costs at most, of what the server does
+not have yet either."""
+
+_KEEP = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?)"
+_FORGET = "DELETE FROM calls WHERE id = ?"
 
 
 @dataclass(slots=True)
@@ -77,20 +82,10 @@ class _Entry:
         """The bytes it has in a report at most."""
         return len(self.json()) + sum(LINE_SIZE + 12 * len(item["text"]) for item in self.trace)
 
-    def line(self, number: int) -> tuple[dict[str, Any], bool] | None:
-        """A line and whether it was sent; None for one that is of no use any more."""
-        for item in self.trace:
-            if item["n"] == number:
-                return item, False
-        if self.last_line is not None and self.last_line["n"] == number:
-            return self.last_line, True
-        return None
-
-    def first_kept(self) -> int:
-        """The number of the oldest line worth keeping on file."""
-        if self.trace:
-            return int(self.trace[0]["n"])
-        return int(self.last_line["n"]) if self.last_line else 0
+    def row(self, call: str) -> tuple[Any, ...]:
+        """What the file has of it."""
+        trace = encoded(self.trace).decode() if self.trace else "[]"
+        return call, self.json().decode(), self.dirty, trace, encoded(self.last_line).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +123,7 @@ class Outbox:
         self.changed = asyncio.Event()
         """Set while there may be something to report."""
         self._unwritten = asyncio.Event()
-        self._answered = asyncio.Event()
-        """The server has taken something since the last write began."""
         self._unwritten_calls: dict[str, None] = {}
-        self._unwritten_lines: dict[tuple[str, int], None] = {}
         self._writing = asyncio.Lock()
         try:
             self._load()
@@ -179,7 +171,7 @@ class Outbox:
             entry.trace = (entry.trace + lines)[-TRACE_LIMIT:]
             if lines:
                 entry.last_line = lines[-1]
-            self._touch(report.id, lines)
+            self._touch(report.id)
             self.changed.set()
         if len(self._calls) > CALLS_LIMIT:
             self._drop(len(self._calls) - CALLS_LIMIT)
@@ -208,9 +200,8 @@ class Outbox:
             if entry.ended and entry.body["since"] < moment:
                 self._remove(call)
             elif entry.trace and entry.trace[0]["at"] < moment:
-                old = [line for line in entry.trace if line["at"] < moment]
-                entry.trace = entry.trace[len(old) :]
-                self._touch(call, old)
+                entry.trace = [line for line in entry.trace if line["at"] >= moment]
+                self._touch(call)
 
     def held(self, epoch: int | None) -> None:
         """A report was taken under this lease, if there are leases."""
@@ -246,11 +237,10 @@ class Outbox:
         self._calls.pop(call, None)
         self._ended.pop(call, None)
         self._dirty.pop(call, None)
-        self._touch(call, ())
+        self._touch(call)
 
-    def _touch(self, call: str, lines: Iterable[dict[str, Any]]) -> None:
+    def _touch(self, call: str) -> None:
         self._unwritten_calls[call] = None
-        self._unwritten_lines.update({(call, line["n"]): None for line in lines})
         self._unwritten.set()
 
     # --- commands
@@ -335,7 +325,6 @@ class Outbox:
             entry = self._calls.get(call)
             if entry is None:
                 continue
-            old = [item for item in entry.trace if item["n"] <= number]
             entry.trace = [item for item in entry.trace if item["n"] > number]
             entry.dirty = entry.seq != seq or bool(entry.trace)
             if not entry.dirty:
@@ -343,23 +332,17 @@ class Outbox:
             if entry.ended and not entry.dirty:
                 self._remove(call)
             else:
-                self._touch(call, old)
+                self._touch(call)
         self._journal.acked(batch.results)
         self._unwritten.set()
-        self._answered.set()
 
     # --- the file
 
     async def keep_written(self) -> None:
         """Write what changed, for ever; one transaction for all that came meanwhile."""
         broken = False
-        calls = 0
         while True:
             await self._unwritten.wait()
-            # What the server takes need not be written first, so under load its answer is awaited.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(gathering(calls)):
-                    await self._answered.wait()
             calls = len(self._unwritten_calls)
             try:
                 await self.flush()
@@ -372,19 +355,17 @@ class Outbox:
                 if broken:
                     log.info("the outbox can be written again")
                 broken = False
+                await asyncio.sleep(gathering(calls, GATHER_LEAST, GATHER_LIMIT))
 
     async def flush(self) -> None:
         """Write all that is not on file yet. Raises `sqlite3.Error`; nothing is forgotten then."""
         async with self._writing:
             calls, self._unwritten_calls = self._unwritten_calls, {}
-            lines, self._unwritten_lines = self._unwritten_lines, {}
             commands, self._journal.unwritten = self._journal.unwritten, {}
             lease, self._unwritten_lease = self._unwritten_lease, False
             self._unwritten.clear()
-            self._answered.clear()
             statements = [
-                *self._call_statements(calls),
-                *self._line_statements(lines),
+                *self._statements(calls),
                 *self._journal.statements(commands),
                 *[("INSERT OR REPLACE INTO meta VALUES ('lease', ?)", (str(self.lease),))] * lease,
             ]
@@ -394,7 +375,6 @@ class Outbox:
                 await self._store.write(statements)
             except BaseException:
                 self._unwritten_calls = calls | self._unwritten_calls
-                self._unwritten_lines = lines | self._unwritten_lines
                 self._journal.unwritten = commands | self._journal.unwritten
                 self._unwritten_lease = self._unwritten_lease or lease
                 self._unwritten.set()
@@ -404,47 +384,31 @@ class Outbox:
         """Close the file; `flush` first."""
         self._store.close()
 
-    def _call_statements(self, calls: Collection[str]) -> Iterable[Statement]:
+    def _statements(self, calls: Iterable[str]) -> list[Statement]:
         """Those of one kind in a row."""
-        gone = [call for call in calls if call not in self._calls]
-        kept = [(call, self._calls[call]) for call in calls if call in self._calls]
-        for call in gone:
-            yield "DELETE FROM calls WHERE id = ?", (call,)
-        for call in gone:
-            yield "DELETE FROM trace WHERE call = ?", (call,)
-        for call, entry in kept:
-            values = (call, entry.json().decode(), entry.dirty)
-            yield "INSERT OR REPLACE INTO calls VALUES (?, ?, ?)", values
-        for call, entry in kept:
-            yield "DELETE FROM trace WHERE call = ? AND n < ?", (call, entry.first_kept())
-
-    def _line_statements(self, lines: Iterable[tuple[str, int]]) -> Iterable[Statement]:
-        for call, number in lines:
+        gone: list[Statement] = []
+        kept: list[Statement] = []
+        for call in calls:
             entry = self._calls.get(call)
-            kept = entry.line(number) if entry is not None else None
-            if kept is not None:
-                line, sent = kept
-                values = (call, number, encoded(line).decode(), sent)
-                yield "INSERT OR REPLACE INTO trace VALUES (?, ?, ?, ?)", values
+            if entry is None:
+                gone.append((_FORGET, (call,)))
+            else:
+                kept.append((_KEEP, entry.row(call)))
+        return gone + kept
 
     def _load(self) -> None:
-        read = self._store.read
-        for call, body, dirty in read("SELECT id, body, dirty FROM calls ORDER BY rowid"):
+        rows = self._store.read("SELECT id, body, dirty, trace, newest FROM calls ORDER BY rowid")
+        for call, body, dirty, trace, newest in rows:
             self._seq += 1
             state = json.loads(body)
             call_of(state)
             ended = state["state"] == CallState.ENDED.value
-            self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
+            entry = self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
+            entry.trace, entry.last_line = json.loads(trace), json.loads(newest)
             if ended:
                 self._ended[call] = None
             if dirty:
                 self._dirty[call] = None
-        for call, body, sent in read("SELECT call, body, sent FROM trace ORDER BY n"):
-            entry = self._calls.get(call)
-            if entry is not None:
-                entry.last_line = json.loads(body)
-                if not sent:
-                    entry.trace.append(json.loads(body))
 
 
 def _names(body: Mapping[str, Any]) -> Iterable[str]:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 CEILING = 5.0
 """Longest pause, in seconds, before a server that was down is tried again."""
+GATHER_LEAST, GATHER_LIMIT = 0.01, 0.08
+"""Seconds between two reports, and under load."""
 RETRY_AFTER_LIMIT = 300.0
 LEAVE_TIMEOUT = 2.0
 """Seconds the last report may take; without it the lease lapses by itself."""
@@ -119,7 +121,7 @@ class Reporter:
             ):
                 with attempt:
                     calls = await self._report()
-                    await asyncio.sleep(gathering(calls))
+                    await asyncio.sleep(gathering(calls, GATHER_LEAST, GATHER_LIMIT))
 
     async def leave(self) -> None:
         """Say what is left to say, and leave the PBX to the connector that stands by; bounded.

@@ -12,16 +12,26 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
-CREATE TABLE calls (id TEXT PRIMARY KEY, body TEXT NOT NULL, dirty INTEGER NOT NULL) STRICT;
-CREATE TABLE trace (call TEXT NOT NULL, n INTEGER NOT NULL, body TEXT NOT NULL,
-                    sent INTEGER NOT NULL, PRIMARY KEY (call, n)) STRICT, WITHOUT ROWID;
+CREATE TABLE calls (id TEXT PRIMARY KEY, body TEXT NOT NULL, dirty INTEGER NOT NULL,
+                    trace TEXT NOT NULL, newest TEXT NOT NULL) STRICT;
 CREATE TABLE commands (id TEXT PRIMARY KEY, status TEXT NOT NULL, detail TEXT NOT NULL,
                        acked INTEGER NOT NULL) STRICT;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+
+_FROM_1 = """
+ALTER TABLE calls ADD COLUMN trace TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE calls ADD COLUMN newest TEXT NOT NULL DEFAULT 'null';
+UPDATE calls SET
+  trace = (SELECT '[' || coalesce(group_concat(body), '') || ']'
+           FROM (SELECT body FROM trace WHERE call = id AND sent = 0 ORDER BY n)),
+  newest = coalesce((SELECT body FROM trace WHERE call = id ORDER BY n DESC LIMIT 1), 'null');
+DROP TABLE trace;
+"""
+"""Trace lines had a table of their own."""
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -67,6 +77,8 @@ class Store:
                 if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
                     raise sqlite3.DatabaseError("it holds other tables")
                 database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
+            elif version == 1:
+                database.executescript(f"BEGIN; {_FROM_1} PRAGMA user_version = {VERSION}; COMMIT")
             elif version != VERSION:
                 raise sqlite3.DatabaseError(f"its version is {version}, not {VERSION}")
             problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]

@@ -43,8 +43,8 @@ def recorded() -> list[Event]:
 
 def is_wanted(event: Event) -> bool:
     """Whether a FreeSWITCH sends it to the connector, by what that subscribes to and filters."""
-    kept_back = f"filter CC-Action -{event.get('CC-Action')}" in FILTERS
-    return name_of(event) in EVENTS and not kept_back
+    filters = {f"filter {name} -{event.get(name)}" for name in ("CC-Action", "CC-Cause")}
+    return name_of(event) in EVENTS and filters.isdisjoint(FILTERS)
 
 
 def queue_call(events: int | None = None, size: float = 1.0) -> list[Line]:

@@ -278,7 +278,7 @@ def test_what_is_said_of_a_leg_that_is_gone_does_not_bring_it_back(switch: Switc
     switch.ends("c")
     assert switch.bridges("c", "a") == []
     assert switch.says("CHANNEL_CREATE", "c") == []
-    assert kinds(switch.queue("member-queue-end", CC_Cause="Terminated")) == ["Unqueued"]
+    assert kinds(switch.queue("member-queue-end", CC_Cause="Cancel")) == ["Unqueued"]
     assert switch.queue("bridge-agent-start", "a", CC_Agent_UUID="a", CC_Agent="1001") == []
     assert switch.marks("c") == []
     assert switch.world.app.calls() == []
@@ -587,6 +587,25 @@ def test_who_has_waited_before_comes_in_front_of_those_who_have_not(switch: Swit
     said = switch.queue("member-queue-start", "e", CC_Member_Session_UUID="e")
     assert said == [Queued("e", "support@default", 2)]  # as long as c, so behind it
     assert switch.world.wait(1).latest["d"].position == 3
+
+
+def test_whose_agent_sends_it_to_another_queue_waits_there(switch: Switch) -> None:
+    switch.comes("c")
+    switch.queue("member-queue-start")
+    switch.dials("c", "a", "1001")
+    switch.queue("bridge-agent-start", "a", CC_Agent="1001", CC_Agent_UUID="a")
+    switch.bridges("c", "a")
+    switch.unbridges("c", "a")
+    switch.queue("member-queue-start", CC_Queue="sales@default")
+    # mod_callcenter looks every tenth of a second whether the agent has gone.
+    assert switch.queue("member-queue-end", CC_Cause="Terminated", CC_Agent="1001") == []
+    call = switch.world.wait(1).latest["c"]
+    assert (call.queue, call.position) == ("sales@default", 1)
+    switch.comes("d")
+    behind = switch.queue(
+        "member-queue-start", "d", CC_Queue="sales@default", CC_Member_Session_UUID="d"
+    )
+    assert behind == [Queued("d", "sales@default", 2)]
 
 
 def test_a_call_that_was_ended_at_its_time_was_not_given_up(switch: Switch) -> None:

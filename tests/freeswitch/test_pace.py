@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.freeswitch.protocol import GATHER_LIMIT, GATHER_RATE, READ_SIZE, Pace
-from connectors.runtime import backoff
+from connectors.runtime import reports
 
 EVENT = 5_000
 """Bytes."""
@@ -45,7 +45,7 @@ def test_at_a_third_of_the_load_an_answer_waits_a_27th_of_the_time() -> None:
 
 
 def test_a_report_has_paused_before_the_next_read_at_the_ceiling() -> None:
-    assert backoff.GATHER_LIMIT < GATHER_LIMIT
+    assert reports.GATHER_LIMIT < GATHER_LIMIT
 
 
 def test_behind_a_buffer_that_may_have_been_full_the_next_read_comes_at_once() -> None:

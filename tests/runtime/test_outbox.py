@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,6 +115,35 @@ async def test_the_last_line_is_remembered_although_it_was_accepted_before_it_wa
     again = await reopened(outbox, path)
     assert again.restored()[0].trace[-1].n == 1
     assert again.batch(snapshot=False) is None
+
+
+async def test_a_file_of_the_version_before_is_taken_over(path: Path) -> None:
+    outbox = Outbox(path, AT)
+    outbox.put([call("1.1", trace=(line(1),)), call("1.2", trace=(line(1), line(2)))])
+    await outbox.flush()
+    outbox.close()
+    with closing(sqlite3.connect(path)) as old:
+        trace = old.execute("SELECT id, trace FROM calls").fetchall()
+        lines = [(name, item) for name, text in trace for item in json.loads(text)]
+        old.executescript(
+            "ALTER TABLE calls DROP COLUMN trace; ALTER TABLE calls DROP COLUMN newest;"
+            "CREATE TABLE trace (call TEXT NOT NULL, n INTEGER NOT NULL, body TEXT NOT NULL,"
+            " sent INTEGER NOT NULL, PRIMARY KEY (call, n)) STRICT, WITHOUT ROWID;"
+            "UPDATE calls SET dirty = (id = '1.2'); PRAGMA user_version = 1"
+        )
+        with old:
+            old.executemany(
+                "INSERT INTO trace VALUES (?, ?, ?, ?)",
+                [(name, item["n"], json.dumps(item), item["n"] == 1) for name, item in lines],
+            )
+    again = Outbox(path, AT)
+    assert [(c.id, c.trace[-1].n) for c in again.restored()] == [("1.1", 1), ("1.2", 2)]
+    pending = again.batch(snapshot=False)
+    assert pending is not None
+    (item,) = pending.body["calls"]
+    assert (item["id"], [entry["n"] for entry in item["trace"]]) == ("1.2", [2])
+    again = await reopened(again, path)
+    assert [c.id for c in again.restored()] == ["1.1", "1.2"], "and it is of this version now"
 
 
 async def test_the_epoch_grows_even_when_the_clock_went_back(path: Path) -> None:
@@ -252,7 +283,7 @@ async def test_under_load_what_the_server_takes_at_once_is_not_written_first(
     async def noted(statements: Sequence[Statement]) -> None:
         await write(statements)
         calls = (v for text, v in statements if text.startswith("INSERT OR REPLACE INTO calls"))
-        written.put_nowait({call: dirty for call, _, dirty in calls})
+        written.put_nowait({call: dirty for call, _, dirty, *_ in calls})
 
     monkeypatch.setattr(outbox._store, "write", noted)
     writing = asyncio.create_task(outbox.keep_written())
