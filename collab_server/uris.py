@@ -74,6 +74,21 @@ def dialled(uri: str | None) -> str:
     return user if _DIALLED.fullmatch(user) else ""
 
 
+_NUMERIC = re.compile(r"(sips?:)([-+.0-9]*[0-9][-+.0-9]*)(@.*)")
+
+
+def unseparated(uri: str) -> str:
+    """A ``sip:`` URI whose user is a number, without visual separators; any other as it is.
+
+    Asterisk passes over the dashes of what it dials, and carriers do: with them a number would be
+    called that no pattern and no limit knows.
+    """
+    found = _NUMERIC.fullmatch(uri)
+    if found is None:
+        return uri
+    return found[1] + re.sub(r"[-.]", "", found[2]) + found[3]
+
+
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*"
 _MAIL = re.compile(
@@ -99,7 +114,7 @@ def invited(text: str) -> str:
     """The URI of somebody whom an agent invites, in its one form; raise ValueError otherwise.
 
     One terminal, without parameters or headers: ``sip:`` user and host, ``tel:`` an E.164 number
-    (visual separators go), ``mailto:`` one address, ``web:`` a browser page.
+    (of either, a number's visual separators go), ``mailto:`` one address, ``web:`` a browser page.
     """
     scheme, _, rest = text.strip().partition(":")
     scheme = scheme.lower()
@@ -116,4 +131,4 @@ def invited(text: str) -> str:
             raise ValueError("the e-mail address is too long")
         local, _, domain = rest.rpartition("@")
         rest = f"{local}@{domain.lower()}"
-    return f"{scheme}:{rest}"
+    return unseparated(f"{scheme}:{rest}")

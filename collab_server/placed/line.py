@@ -55,7 +55,8 @@ def admit(services: Services, work: Work, pbx: str) -> None:
     if linked:
         for placed in here:
             until = (placed.asked or 0.0) + PATIENCE
-            if placed.stage == ENTERING and until > work.now:
+            # Longer than that: the clock was set back.
+            if placed.stage == ENTERING and work.now < until <= work.now + PATIENCE:
                 held_up[placed.queue] = max(until, held_up.get(placed.queue, 0.0))
     front = (
         select(PlacedCall)
@@ -132,7 +133,8 @@ def move_on(services: Services) -> None:
         if services.lines.shows(pbx, services.clock()):
             with services.database.read() as db:
                 places = _places(db, pbx)
-            services.lines.shown(pbx, services.clock() + max(SHOW_SECONDS, len(places) / SHOW_MANY))
+            pause = max(SHOW_SECONDS, len(places) / SHOW_MANY)
+            services.lines.shown(pbx, services.clock(), pause)
             for start in range(0, len(places), SHOW_MANY):
                 with services.write() as work:
                     _show(work, pbx, places[start : start + SHOW_MANY])

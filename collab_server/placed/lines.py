@@ -19,7 +19,7 @@ class Lines:
 
     _full: dict[str, tuple[int, float]] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
-    _next: dict[str, float] = field(default_factory=dict)
+    _shown: dict[str, tuple[float, float]] = field(default_factory=dict)
     _pages: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,12 +47,13 @@ class Lines:
     def shows(self, pbx: str, now: float) -> bool:
         """Whether it is time to count the places of a PBX's line anew."""
         with self._lock:
-            return now >= self._next.get(pbx, now)
+            at, until = self._shown.get(pbx, (now, now))
+        return not at <= now < until  # before `at`: the clock was set back
 
-    def shown(self, pbx: str, until: float) -> None:
-        """They were counted; not again before this time."""
+    def shown(self, pbx: str, at: float, seconds: float) -> None:
+        """They were counted at this time; not again for so long."""
         with self._lock:
-            self._next[pbx] = until
+            self._shown[pbx] = at, at + seconds
 
     def page_asked(self, session_id: str) -> None:
         """Note that a browser asks for the page of a session, as a reload does first of all."""

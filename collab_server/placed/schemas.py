@@ -20,16 +20,18 @@ from collab_server.sessions.schemas import (
     UserUri,
     printable,
 )
+from collab_server.uris import unseparated
 
 _TEL = re.compile(r"tel:\+?[0-9]{2,20}")
 _SIP = re.compile(r"sip:[0-9A-Za-z_.+-]{1,64}@[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?")
 
 
 def _number(text: str) -> str:
-    """No `*` and `#` in it: those are codes of the PBX, not addresses of people."""
+    """No `*` and `#` in it: those are codes of the PBX, not addresses of people. What is called is
+    what was checked: a number without separators."""
     if not _TEL.fullmatch(text) and not _SIP.fullmatch(text):
         raise ValueError("expected a number such as tel:+861012345678 or sip:alice@example.org")
-    return text
+    return unseparated(text)
 
 
 Number = Annotated[str, Field(max_length=255), AfterValidator(_number)]

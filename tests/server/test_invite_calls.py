@@ -395,7 +395,11 @@ def test_dialling_is_denied_and_limited_like_all_that_costs(start: Start) -> Non
     desk = server.desk("wang", WANG)
     body = {"type": "form", "call": True, "pbx": "hq"}
     path = "/v1/desk/invitations"
-    for premium in ("tel:+499001234567", "sip:+499001234567@pbx.example.org"):
+    for premium in (
+        "tel:+499001234567",
+        "sip:+499001234567@pbx.example.org",
+        "sip:+49.900-1234567@pbx.example.org",
+    ):
         assert desk.post(path, body | {"user_uri": premium}).status_code == 403
     assert desk.post(path, body | {"user_uri": PHONE}).status_code == 201
     same = PHONE.replace("tel:", "sip:") + "@pbx.example.org"
@@ -414,7 +418,7 @@ def test_a_number_is_one_whether_or_not_its_country_is_dialled(start: Start) -> 
         answer = desk.post("/v1/desk/invitations", body)
         return answer.status_code, json_of(answer).get("detail", "")
 
-    for user in ("0301234567", "0049301234567", "+49301234567"):
+    for user in ("0301234567", "0049301234567", "+49301234567", "030-123.4567", "00-49-301234567"):
         status, why = call(f"sip:{user}@pbx.example.org")
         assert (status, "server.invite.deny" in why) == (403, True), user
     for user, said in (
@@ -426,9 +430,11 @@ def test_a_number_is_one_whether_or_not_its_country_is_dialled(start: Start) -> 
         assert (status, said in why) == (403, True), user
     assert server.hub.commands == []
     assert call("sip:1120@pbx.example.org")[0] == 201, "an extension"
+    assert call("sip:alice-1.2@pbx.example.org")[0] == 201
+    assert server.hub.commands[-1]["args"]["user_uri"] == "sip:alice-1.2@pbx.example.org"
+    assert call("sip:089-123.4567@pbx.example.org")[0] == 201
     dialled = "sip:0891234567@pbx.example.org"
-    assert call(dialled)[0] == 201
-    assert server.hub.commands[-1]["args"]["user_uri"] == dialled, "as it was given"
+    assert server.hub.commands[-1]["args"]["user_uri"] == dialled, "as it was checked"
 
 
 def test_no_gateway_writes_to_a_premium_rate_number(start: Start) -> None:

@@ -368,7 +368,7 @@ def test_one_number_is_not_called_again_and_again_out_of_many_sessions(
 
 def test_one_number_is_one_in_whatever_form_it_is_asked_for(site: Site, desk: Browser) -> None:
     site.pbx.dials = False
-    forms = ("tel:+4930123456", "sip:+4930123456@one.example", "sip:+4930123456@two.example")
+    forms = ("tel:+4930123456", "sip:+4930123456@one.example", "sip:+49-30-123456@two.example")
     for n in range(4):
         call = together(site, desk)
         assert call.browser is not None
@@ -425,7 +425,12 @@ def test_what_the_administrator_denies_no_page_has_called(start: Callable[..., S
     site.link()
     call = together(site, desk)
     assert call.browser is not None
-    for premium in ("tel:+499001234567", "sip:+499001234567@pbx.example.org"):
+    for premium in (
+        "tel:+499001234567",
+        "sip:+499001234567@pbx.example.org",
+        "sip:+49-900-1234567@pbx.example.org",
+        "sip:-+49.900.1234567-@pbx.example.org",
+    ):
         assert ask(call.browser, call, uri=premium).status_code == 403
     assert ask(desk, call, uri="tel:+499001234567").status_code == 200, "it is the user's to say"
     assert ask(call.browser, call).status_code == 403

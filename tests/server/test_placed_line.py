@@ -99,6 +99,22 @@ def test_a_connector_that_does_not_answer_holds_the_others_up_for_seconds_only(
     assert server.hub.commands[-1]["id"] == second.id
 
 
+def test_a_clock_that_is_set_back_stops_no_line(start: Callable[..., Server]) -> None:
+    server = start(max_placeholders=2)
+    site = Site(server)
+    server.hub.linked_pbxs.add("hq")
+    first, second, third, fourth = (site.post() for _ in range(4))
+    server.housekeeper.round()
+    server.clock.turn(-3_600)
+    server.housekeeper.round()
+    asked = [command["id"] for command in server.hub.commands]
+    assert asked == [first.id, second.id], "the first is not answered, and held up nobody longer"
+    third.leave()
+    server.clock.turn(1)
+    server.housekeeper.round()
+    assert fourth.now()["position"] == 3
+
+
 def test_a_pbx_that_has_less_room_than_it_says_is_believed(start: Callable[..., Server]) -> None:
     server = start(max_placeholders=5)
     site = Site(server, cap=2)
