@@ -21,7 +21,6 @@ from collab_server.sessions.schemas import (
     Named,
     ReasonName,
     StateName,
-    Uri,
     View,
     printable,
 )
@@ -98,7 +97,7 @@ class StandingCall(Answer):
     pbx: str
     id: str
     state: StateName
-    user: Uri | None
+    user: Named | None
     since: AwareDatetime
     held: bool
     queue: str | None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from collab_server.db.calls import Call
+from collab_server.db.placed import PlacedCall
 from collab_server.db.sessions import CollabSession
 from collab_server.sessions.states import State
 from collab_server.times import iso
@@ -33,19 +34,20 @@ def of_agents(db: Session, uris: Collection[str]) -> dict[str, list[dict[str, An
     API has named, and no connector has reported, is nobody's telephone call."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     rows = db.execute(
-        select(Call, CollabSession)
+        select(Call, CollabSession, PlacedCall.name)
         .outerjoin(
             CollabSession,
             (CollabSession.id == Call.session_id) & (CollabSession.state != State.ENDED.value),
         )
+        .outerjoin(PlacedCall, PlacedCall.call == Call.id)
         .where(Call.agent_uri.in_(uris), Call.ended.is_(None), Call.epoch.is_not(None))
         .order_by(Call.since.desc(), Call.id.desc())
         .limit(MAX_CALLS * len(uris))
     )
-    for call, session in rows:
+    for call, session, name in rows:
         mine = found[call.agent_uri or ""]
         if len(mine) < MAX_CALLS:
-            mine.append(_shown(call, session))
+            mine.append(_shown(call, session, name))
     return found
 
 
@@ -91,12 +93,13 @@ def _telling(services: Services, uri: str, calls: list[dict[str, Any]]) -> Calla
     return lambda: services.hub.desk_push(uri, {"kind": "calls", "calls": calls})
 
 
-def _shown(call: Call, session: CollabSession | None) -> dict[str, Any]:
+def _shown(call: Call, session: CollabSession | None, name: str | None) -> dict[str, Any]:
+    user = {"uri": call.user_uri} | ({"name": name} if name else {}) if call.user_uri else None
     return {
         "pbx": call.pbx,
         "id": call.call_id,
         "state": call.state,
-        "user": {"uri": call.user_uri} if call.user_uri else None,
+        "user": user,
         "since": iso(call.since),
         "held": call.held,
         "queue": call.queue,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.server.conftest import ALICE, LI, WANG, Browser, Server, json_of
+from tests.server.placed import Site
 
 Start = Callable[..., Server]
 
@@ -271,3 +272,17 @@ def test_a_caller_is_not_sent_one_message_after_the_other(server: Server) -> Non
     assert statuses == [201] * 20 + [429]
     assert len(server.hub.commands) == 20
     assert calls_of(browser)[0]["session"] is None
+
+
+def test_a_caller_without_a_telephone_stands_there_by_the_name_the_site_gave(
+    server: Server,
+) -> None:
+    site, wang = Site(server), server.desk("wang", WANG)
+    site.link()
+    call = site.post(name="Ann Lee")
+    site.pump()
+    server.housekeeper.round()
+    site.pump()
+    site.serve()
+    (standing,) = calls_of(wang)
+    assert standing["user"] == {"uri": call.first["user"]["uri"], "name": "Ann Lee"}

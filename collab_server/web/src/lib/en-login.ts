@@ -9,7 +9,8 @@ export const enLogin = {
   "login.off": "This account is switched off. Ask your administrator.",
   "login.slow": "Too many attempts. Wait {seconds} s, then try again.",
   "login.out": "Log out",
-  "login.help": "Your administrator makes log-ins with: tandem-server agent add",
+  "login.help":
+    "No log-in yet? Your administrator makes one, under People or with: tandem-server agent add",
   "login.provider": "Sign in with {provider}",
   "login.or": "or with a password",
 

@@ -11,7 +11,7 @@ export const zhLogin: Record<keyof typeof enLogin, string> = {
   "login.off": "此账户已停用。请联系您的管理员。",
   "login.slow": "尝试次数过多，请 {seconds} 秒后再试。",
   "login.out": "退出登录",
-  "login.help": "管理员可用此命令创建账号：tandem-server agent add",
+  "login.help": "没有账号？管理员可在“人员”页面或用此命令创建：tandem-server agent add",
   "login.provider": "使用 {provider} 登录",
   "login.or": "或使用密码",
 
