@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from connectors.application import Application
-from connectors.model import Command, Result
+from connectors.model import Command, LegDown, LegUp, Result
 from connectors.runtime.attach import Attachment
 from connectors.runtime.connector import core_settings, driver_for
 from connectors.simulator import Rings
@@ -20,7 +20,7 @@ from tests.runtime.settings_for import settings_for
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from connectors.model import CallReport, PbxEvent
+    from connectors.model import CallReport, LegId, PbxEvent
     from tests.behaviour.pbx import Places
 
 LOOK = 0.02
@@ -49,10 +49,15 @@ class Placing:
         self.core.restore(known)
         self.latest: dict[str, CallReport] = {}
         self.ready = asyncio.Event()
+        self._up: set[LegId] = set()
         self._own: set[asyncio.Task[Any]] = set()
 
     def take(self, event: PbxEvent) -> None:
         """What the PBX says."""
+        if isinstance(event, LegUp):
+            self._up.add(event.leg)
+        elif isinstance(event, LegDown):
+            self._up.discard(event.leg)
         self._report(self.core.handle(event, time.time()))
 
     def tick(self) -> None:
@@ -121,10 +126,10 @@ class Placing:
         return self.latest[call]
 
     async def nothing_stands(self) -> None:
-        """Wait until no channel is left on the PBX."""
+        """Wait until no channel is left on the PBX, and the connector has heard of it."""
 
         async def look() -> tuple[bool, Any]:
-            left = await self.pbx.channels()
+            left = await self.pbx.channels() or self._up
             return not left, left
 
         await until(look, "the end of all channels", again=LOOK)
