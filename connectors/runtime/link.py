@@ -45,8 +45,10 @@ AGAIN = 1.0
 """Seconds before the next attempt; a connection that has just broken is known to be by then."""
 EFFECTS_LIMIT = 1000
 """Effects the core itself wants that wait to be carried out."""
+UNSAID = 3.0
+"""Seconds the server may take to say who serves the PBX, before what the core wants is done."""
 FINISH = 0.5
-"""Seconds commands that have begun may yet take when the connector stops."""
+"""Seconds that what has begun may yet take when the connector stops."""
 PATIENCE = 30.0
 """Seconds a command without ``expires`` waits for the PBX to be back."""
 
@@ -87,6 +89,8 @@ class Commands:
         self._unwanted: set[str] = set()
         """Those of them that the server has withdrawn since."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
+        self._unsaid = False
+        """The server has not said for long who serves the PBX."""
 
     def serve(self, application: Application) -> None:
         """Decide by another core from now on."""
@@ -108,6 +112,7 @@ class Commands:
                 while self._taken:
                     self._done.clear()
                     await self._done.wait()
+                await self._own.join()
 
     def take(self, text: str) -> None:
         """One frame of the link."""
@@ -153,15 +158,36 @@ class Commands:
     async def _clear_up(self) -> None:
         while True:
             effect = await self._own.get()
-            if not self._lease.held:
-                continue  # whoever serves the PBX has seen the same, and more
             try:
-                outcome = await self._driver.perform(effect)
+                if await self._serves():  # else whoever does has seen the same, and more
+                    await self._do(effect)
             except Exception:
                 log.exception("%s could not be carried out", effect)
-                continue
-            if outcome.status != "done":
-                log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
+            finally:
+                self._own.task_done()
+
+    async def _serves(self) -> bool:
+        """Whether this connector serves the PBX. One that has stood still hears so within seconds;
+        where the server says nothing, it has given the PBX to nobody else."""
+        if self._lease.allows(None):
+            self._unsaid = False
+        elif not self._unsaid:
+            try:
+                async with asyncio.timeout(UNSAID):
+                    return await self._lease.allowed(None)
+            except TimeoutError:
+                self._unsaid = True
+        return self._lease.held
+
+    async def _do(self, effect: Effect) -> None:
+        """What the core wants; each such effect may be tried again."""
+        for attempt in range(1, ATTEMPTS + 1):
+            outcome = await self._driver.perform(effect)
+            if outcome.status != "unknown" or attempt == ATTEMPTS:
+                break
+            await asyncio.sleep(AGAIN)
+        if outcome.status != "done":
+            log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
 
     async def _work(self, queue: asyncio.Queue[Command]) -> None:
         while True:
