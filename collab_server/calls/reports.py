@@ -183,13 +183,20 @@ def _remember_aliases(
         former, call.call_id = call.call_id, reported.id
         taken = CallAlias.pbx == call.pbx, CallAlias.alias == reported.id
         work.db.execute(delete(CallAlias).where(*taken))
-        work.db.add(CallAlias(pbx=call.pbx, alias=former, call=call.id))
+        _add_alias(work, call, former)
         known[former] = known[reported.id] = call
         trace(work, call, "server", f"the call goes on as {reported.id}; it was {former}")
     for name in (reported.id, *reported.aliases):
         if name != call.call_id and name not in known:
-            work.db.add(CallAlias(pbx=call.pbx, alias=name, call=call.id))
+            _add_alias(work, call, name)
             known[name] = call
+
+
+def _add_alias(work: Work, call: Call, name: str) -> None:
+    work.db.flush()  # for those that this report has added
+    last = work.db.scalar(select(func.max(CallAlias.n)).where(CallAlias.call == call.id))
+    n = 0 if last is None else last + 1
+    work.db.add(CallAlias(pbx=call.pbx, alias=name, call=call.id, n=n))
 
 
 def _update(
