@@ -39,7 +39,7 @@ def show(db: Session, calls: Sequence[Call]) -> list[dict[str, Any]]:
     if calls:
         ids = [call.id for call in calls]
         for alias in db.scalars(
-            select(CallAlias).where(CallAlias.call.in_(ids)).order_by(CallAlias.n)
+            select(CallAlias).where(CallAlias.call.in_(ids)).order_by(CallAlias.n, CallAlias.alias)
         ):
             names[alias.call].append(alias.alias)
     return [_shown(call, names[call.id]) for call in calls]

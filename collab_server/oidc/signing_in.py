@@ -153,7 +153,7 @@ class SigningIn:
         if out.sid is not None:
             wanted = wanted.where(Login.sid == out.sid)
         else:  # told late, or once more, it does not end what has begun since
-            wanted = wanted.where(Login.created <= out.at + tokens.LEEWAY)
+            wanted = wanted.where(Login.created <= out.at + tokens.SLACK)
         with self._services.write() as work:
             ended = work.db.execute(wanted).all()
             for login_id, agent in ended:

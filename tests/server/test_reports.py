@@ -135,6 +135,7 @@ def test_a_call_goes_by_its_present_user_leg_and_former_ids_stay_aliases(server:
         ("3.3", ["7.7", "9.9"]),
         ("5.5", ["7.7", "9.9", "3.3"]),
         ("9.9", ["7.7", "3.3", "5.5"]),
+        ("7.7", ["3.3", "5.5", "9.9"]),
         ("2.2", ["7.7", "3.3", "5.5", "9.9", "1.1"]),
     )
     for leg, former in moves:
