@@ -13,6 +13,9 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 
 from collab_server import uris
 
+_LONGEST = 17
+"""Digits, with ``+``, that libphonenumber reads in any case; no number has more than 15."""
+
 
 def is_country(code: str) -> bool:
     """Whether there is such a country with telephones."""
@@ -35,6 +38,15 @@ def international(digits: str, country: str) -> str:
     return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
 
 
+def reached(digits: str, country: str) -> str:
+    """The same of the number that is called by these digits: those behind a whole number a carrier
+    passes over."""
+    parsed = _reached(digits, country)
+    if parsed is None or not phonenumbers.is_valid_number(parsed):
+        return digits
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
 def costly(digits: str, country: str) -> str | None:
     """Why a machine should not call, or write to, these digits; None: there is nothing special.
 
@@ -42,12 +54,19 @@ def costly(digits: str, country: str) -> str | None:
     """
     if country and phonenumbers.is_emergency_number(digits, country):
         return "an emergency number"
-    parsed = _parse(digits, country)
+    parsed = _reached(digits, country)
     if parsed is None:
         return None
     if phonenumbers.number_type(parsed) == PhoneNumberType.PREMIUM_RATE:
         return "a premium-rate number"
     return None
+
+
+def _reached(digits: str, country: str) -> phonenumbers.PhoneNumber | None:
+    parsed = _parse(digits[:_LONGEST], country)
+    if parsed is not None and not phonenumbers.is_valid_number(parsed):
+        phonenumbers.truncate_too_long_number(parsed)
+    return parsed
 
 
 def _parse(digits: str, country: str) -> phonenumbers.PhoneNumber | None:
