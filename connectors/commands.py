@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 6 * 3600.0
 """Seconds a placeholder may wait in a queue, and may have waited before."""
 
+MAX_RINGING = 50
+"""Calls that are dialled at a time and whose two do not talk yet."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _QUEUE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.@+\-]{0,79}")
 _DIALLED = re.compile(r"\+?[0-9]{1,20}|[A-Za-z][0-9A-Za-z_.+\-]{1,63}")
@@ -154,6 +157,9 @@ class Commands:
         )
         if leg in self._book.names or leg in self._book.cti.legs:
             return Result(command.id, "done", "it stands already")
+        dialled = (call.placed == "dial" and not call.served for call in self._book.calls.values())
+        if sum(dialled) >= MAX_RINGING:
+            raise CommandRefusedError(f"{MAX_RINGING} calls are being dialled already", Why.FULL)
         self._placed.ask(command.id, dial, now)
         return dial
 

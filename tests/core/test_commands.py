@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from connectors.commands import MAX_RINGING
 from connectors.model import (
     Command,
     DialBoth,
+    LegRole,
+    LegUp,
     MemberKnown,
     PauseMember,
     PlaceCall,
@@ -156,6 +159,17 @@ def test_placeholders_are_capped_and_one_that_failed_counts_no_more() -> None:
 
 def test_no_placeholders_where_none_are_allowed() -> None:
     assert why(decide(queue(), World(replace(DIALS, max_placeholders=0)))).startswith("full")
+
+
+def test_telephones_are_rung_so_many_at_a_time() -> None:
+    world = World(DIALS)
+    ids = [f"{n:08x}{ID[8:]}" for n in range(MAX_RINGING + 1)]
+    for leg in ids[:-1]:
+        assert isinstance(decide(dial(leg), world), DialBoth)
+        world(LegUp(leg, f"PJSIP/1001-{leg}", "PJSIP/1001", "", LegRole.OUTBOUND, placed=leg))
+    assert why(decide(dial(ids[-1]), world)).startswith("full: 50 calls are being dialled")
+    world.down(ids[0])
+    assert isinstance(decide(dial(ids[-1]), world), DialBoth)
 
 
 def test_the_members_of_an_agent_are_paused_as_the_queues_name_them() -> None:
