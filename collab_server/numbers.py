@@ -40,7 +40,7 @@ def international(digits: str, country: str) -> str:
 
 def reached(digits: str, country: str) -> str:
     """The same of the number that is called by these digits: those behind a whole number a carrier
-    passes over."""
+    passes over, and one before it may ask the PBX for a line."""
     parsed = _reached(digits, country)
     if parsed is None or not phonenumbers.is_valid_number(parsed):
         return digits
@@ -63,10 +63,13 @@ def costly(digits: str, country: str) -> str | None:
 
 
 def _reached(digits: str, country: str) -> phonenumbers.PhoneNumber | None:
-    parsed = _parse(digits[:_LONGEST], country)
-    if parsed is not None and not phonenumbers.is_valid_number(parsed):
-        phonenumbers.truncate_too_long_number(parsed)
-    return parsed
+    for dialled in (digits,) if digits.startswith("+") else (digits, digits[1:]):
+        parsed = _parse(dialled[:_LONGEST], country)
+        if parsed is not None and (
+            phonenumbers.is_valid_number(parsed) or phonenumbers.truncate_too_long_number(parsed)
+        ):
+            return parsed
+    return None
 
 
 def _parse(digits: str, country: str) -> phonenumbers.PhoneNumber | None:

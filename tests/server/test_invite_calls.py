@@ -426,6 +426,8 @@ def test_a_number_is_one_whether_or_not_its_country_is_dialled(start: Start) -> 
         ("+499001234567", "a premium-rate number"),
         ("09001234567890123456", "a premium-rate number"),
         ("00499001234567" + "8", "a premium-rate number"),
+        ("009001234567", "a premium-rate number"),
+        ("90049900123456799", "a premium-rate number"),
         ("112", "an emergency number"),
         ("09001234567" + "0" * 10, "neither a number nor a name"),
         ("0900a1234567", "neither a number nor a name"),
