@@ -8,6 +8,8 @@ number came from or goes to, as ISO 3166 writes it; '' where nobody has said.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
@@ -60,6 +62,13 @@ def costly(digits: str, country: str) -> str | None:
     if phonenumbers.number_type(parsed) == PhoneNumberType.PREMIUM_RATE:
         return "a premium-rate number"
     return None
+
+
+@lru_cache(maxsize=1_000)
+def for_emergencies(digits: str) -> bool:
+    """Whether these digits are an emergency number of any country, for a PBX of no known one."""
+    regions = phonenumbers.SUPPORTED_SHORT_REGIONS
+    return any(phonenumbers.is_emergency_number(digits, region) for region in regions)
 
 
 def _reached(digits: str, country: str) -> phonenumbers.PhoneNumber | None:

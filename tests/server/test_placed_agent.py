@@ -418,6 +418,17 @@ def test_an_agent_of_two_such_calls_is_free_when_both_are_over(site: Site, desk:
         assert site.pbx.paused == paused
 
 
+@pytest.mark.parametrize("number", ["112", "911", "110", "000"])
+def test_no_page_has_an_emergency_number_called_wherever_the_pbx_is(
+    site: Site, desk: Browser, number: str
+) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    assert ask(call.browser, call, uri=f"sip:{number}@pbx.example.org").status_code == 403
+    assert ask(call.browser, call, uri=f"tel:{number}").status_code == 403
+    assert ask(call.browser, call, uri="sip:1120@pbx.example.org").status_code == 200
+
+
 def test_what_the_administrator_denies_no_page_has_called(start: Callable[..., Server]) -> None:
     """By whatever way: the number is typed by whoever came by a web site."""
     server = start(country="DE", invite={"deny": [r"tel:\+49900\d*"]})
