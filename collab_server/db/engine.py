@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ from collab_server.times import Clock, system_clock
 
 log = logging.getLogger(__name__)
 
+PROBE_SECONDS = 1.0
+"""Seconds for which it is known that the database takes writes."""
 BUSY_TIMEOUT = 5_000
 """Milliseconds a statement waits for another process's lock (``tandem-server agent add``)."""
 WRITER_TIMEOUT = 10.0
@@ -144,6 +147,8 @@ class Database:
         one_state = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**one_state)
         self._turn = threading.Lock()
+        self._probed = -PROBE_SECONDS
+        """When it last took a probe, by time.monotonic()."""
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -183,8 +188,11 @@ class Database:
         """Raise unless the database takes a write, which leaves it as it was.
 
         Waits so many seconds for its turn among this server's writers (then BusyError), and as many
-        for another process's lock.
+        for another process's lock. That it took one is good for `PROBE_SECONDS`: strangers may ask
+        as often as they like, and each probe takes a turn of who has something to write.
         """
+        if time.monotonic() < self._probed + PROBE_SECONDS:
+            return
         with self._my_turn(within), self._writing.connect() as connection:
             if self.sqlite:
                 with _patience(connection, within):
@@ -194,6 +202,7 @@ class Database:
             else:
                 connection.exec_driver_sql("CREATE TEMPORARY TABLE tandem_probe (n integer)")
                 connection.rollback()
+        self._probed = time.monotonic()
 
     @contextmanager
     def served_alone(self) -> Iterator[None]:

@@ -47,9 +47,9 @@ class MailWay:
         return None if address_of(uri) else Explained(Why.NO_MAIL, "this is no e-mail address")
 
     def destination(self, uri: str) -> str:
-        """``mailto:`` and the address, its domain in small letters."""
-        local, _, domain = address_of(uri).rpartition("@")
-        return f"mailto:{local}@{domain.lower()}"
+        """``mailto:`` and the address, in small letters: hardly a mail server tells them from
+        others, so to a limit ``Ann@`` and ``aNN@`` are one."""
+        return f"mailto:{address_of(uri).lower()}"
 
     def begin(self, services: Services, work: Work, errand: Errand) -> Begun:
         """Hand it to the worker."""

@@ -133,8 +133,8 @@ class Commands:
             if error.id is not None:
                 self._outbox.put_result(Result(error.id, "failed", Why.MALFORMED.says(str(error))))
             return
-        except ValueError:
-            log.warning("the link brought what is not JSON")
+        except (ValueError, RecursionError):
+            log.warning("the link brought what is not JSON, or no end of lists in lists")
             return
         known = self._outbox.result_of(command.id)
         if known is not None and not (command.kind == "queue" and known.status == "failed"):

@@ -416,14 +416,30 @@ def test_an_agent_of_two_such_calls_is_free_when_both_are_over(site: Site, desk:
         assert site.pbx.paused == paused
 
 
+@pytest.mark.parametrize("number", ["112", "911", "110", "000"])
+def test_no_page_has_an_emergency_number_called_wherever_the_pbx_is(
+    site: Site, desk: Browser, number: str
+) -> None:
+    call = together(site, desk)
+    assert call.browser is not None
+    assert ask(call.browser, call, uri=f"sip:{number}@pbx.example.org").status_code == 403
+    assert ask(call.browser, call, uri=f"tel:{number}").status_code == 403
+    assert ask(call.browser, call, uri="sip:1120@pbx.example.org").status_code == 200
+
+
 def test_what_the_administrator_denies_no_page_has_called(start: Callable[..., Server]) -> None:
     """By whatever way: the number is typed by whoever came by a web site."""
-    server = start(invite={"deny": [r"tel:\+49900\d*"]})
+    server = start(country="DE", invite={"deny": [r"tel:\+49900\d*"]})
     site, desk = Site(server), server.desk("wang", WANG)
     site.link()
     call = together(site, desk)
     assert call.browser is not None
     for premium in (
+        "sip:0900123456788888888888888@pbx.example.org",
+        "sip:0900x1234567@pbx.example.org",
+        "sip:0900_1234567@pbx.example.org",
+        "tel:09001234567999999",
+        "sip:09001234567999999@pbx.example.org",
         "tel:+499001234567",
         "sip:+499001234567@pbx.example.org",
         "sip:+49-900-1234567@pbx.example.org",

@@ -95,6 +95,8 @@ def test_a_reported_hangup_ends_what_a_client_established(server: Server) -> Non
         ({"type": None}, "type"),
         ({"user_uri": "alice"}, "user_uri"),
         ({"user_uri": "sip:a\x00b"}, "user_uri"),
+        ({"user_uri": "mailto:ann\u202emoc.live@example.org"}, "user_uri"),
+        ({"agent_uri": "sip:li\u2066x@pbx.example.org"}, "agent_uri"),
         ({"user_uri": ["sip:a"]}, "user_uri"),
         ({"user_uri": "sip:" + "a" * 300}, "user_uri"),
         ({"agent_uri": "tel:1"}, "agent_uri"),
