@@ -10,7 +10,6 @@ steps and is unfair; on PostgreSQL an advisory lock gives the same order.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import threading
 import time
@@ -58,7 +57,8 @@ _POSTGRESQL = {
 sent stays unacknowledged. By itself it waits for minutes, or for ever."""
 POOL = 20
 _ADVISORY_LOCK = 0x74616E64656D
-_SERVER_LOCK = _ADVISORY_LOCK + 1
+SERVER_LOCK = _ADVISORY_LOCK + 1
+"""Of the one server that a database has."""
 _BEGIN = "tandem_begin"
 
 
@@ -203,32 +203,6 @@ class Database:
                 connection.exec_driver_sql("CREATE TEMPORARY TABLE tandem_probe (n integer)")
                 connection.rollback()
         self._probed = time.monotonic()
-
-    @contextmanager
-    def served_alone(self) -> Iterator[None]:
-        """Be the one server of this database; DatabaseError when another one is.
-
-        Two would answer from it alike, but each tells only its own browsers and connectors what
-        changed. The lock goes with the process, however that ends.
-        """
-        taken = f"server.database: another tandem-server already serves {self.name}"
-        if self.sqlite:
-            with contextlib.ExitStack() as stack:
-                try:
-                    file = stack.enter_context(Path(f"{self.url.database}.lock").open("w"))
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise DatabaseError(taken) from None
-                except OSError as error:
-                    raise DatabaseError(f"server.database: {error}") from None
-                yield
-        else:
-            with self.engine.connect() as connection:
-                held = f"SELECT pg_try_advisory_lock({_SERVER_LOCK})"
-                if not connection.exec_driver_sql(held).scalar_one():
-                    raise DatabaseError(taken)
-                connection.commit()  # the lock is the connection's, not the transaction's
-                yield
 
     def check(self) -> None:
         """Raise DatabaseError, with one line that says why, when the database cannot be used."""
