@@ -17,9 +17,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.runtime.backoff import Pause, gathering, waits
 from connectors.runtime.codec import encoded
+from connectors.runtime.entries import Batch
 from connectors.runtime.http import read, why
 from connectors.runtime.lease import KNOWN, Lease
-from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
+from connectors.runtime.outbox import BATCH_CALLS, Outbox
 from connectors.runtime.standing import Standing
 from connectors.runtime.trouble import Trouble
 
