@@ -161,7 +161,8 @@ class Commands:
                 log.exception("%s could not be carried out", effect)
                 continue
             if outcome.status != "done":
-                log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
+                detail = shown(outcome.detail, 300)
+                log.warning("%s: %s (%s)", effect, outcome.status, detail)
 
     async def _work(self, queue: asyncio.Queue[Command]) -> None:
         while True:
