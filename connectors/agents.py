@@ -129,6 +129,11 @@ class Agents:
         members = self._members.values()
         return tuple(dict.fromkeys(m.rung for m in members if agent in self._uris(m)))
 
+    def uris_at(self, interface: str) -> set[str]:
+        """Whose the members are that the queues write so; the other way round of `members_of`."""
+        members = (m for m in self._members.values() if m.rung == interface)
+        return {uri for member in members for uri in self._uris(member)}
+
     def phone_of(self, agent: str, form: str) -> str | None:
         """The endpoint of an agent's telephone, None if none is known. `form`: how this PBX
         writes one (``PJSIP/{name}``)."""

@@ -10,9 +10,9 @@ ordinary call, which a feature code may turn into a collaboration call at any ti
          every state --the user leg is gone--> ENDED (with its cause)
 
 The parts: `Book` holds the calls, `Serving` concludes who serves each, `Outgoing` knows those that
-agents make, `Placed` those that the connector makes, `Reaching` whether agent and user come to
-talk by telephone in them, `Commands` decides what the server wants, `recover` takes in the list
-after a connect. Here events find the calls they concern.
+agents make, `Placed` those that the connector makes, `Holds` the agents who have answered them,
+`Reaching` whether agent and user come to talk by telephone in them, `Commands` decides what the
+server wants, `recover` takes in the list after a connect. Here events find the calls they concern.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from connectors.book import Book
 from connectors.calls import Call, restored
 from connectors.commands import Commands
 from connectors.cti import Cti, Leg, is_phone
+from connectors.holds import Holds
 from connectors.model import CallReport, CallState
 from connectors.outgoing import Outgoing
 from connectors.pairing import pair
@@ -70,6 +71,7 @@ class Application:
         self._serving = Serving(self._book, self._outgoing)
         self._reaching = Reaching(self._book, self._outgoing)
         self._placed = Placed(self._book, self._outgoing, self._reaching)
+        self._holds = Holds(self._book)
         self._commands = Commands(settings, self._book, self._placed, self._reaching)
         self._places_due = 0.0
 
@@ -83,6 +85,7 @@ class Application:
                 self._look([listed.up.leg for listed in event.legs], now)
                 for call in self._book.calls.values():
                     self._serving.refresh(call, now)
+                self._holds.found(event.held)
             case model.LinkDown():
                 pass
             case _:
@@ -94,6 +97,7 @@ class Application:
         changed by them, and at times the calls that moved up in line."""
         self._serving.settle(now)
         self._placed.idle(now)
+        self._holds.idle()
         # Further away than that: the clock was set back.
         places = not now < self._places_due <= now + PLACES_EVERY
         if places:
@@ -122,8 +126,8 @@ class Application:
 
     def effects(self) -> list[model.Effect]:
         """What is to be done on the PBX beside commands, because of what it has said (a leg of a
-        placed call that nobody needs any more). Each is given once."""
-        return self._placed.effects()
+        placed call that nobody needs any more, an agent to be held). Each is given once."""
+        return self._placed.effects() + self._holds.effects()
 
     # --- events ------------------------------------------------------------------------
 
@@ -256,6 +260,7 @@ class Application:
         if (call := self._book.at(event.leg)) is not None:
             call.gave_up = None
             self._book.moved_up(*self._book.lines.leave(call))
+        self._holds.answered(event)
 
     # --- marks -------------------------------------------------------------------------
 
@@ -328,6 +333,7 @@ class Application:
         self._outgoing.over(call)
         self._book.end(call, cause, event.cause, now)
         self._placed.ended(call)
+        self._holds.over(call.id)
 
     def _swapped(self, old: str, new: str, now: float) -> None:
         """A leg took another's place in a bridge: the user's place moves, an agent's does not."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from connectors import model
 from connectors.asterisk.actions import answer, message_send
 from connectors.asterisk.connection import Ami
+from connectors.asterisk.pausing import Pausing
 from connectors.asterisk.placing import dial_both, far_id, hang_up, onward, place_call
 from connectors.asterisk.trust import ForgedError, check_complete, last, only
 from connectors.asterisk.wire import Frame
-from connectors.marks import shown
 from connectors.model import Effect, LegId, PbxEvent, Why
 from connectors.runtime.driver import ActionError, Outcome, UnansweredError
 from connectors.settings import PbxSettings
@@ -112,6 +112,7 @@ class Performer:
         self._settings = settings
         self._stands = stands
         self.arrivals = Arrivals()
+        self._pausing = Pausing()
         self.version = ""
         """Of the Asterisk that is connected."""
 
@@ -143,7 +144,9 @@ class Performer:
                     await ami.ask(answer(effect))
                     return Outcome("done", "the dialplan was told")
                 case model.PauseMember():
-                    return await _pause(ami, effect)
+                    return await self._pausing.pause(ami, effect)
+                case model.HoldMember():
+                    return await self._pausing.hold(ami, effect)
         except ActionError as error:
             if "permission denied" in str(error).lower():
                 raise DeniedError(error, self._settings.username) from None
@@ -206,26 +209,3 @@ async def _hang_up(ami: Ami, effect: model.HangUp) -> Outcome:
             raise
         return Outcome("done", "it does not stand")
     return Outcome("done", "Asterisk hangs it up")
-
-
-async def _pause(ami: Ami, effect: model.PauseMember) -> Outcome:
-    """Each member by itself, since only some of them may be paused already, by somebody else."""
-    wanted, paused_by = [], ""
-    for interface in effect.interfaces:
-        items = await ami.ask_list({"Action": "QueueStatus", "Member": interface})
-        for item in items:
-            if item.event != "QueueMember" or item.get("Location") != interface:
-                continue
-            paused, reason = item.get("Paused") == "1", item.get("PausedReason")
-            if effect.paused and paused and reason != effect.reason:
-                paused_by = reason or "no reason given"
-            elif paused != effect.paused and (effect.paused or effect.reason in ("", reason)):
-                wanted.append((item.get("Queue"), interface))
-    for queue, interface in wanted:
-        fields = {"Queue": queue, "Interface": interface, "Reason": effect.reason}
-        paused_word = "true" if effect.paused else "false"
-        await ami.ask({"Action": "QueuePause", **fields, "Paused": paused_word})
-    if effect.paused and not wanted and paused_by:
-        return Outcome("failed", f"already paused: {shown(paused_by)}")
-    word = "paused" if effect.paused else "ready again"
-    return Outcome("done", f"{word} in {len(wanted)} queues")

@@ -30,6 +30,7 @@ from connectors.asterisk.channels import (
 )
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.events import EVENTS
+from connectors.asterisk.pausing import HELD, pause_of
 from connectors.asterisk.placing import CALL_VARIABLE
 from connectors.asterisk.wire import Frame
 from connectors.model import (
@@ -194,6 +195,7 @@ def snapshot_of(lists: Lists, *, restarted: bool) -> Snapshot:
         legs=legs,
         pairs=tuple(_pairs(legs)),
         members=tuple(_members(lists.queues)),
+        held=tuple(dict.fromkeys(_held(lists.queues))),
         restarted=restarted,
     )
 
@@ -271,6 +273,12 @@ def _members(queues: Iterable[Frame]) -> Iterable[MemberKnown]:
     for item in queues:
         if item.event == "QueueMember" and not item.repeated:
             yield member(item.headers, interface="Location", name="Name")
+
+
+def _held(queues: Iterable[Frame]) -> Iterable[str]:
+    for item in queues:
+        if item.event == "QueueMember" and not item.repeated and pause_of(item) == HELD:
+            yield item.get("Location")
 
 
 def _is_hint(frame: Frame, legs: set[str]) -> bool:

@@ -83,8 +83,6 @@ class FreeSwitchDriver:
         finally:
             self._performer = None
             self._window = None
-            if not esl.ended.done() or esl.ended.cancelled():  # as we are who waited for it
-                await performer.settle()
             await esl.close()
             await performer.close()
         return why

@@ -2,10 +2,9 @@
 
 Busy with a call without a telephone is who has answered it, until its session ends. An agent whose
 ``ready_time`` lies ahead is offered no call, whatever their status is, and the end of a call does
-not touch it: so it is set at the answer, and there is no moment after the hang-up in which the
-queue might offer them the next one. The server asks for it once it knows of the answer; until then
-the agent is held here, for a while that ends by itself. It needs no note, survives what the agents'
-database survives, and by itself it passes.
+not touch it: so it is set at the answer, for half a minute (`HoldMember`), and there is no moment
+after the hang-up in which the queue might offer them the next one. It needs no note, survives what
+the agents' database survives, and by itself it passes.
 
 Of a break mod_callcenter keeps no reason. So that an agent is not let work again who went on one by
 themselves, and so that one that is asked for again (a new process, an answer that got lost) is
@@ -15,13 +14,14 @@ known as ours, the reason and the status before it are noted: here, and for anot
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from connectors.freeswitch.resync import Api, table
-from connectors.model import LegId, PauseMember
+from connectors.model import HoldMember, PauseMember
 from connectors.runtime.driver import ActionError, Outcome
 
 ON_BREAK = "On Break"
@@ -36,8 +36,6 @@ HOLD = 30
 OURS = 3600
 """A ``ready_time`` further ahead than this was set here: mod_callcenter's own delays, after a
 telephone that did not answer, are seconds."""
-
-HELD_LIMIT = 10_000
 
 _AGENT = re.compile(r"(?a:[\w.@+-]{1,128})")
 _NOTE = re.compile(r"(?a:[\w.~%-]*):(?a:[\w.~%-]+)")
@@ -57,34 +55,32 @@ class Pausing:
     def __init__(self) -> None:
         self._notes: dict[str, Note] = {}
         """By agent, of those whom this process has paused."""
-        self._held: dict[LegId, list[str]] = {}
-        """By placeholder: agents who have answered it and whom no command has made busy yet."""
+        self._turn = asyncio.Lock()
+        """One change at a time: each looks first how an agent stands."""
 
-    def hold(self, leg: LegId, agents: list[str]) -> list[str]:
-        """Agents have answered a placeholder: the commands that give them no other call until the
-        server has asked for it."""
-        named = [name for name in agents if _AGENT.fullmatch(name)]
-        if not named or len(self._held) >= HELD_LIMIT:
-            return []
-        self._held[leg] = named
-        return [_ready_in(agent, HOLD) for agent in named]
-
-    def release(self, leg: LegId) -> list[str]:
-        """A placeholder is over: the commands that give calls again to whoever was only held."""
-        return [_ready_in(agent, 0) for agent in self._held.pop(leg, ())]
+    async def hold(self, esl: Api, effect: HoldMember, agents: list[str]) -> Outcome:
+        """See `connectors.model.HoldMember`; `agents`: mod_callcenter's names of its members."""
+        changed = 0
+        async with self._turn:
+            for agent in filter(_AGENT.fullmatch, agents):
+                left = await _ready_within(esl, agent)
+                if left is not None and left <= HOLD and (effect.held or left > 0):
+                    await esl.api(_ready_in(agent, HOLD if effect.held else 0))
+                    changed += 1
+        word = "held" if effect.held else "let go"
+        return Outcome("done", f"{changed} of {len(agents)} members are {word}")
 
     async def pause(self, esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
-        """See `connectors.model.PauseMember`; `agents`: mod_callcenter's names of its members."""
+        """See `connectors.model.PauseMember`; `agents`: likewise."""
+        async with self._turn:
+            return await self._pause(esl, effect, agents)
+
+    async def _pause(self, esl: Api, effect: PauseMember, agents: list[str]) -> Outcome:
         if not agents:
             return Outcome("failed", "no member: mod_callcenter has no agent at these contacts")
         if odd := next((name for name in agents if _AGENT.fullmatch(name) is None), ""):
             return Outcome("failed", f"the agent {odd[:60]!r} has a name that cannot be carried")
         if effect.busy:
-            self._held = {
-                leg: rest
-                for leg, held in self._held.items()
-                if (rest := [name for name in held if name not in agents])
-            }
             for agent in agents:
                 if effect.paused:
                     await esl.api(_ready_in(agent, BUSY))
@@ -144,15 +140,23 @@ class Pausing:
 
 def _ready_in(agent: str, seconds: int) -> str:
     """An agent is offered no call for so many seconds; 0: is offered calls."""
-    until = round(time.time()) + seconds if seconds else 0
+    until = int(time.time()) + seconds if seconds else 0
     return f"callcenter_config agent set ready_time {agent} {until}"
 
 
 async def _ready(esl: Api, agent: str) -> None:
+    left = await _ready_within(esl, agent)
+    if left is not None and left > OURS:
+        await esl.api(_ready_in(agent, 0))
+
+
+async def _ready_within(esl: Api, agent: str) -> float | None:
+    """Seconds until an agent may be offered calls, 0 or less: now; None: not known."""
     for row in table(await esl.api(f"callcenter_config agent list {agent}")):
         until = row.get("ready_time", "")
-        if until.isdecimal() and int(until) > time.time() + OURS:
-            await esl.api(_ready_in(agent, 0))
+        if until.isascii() and until.isdecimal():
+            return int(until) - time.time()
+    return None
 
 
 async def _status(esl: Api, agent: str) -> str:

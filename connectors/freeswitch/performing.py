@@ -42,8 +42,6 @@ ANSWER_TIMEOUT = placing.AGENT_RINGS + 15.0
 BRIDGE_TIMEOUT = 2.0
 """Seconds until who has answered for a placeholder is in its bridge."""
 CLOSE_TIMEOUT = 2.0
-SETTLE_TIMEOUT = 0.5
-"""Seconds that the short commands of an event may take when the connection is about to close."""
 NEWS_LIMIT = 100
 """Events of one leg that are kept for whoever waits for it."""
 
@@ -78,7 +76,6 @@ class Performer:
         self._watched: dict[LegId, asyncio.Queue[PbxEvent]] = {}
         """News of the legs that somebody waits for."""
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._told: set[asyncio.Task[Any]] = set()
         self._silence: bool | None = None
         """Whether FreeSWITCH has silence to play; None: not asked yet."""
 
@@ -99,6 +96,8 @@ class Performer:
                 case model.PauseMember():
                     agents = self._agents(effect.interfaces)
                     return await self._pausing.pause(self._esl, effect, agents)
+                case model.HoldMember():
+                    return await self._hold(effect)
                 case model.SetAnswer():
                     await self._esl.api(answer(effect))
                     return Outcome("done")
@@ -110,25 +109,10 @@ class Performer:
 
     def heard(self, event: PbxEvent) -> None:
         """What the decoder has said, for those who wait for it."""
-        if isinstance(event, model.Served) and self._decoder.is_placeholder(event.leg):
-            # The agent's telephone does it when it answers, but one that is called only once
-            # (uuid-standby) does not answer again.
-            self._tell(placing.served(event.leg))
-            for command in self._pausing.hold(event.leg, self._agents((event.interface,))):
-                self._tell(command)
-        if isinstance(event, model.LegDown):
-            for command in self._pausing.release(event.leg):
-                self._tell(command)
         if self._watched and isinstance(event, _NEWS):
             news = self._watched.get(event.leg)
             if news is not None and not news.full():
                 news.put_nowait(event)
-
-    async def settle(self) -> None:
-        """Before the connection is closed from here: an agent who is to be held no longer would be,
-        until that ends by itself."""
-        if self._told:
-            await asyncio.wait(self._told, timeout=SETTLE_TIMEOUT)
 
     async def close(self) -> None:
         """The connection is over, so whatever was asked on it is not answered any more."""
@@ -236,6 +220,16 @@ class Performer:
                 agent = self._decoder.partner(leg)
         return agent
 
+    async def _hold(self, effect: model.HoldMember) -> Outcome:
+        agents = self._agents((effect.interface,))
+        outcome = await self._pausing.hold(self._esl, effect, agents)
+        if effect.held:
+            # The agent's telephone does it when it answers, but one that is called only once
+            # (uuid-standby) does not answer again. Where that is done already, nothing is there.
+            with contextlib.suppress(ActionError):
+                await self._esl.api(placing.served(effect.leg))
+        return outcome
+
     async def _hang_up(self, leg: LegId) -> Outcome:
         try:
             await self._esl.api(placing.hang_up(leg))
@@ -291,12 +285,6 @@ class Performer:
         finally:
             if self._watched.get(leg) is news:
                 del self._watched[leg]
-
-    def _tell(self, command: str) -> None:
-        """Ask for what is done at once, and of which nobody waits to hear."""
-        task = self._keep(self._esl.api(command))
-        self._told.add(task)
-        task.add_done_callback(self._told.discard)
 
     def _keep(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside the rest, until the connection is over. How it went wrong, if it

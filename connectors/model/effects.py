@@ -110,6 +110,20 @@ class PauseMember:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldMember:
+    """Give an agent who has just answered a placeholder no other call until the server has had
+    them made busy (`PauseMember.busy`), which takes its place; or give them calls again whom
+    nothing but this holds. Done where there is nothing to do.
+    """
+
+    interface: str
+    """As the queue names its member."""
+    held: bool
+    leg: LegId
+    """The placeholder's waiting leg; '' for a hold that was found."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetAnswer:
     """Answer the dialplan that runs on a leg and waits to hear of a pairing code."""
 
@@ -118,7 +132,7 @@ class SetAnswer:
     """Letters and digits, at most 16; of the core's own making or checked by it."""
 
 
-Effect = SendMessage | PlaceCall | DialBoth | Onward | HangUp | PauseMember | SetAnswer
+Effect = SendMessage | PlaceCall | DialBoth | Onward | HangUp | PauseMember | HoldMember | SetAnswer
 """What a driver carries out."""
 
 NAME_LIMIT = 60

@@ -277,6 +277,9 @@ class Snapshot:
     legs: tuple[SnapshotLeg, ...]
     pairs: tuple[LegsPaired, ...] = ()
     members: tuple[MemberKnown, ...] = ()
+    held: tuple[str, ...] = ()
+    """Interfaces of members that a `HoldMember` holds, where those holds do not end by themselves.
+    """
     restarted: bool = False
     """The PBX was started anew since the connector last saw it."""
 

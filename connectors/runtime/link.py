@@ -34,9 +34,12 @@ CEILING = 5.0
 QUEUE_LIMIT = 1000
 WORKERS = 8
 """Commands carried out at a time: one that Asterisk sits on does not hold up the others."""
-IN_TURN = "queue"
-"""The kind of commands that are carried out one after the other, beside the others: a placeholder
-is in line before the next one is made, or they would come there in any order."""
+IN_TURN = ("queue", "pause")
+"""Kinds of commands of which one is carried out after the other, beside all others: a placeholder
+is in line before the next one is made, and an agent is paused and let work as it was asked."""
+LASTING = "pause"
+"""The kind of commands that are wanted as long as they say, however long the PBX is away: an agent
+who is paused there, and whom nobody lets work again, stays so."""
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
@@ -45,8 +48,10 @@ AGAIN = 1.0
 """Seconds before the next attempt; a connection that has just broken is known to be by then."""
 EFFECTS_LIMIT = 1000
 """Effects the core itself wants that wait to be carried out."""
+UNSAID = 3.0
+"""Seconds the server may take to say who serves the PBX, before what the core wants is done."""
 FINISH = 0.5
-"""Seconds commands that have begun may yet take when the connector stops."""
+"""Seconds that what has begun may yet take when the connector stops."""
 PATIENCE = 30.0
 """Seconds a command without ``expires`` waits for the PBX to be back."""
 
@@ -77,7 +82,7 @@ class Commands:
         self._outbox = outbox
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
-        self._in_turn: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
+        self._in_turn = {kind: asyncio.Queue[Command](QUEUE_LIMIT) for kind in IN_TURN}
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
@@ -87,6 +92,8 @@ class Commands:
         self._unwanted: set[str] = set()
         """Those of them that the server has withdrawn since."""
         self._own: asyncio.Queue[Effect] = asyncio.Queue(EFFECTS_LIMIT)
+        self._unsaid = False
+        """The server has not said for long who serves the PBX."""
 
     def serve(self, application: Application) -> None:
         """Decide by another core from now on."""
@@ -108,6 +115,7 @@ class Commands:
                 while self._taken:
                     self._done.clear()
                     await self._done.wait()
+                await self._own.join()
 
     def take(self, text: str) -> None:
         """One frame of the link."""
@@ -135,7 +143,7 @@ class Commands:
             self._taken[command.id] = epoch
             self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
-            queue = self._in_turn if command.kind == IN_TURN else self._queue
+            queue = self._in_turn.get(command.kind, self._queue)
             if queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
@@ -147,22 +155,44 @@ class Commands:
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(self._queue), name=f"commands {number}")
-            group.create_task(self._work(self._in_turn), name="commands in turn")
+            for kind, queue in self._in_turn.items():
+                group.create_task(self._work(queue), name=f"commands in turn: {kind}")
             group.create_task(self._clear_up(), name="the core's own effects")
 
     async def _clear_up(self) -> None:
         while True:
             effect = await self._own.get()
-            if not self._lease.held:
-                continue  # whoever serves the PBX has seen the same, and more
             try:
-                outcome = await self._driver.perform(effect)
+                if await self._serves():  # else whoever does has seen the same, and more
+                    await self._do(effect)
             except Exception:
                 log.exception("%s could not be carried out", effect)
-                continue
-            if outcome.status != "done":
-                detail = shown(outcome.detail, 300)
-                log.warning("%s: %s (%s)", effect, outcome.status, detail)
+            finally:
+                self._own.task_done()
+
+    async def _serves(self) -> bool:
+        """Whether this connector serves the PBX. One that has stood still hears so within seconds;
+        where the server says nothing, it has given the PBX to nobody else."""
+        if self._lease.allows(None):
+            self._unsaid = False
+        elif not self._unsaid:
+            try:
+                async with asyncio.timeout(UNSAID):
+                    return await self._lease.allowed(None)
+            except TimeoutError:
+                self._unsaid = True
+        return self._lease.held
+
+    async def _do(self, effect: Effect) -> None:
+        """What the core wants; each such effect may be tried again."""
+        for attempt in range(1, ATTEMPTS + 1):
+            outcome = await self._driver.perform(effect)
+            if outcome.status != "unknown" or attempt == ATTEMPTS:
+                break
+            await asyncio.sleep(AGAIN)
+        if outcome.status != "done":
+            detail = shown(outcome.detail, 300)
+            log.warning("%s: %s (%s)", effect, outcome.status, detail)
 
     async def _work(self, queue: asyncio.Queue[Command]) -> None:
         while True:
@@ -254,8 +284,10 @@ class Commands:
 
 def _patience(command: Command) -> float:
     """Seconds a command may yet wait for whatever it needs."""
-    patience = PATIENCE if command.expires is None else command.expires - time.time()
-    return max(0.0, min(patience, PATIENCE))
+    if command.expires is None:
+        return PATIENCE
+    left = max(0.0, command.expires - time.time())
+    return left if command.kind == LASTING else min(left, PATIENCE)
 
 
 class Link:

@@ -116,6 +116,11 @@ class Placing:
 
         await until(look, f"the bridge of {call}", again=LOOK)
 
+    async def settled(self) -> None:
+        """Wait until what the core wanted is done."""
+        while self._own:
+            await asyncio.wait(self._own)
+
     async def re_anchored(self, call: str) -> CallReport:
         """The same, once the user's own telephone stands for the user."""
 
@@ -126,13 +131,15 @@ class Placing:
         return self.latest[call]
 
     async def nothing_stands(self) -> None:
-        """Wait until no channel is left on the PBX, and the connector has heard of it."""
+        """Wait until no channel is left on the PBX, and the connector has heard of it and done
+        what follows."""
 
         async def look() -> tuple[bool, Any]:
             left = await self.pbx.channels() or self._up
             return not left, left
 
         await until(look, "the end of all channels", again=LOOK)
+        await self.settled()
 
 
 @asynccontextmanager

@@ -245,6 +245,29 @@ async def test_a_new_connector_finds_who_talks_by_telephone(
     await tandem.do("hangup", call)
 
 
+async def test_whoever_hangs_up_is_given_no_other_call_before_it_is_over(
+    tandem: Placing,
+) -> None:
+    """With no server to have them made busy."""
+    tandem.pbx.on_ring("agent1", ANSWERS)
+    first = await tandem.queue("solo")
+    await tandem.call(first, state="active", agent_uri=AGENT)
+    await tandem.bridged(first)
+    await tandem.pbx.hang_up("agent1")
+    await tandem.settled()
+    given_up = await tandem.queue("solo", wait=1)
+    report = await tandem.call(given_up, state="ended", cause="queue_timeout")
+    assert report.agent_uri is None
+    assert tandem.latest[first].state.value == "active"
+    await tandem.do("hangup", first)
+    await tandem.call(first, state="ended")
+    await tandem.settled()
+    third = await tandem.queue("solo")
+    await tandem.call(third, state="active", agent_uri=AGENT)
+    await tandem.do("hangup", third)
+    await tandem.call(third, state="ended")
+
+
 async def test_an_agent_is_paused_by_one_alone(tandem: Placing) -> None:
     async def pause(paused: bool, reason: str) -> tuple[str, str]:
         result = await tandem.do("pause", str(uuid.uuid4()), agent_uri=AGENT, paused=paused,

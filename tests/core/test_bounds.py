@@ -17,7 +17,7 @@ from connectors.model import CallState
 from tests.core.world import World
 
 PURE = (
-    "model", "agents", "cti", "application", "book", "calls", "commands", "lines", "marks",
+    "model", "agents", "cti", "application", "book", "calls", "commands", "holds", "lines", "marks",
     "outgoing",
     "pairing", "reaching", "unreached",
     "placed", "recovery", "serving",

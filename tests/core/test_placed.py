@@ -14,6 +14,7 @@ from connectors.model import (
     Command,
     DialBoth,
     HangUp,
+    HoldMember,
     LegDialEnded,
     LegDialled,
     LegDown,
@@ -26,6 +27,7 @@ from connectors.model import (
     PlaceCall,
     Queued,
     Result,
+    Served,
     Snapshot,
     SnapshotLeg,
     Unqueued,
@@ -135,9 +137,9 @@ def test_a_user_leaves_before_the_placeholder_is_there() -> None:
     world = new()
     act(world, queue())
     assert act(world, HANG_UP) == HangUp(ID)
-    assert world.app.effects() == []
+    assert world.hangs_up() == []
     world.local(FAR, ID)
-    assert world.app.effects() == [HangUp(ID)]
+    assert world.hangs_up() == [HangUp(ID)]
     assert world.app.calls() == []
 
 
@@ -240,7 +242,7 @@ def test_behind_more_pipes_the_user_is_found_too() -> None:
 
 def test_what_is_left_of_a_voice_call_is_hung_up() -> None:
     world = onward().down("u")
-    assert world.app.effects() == [HangUp(ID)]
+    assert world.hangs_up() == [HangUp(ID)]
 
 
 def redialled() -> tuple[World, str]:
@@ -259,7 +261,7 @@ def test_without_the_agents_phone_both_are_dialled_and_the_placeholder_goes() ->
     world.bridge("v", "u", leg)
     assert now(world) == ("active", WANG, leg, None)
     assert world.latest[ID].aliases == ("u",)
-    assert world.app.effects() == [HangUp(ID)]
+    assert world.hangs_up() == [HangUp(ID)]
     world.down(ID, FAR)
     assert now(world) == ("active", WANG, leg, None)
     world.down("u")
@@ -276,7 +278,7 @@ def test_an_agent_who_does_not_answer_keeps_the_placeholder() -> None:
 def test_a_call_that_ends_meanwhile_takes_the_agents_leg_along() -> None:
     world, leg = redialled()
     assert act(world, HANG_UP) == HangUp(ID)
-    assert world.app.effects() == [HangUp(leg)]
+    assert world.hangs_up() == [HangUp(leg)]
     assert now(world.down(ID, FAR))[3] == "hangup"
 
 
@@ -284,7 +286,7 @@ def test_a_call_that_ends_before_the_agents_leg_is_there() -> None:
     world = hung_up()
     leg = act(world, VOICE).leg
     world.down(ID, FAR).rings(leg, "PJSIP/1001", by=None)
-    assert world.app.effects() == [HangUp(leg)]
+    assert world.hangs_up() == [HangUp(leg)]
     assert world.app.calls() == []
 
 
@@ -429,7 +431,7 @@ def test_a_new_process_goes_on_with_both_dialled_for_a_placeholder() -> None:
     world(listed(*placeholder(queue="", position=None), rings))
     world.rings("u", "PJSIP/trunk", by=leg).bridge("v", "u", leg)
     assert world.latest[ID].aliases == ("u",)
-    assert world.app.effects() == [HangUp(ID)]
+    assert world.hangs_up() == [HangUp(ID)]
 
 
 def test_a_voice_call_nobody_has_a_record_of_is_left_in_peace() -> None:
@@ -439,7 +441,7 @@ def test_a_voice_call_nobody_has_a_record_of_is_left_in_peace() -> None:
     alone = listed(phone(leg, "1001", placed=ID))
     for snapshot, effects in ((talking, []), (dialling, []), (alone, [HangUp(leg)])):
         world = World(DIALS)(snapshot)
-        assert world.app.effects() == effects
+        assert world.hangs_up() == effects
 
 
 def test_what_is_lost_meanwhile_is_said() -> None:
@@ -461,6 +463,8 @@ EVENTS = st.sampled_from(
         replace(WAITING, placed=ID),
         Queued(ID, "support", 1),
         Unqueued(ID, "support", "timeout"),
+        Served(ID, "a", "support", "PJSIP/1001"),
+        Served(ID, "a2", "support", "PJSIP/1002"),
         LegUp("a", "PJSIP/1001-a", "PJSIP/1001", "", LegRole.OUTBOUND),
         LegUp("u", "PJSIP/trunk-u", "PJSIP/trunk", "", LegRole.OUTBOUND),
         LegUp(ID, "PJSIP/1001-x", "PJSIP/1001", "", LegRole.OUTBOUND, placed=ID),
@@ -486,7 +490,7 @@ STEPS = st.lists(st.one_of(EVENTS, COMMANDS, st.floats(0.1, 40)), max_size=30)
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
 def test_whatever_comes_nothing_is_left_over(steps: list[Any]) -> None:
-    world = new()
+    world, held = new(), set[str]()
     for step in steps:
         if isinstance(step, Command):
             decided = act(world, step)
@@ -496,6 +500,9 @@ def test_whatever_comes_nothing_is_left_over(steps: list[Any]) -> None:
         else:
             world(step)
         for effect in world.app.effects():
+            if isinstance(effect, HoldMember):
+                (held.add if effect.held else held.discard)(effect.interface)
+                continue
             assert isinstance(effect, HangUp)
             assert effect.leg not in ("a", "u"), "only what the connector placed is ended"
         standing = [call.id for call in world.app.calls()]
@@ -503,6 +510,10 @@ def test_whatever_comes_nothing_is_left_over(steps: list[Any]) -> None:
     world(Snapshot(()))
     assert world.app.calls() == []
     world.wait(31)
+    for effect in world.app.effects():
+        assert isinstance(effect, HoldMember)
+        held.remove(effect.interface)
+    assert not held
     # All who were asked for are forgotten: there is room for as many as may stand.
     for n in range(DIALS.max_placeholders):
         assert isinstance(act(world, queue(OTHER.replace("4d9a", f"4d9{n}"))), PlaceCall)

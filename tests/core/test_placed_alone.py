@@ -57,7 +57,7 @@ def test_the_user_answers() -> None:
     world = onward().wait(5).bridge("b2", "a", "u")
     assert now(world) == ("active", WANG, "a", None)
     assert world.latest[ID].aliases == ("u",)
-    assert world.app.effects() == [HangUp(ID)]
+    assert world.hangs_up() == [HangUp(ID)]
     world.down(ID).wait(1)
     assert now(world) == ("active", WANG, "a", None)
     world.unbridge("b2", "a", "u").down("u", "a")
@@ -69,14 +69,14 @@ def test_the_user_does_not_answer_and_the_agent_is_back() -> None:
     assert any("not reached" in line.text for line in world.traces[ID])
     assert now(world) == ("active", WANG, "a", None)
     assert world.latest[ID].aliases == ()
-    assert world.app.effects() == []
+    assert world.hangs_up() == []
     assert isinstance(act(world, VOICE), Onward)  # once more
 
 
 def test_the_agent_hangs_up_while_the_user_is_rung() -> None:
     world = onward().wait(5).down("u", "a").wait(0.5)
     assert now(world) == ("active", WANG, None, None)
-    assert world.app.effects() == []
+    assert world.hangs_up() == []
     assert isinstance(act(world, VOICE), DialBoth)
 
 
@@ -93,4 +93,4 @@ def test_a_new_process_finds_the_agent_dialling() -> None:
     world.bridge("b2", "a", "u")
     assert now(world) == ("active", WANG, "a", None)
     assert world.latest[ID].aliases == ("u",)
-    assert world.app.effects() == [HangUp(ID)]
+    assert world.hangs_up() == [HangUp(ID)]

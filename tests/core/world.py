@@ -10,6 +10,8 @@ from connectors.model import (
     BridgeKind,
     BridgeLeft,
     CallReport,
+    Effect,
+    HangUp,
     LegDialled,
     LegDown,
     LegRole,
@@ -51,6 +53,10 @@ class World:
         self.now += seconds
         self._take(self.app.idle(self.now))
         return self
+
+    def hangs_up(self) -> list[Effect]:
+        """The legs that are to be ended, of what is to be done on the PBX."""
+        return [effect for effect in self.app.effects() if isinstance(effect, HangUp)]
 
     def _take(self, reports: list[CallReport]) -> None:
         for report in reports:

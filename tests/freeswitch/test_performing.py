@@ -17,6 +17,7 @@ from connectors.model import (
     BridgeEntered,
     DialBoth,
     HangUp,
+    HoldMember,
     LegDown,
     LegUp,
     Onward,
@@ -30,7 +31,6 @@ from connectors.simulator import MemberSpec, PhoneSpec, QueueSpec, Rings, WorldS
 from connectors.simulator.freeswitch import lab
 from connectors.simulator.freeswitch.dialplan import Dialplan
 from connectors.simulator.freeswitch.simulator import PASSWORD, FreeSwitchSimulator
-from tests.e2e.world import until
 from tests.freeswitch.captured import CORE, channel, event
 from tests.freeswitch.test_driver import STATUS, Seen, driver, pbx, session, wire
 from tests.runtime.settings_for import settings_for
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from connectors.model import PbxEvent
-    from tests.e2e.world import until
 from tests.freeswitch.esl_double import EslDouble
 
 __all__ = ["pbx"]
@@ -391,31 +390,39 @@ async def test_a_busy_agent_is_given_no_call_and_keeps_the_break_of_their_own(sw
     assert switch.pbx.phone_channels("1001")
 
 
-async def test_who_has_answered_is_given_no_other_call_before_the_server_has_said_so(
-    switch: Lab,
-) -> None:
-    switch.pbx.phones["1001"].rings = Rings(0.1)
-    switch.status("1002", "On Break")
+HOLD = HoldMember("user/1001", held=True, leg=LEG)
 
-    async def held(least: float, most: float) -> None:
-        """Wait until the agent is to be offered calls in so many seconds; 0: at once."""
 
-        async def look() -> tuple[bool, float]:
-            left = max(0.0, switch.pbx.callcenter.agents["1001"].ready - time.time())
-            return least <= left <= most, left
+async def test_who_is_held_is_offered_calls_again_by_itself_or_when_let_go(switch: Lab) -> None:
+    def left(agent: str = "1001") -> float:
+        return max(0.0, switch.pbx.callcenter.agents[agent].ready - time.time())
 
-        await until(look, f"{least} to {most} s", again=0.02)
+    assert (await switch.one.perform(HOLD)).status == "done"
+    assert 10 < left() <= 30
+    assert left("1002") == 0
+    assert (await switch.one.perform(replace(HOLD, held=False))).status == "done"
+    assert left() == 0
 
+
+async def test_a_hold_changes_nothing_for_who_is_busy(switch: Lab) -> None:
     busy = PauseMember(("user/1001",), paused=True, reason="x", busy=True)
-    for leg, command, least, most in ((LEG, None, 0, 0), (OTHER, busy, 40_000, 43_200)):
-        assert (await switch.one.perform(replace(PLACE, leg=leg))).status == "done"
-        await switch.until(lambda _, leg=leg: switch.one._decoder.partner(leg) is not None)
-        await held(10, 30)
-        if command is not None:
-            assert (await switch.one.perform(command)).status == "done"
-        await switch.one.perform(HangUp(leg))
-        await switch.gone()
-        await held(least, most)  # who was only held is given calls
+    assert (await switch.one.perform(HOLD)).status == "done"
+    assert (await switch.one.perform(busy)).status == "done"
+    until = switch.pbx.callcenter.agents["1001"].ready
+    assert until > time.time() + 40_000
+    for held in (True, False):
+        assert (await switch.one.perform(replace(HOLD, held=held))).status == "done"
+    assert switch.pbx.callcenter.agents["1001"].ready == until
+
+
+async def test_who_answered_a_placeholder_ends_its_wait_though_the_agent_is_nobodys(
+    pbx: EslDouble,
+) -> None:
+    """The agent's telephone may have been called before (uuid-standby), or be in no list."""
+    pbx.answers |= {"callcenter_config agent list": "name|contact\n+OK\n", "status": STATUS}
+    async with session(pbx) as (one, _):
+        assert (await one.perform(HOLD)).status == "done"
+    assert f"api sched_del {LEG}" in pbx.commands
 
 
 async def test_a_delay_of_the_queues_own_stays(pbx: EslDouble) -> None:

@@ -101,7 +101,7 @@ def test_a_placeholder_becomes_a_voice_call() -> None:
     assert (call.id, call.cause, call.agent_uri) == (LEG, "hangup", ONE)
     (user,) = call.aliases
     assert user != LEG
-    assert world.app.effects() == [HangUp(LEG)]
+    assert world.hangs_up() == [HangUp(LEG)]
     assert [state.value for state in states(world)] == ["requested", "queued", "active", "ended"]
 
 
@@ -109,7 +109,7 @@ def test_a_user_who_is_busy_leaves_the_placeholder_as_it_was() -> None:
     world = placed("voice_busy")
     call = the_call(world)
     assert (call.aliases, call.cause, call.agent_uri) == ((), "hangup", ONE)
-    assert world.app.effects() == []
+    assert world.hangs_up() == []
     assert [state.value for state in states(world)] == ["requested", "queued", "active", "ended"]
 
 

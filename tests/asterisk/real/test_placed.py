@@ -159,6 +159,37 @@ async def test_rights_that_came_by_a_reload_count_at_once(
     assert "manager.conf allows more by now: logging in again" in caplog.text
 
 
+async def test_a_hold_that_outlives_its_connector_is_taken_back_by_the_next(
+    pbx: Asterisk, phones: Phones, lab: Ami
+) -> None:
+    """The agent answered a placeholder, and was paused until the server would have it done."""
+    await phones.listen("agent1", answer=0.01)
+    async with placing(LabPbx(pbx)) as tandem:
+        call = await tandem.queue("solo")
+        await tandem.call(call, state="active", agent_uri=AGENT)
+        await tandem.settled()
+    await lab.action("Hangup", Channel=call)
+    async with placing(LabPbx(pbx)) as tandem:
+        again = await tandem.queue("solo")
+        await tandem.call(again, state="active", agent_uri=AGENT)
+        await tandem.settled()
+        result = await tandem.do("pause", str(uuid.uuid4()), agent_uri=AGENT, paused=True,
+                                 busy=True, reason="Tandem")  # fmt: skip
+        assert result.status == "done"
+        await tandem.do("hangup", again)
+        await tandem.nothing_stands()
+        await tandem.settled()
+        items = await lab.list("QueueStatus", "QueueStatusComplete")
+        reasons = {
+            item["PausedReason"]
+            for item in items
+            if item.get("Location") == "PJSIP/agent1" and item["Paused"] == "1"
+        }
+        assert reasons == {"Tandem"}, "what the server has had done stays"
+        await tandem.do("pause", str(uuid.uuid4()), agent_uri=AGENT, paused=False, busy=True,
+                        reason="Tandem")  # fmt: skip
+
+
 async def test_an_agent_is_paused_in_all_queues_and_only_by_who_paused_them(
     pbx: Asterisk, phones: Phones, lab: Ami
 ) -> None:
