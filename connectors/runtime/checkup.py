@@ -140,7 +140,7 @@ async def _standby(http: aiohttp.ClientSession, settings: PbxSettings) -> list[F
         answer = await response.content.read(ANSWER_LIMIT)
     try:
         number = json.loads(answer)["pbx_detail"][settings.name]["standby"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return []  # it is not ready, or knows of no such thing
     if type(number) is not int or number < 1:
         return []

@@ -191,7 +191,8 @@ class Commands:
                 break
             await asyncio.sleep(AGAIN)
         if outcome.status != "done":
-            log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
+            detail = shown(outcome.detail, 300)
+            log.warning("%s: %s (%s)", effect, outcome.status, detail)
 
     async def _work(self, queue: asyncio.Queue[Command]) -> None:
         while True:

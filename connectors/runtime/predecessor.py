@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
 PAGES = 100
 """Of the list, which are followed."""
-PAGE_LIMIT = 4 * 1024 * 1024
-"""Bytes of one."""
+PAGE_LIMIT = 1024 * 1024
+"""Bytes of one; it has 200 calls."""
+CALLS_LIMIT = 20_000
+"""Calls that are taken."""
 _TEXTS = ("id", "type", "initiator", "user_uri", "agent_uri", "agent_leg", "queue")
 
 
@@ -37,7 +39,7 @@ async def standing(http: aiohttp.ClientSession, server: str, pbx: str) -> list[C
     path: str | None = f"/v1/calls?pbx={pbx}&limit=200"
     calls: list[CallReport] = []
     for _ in range(PAGES):
-        if path is None:
+        if path is None or len(calls) >= CALLS_LIMIT:
             break
         page = await _page(http, f"{server}{path}")
         items = page.get("items")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import re
 import time
@@ -296,7 +295,7 @@ async def _problem(response: aiohttp.ClientResponse) -> str:
     """``401 title: detail`` of a problem+json answer, or the bare status."""
     said: Any = {}
     with contextlib.suppress(aiohttp.ClientError, ValueError):
-        said = json.loads(await response.content.read(8192))
+        said = orjson.loads(await response.content.read(8192))
     parts = [said.get("title"), said.get("detail")] if isinstance(said, dict) else []
     text = ": ".join(part for part in parts if isinstance(part, str))
     text = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text))[:300]
