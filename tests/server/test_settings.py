@@ -163,7 +163,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_a_name_with_a_hyphen_is_reached_from_the_environment(tmp_path: Path) -> None:
     with_hyphen = GOOD.replace("[pbx.hq", "[pbx.hq-2")
     settings = read(tmp_path, with_hyphen, TANDEM_PBX__HQ_2__KEY="k5")
-    assert {name: pbx.key.get_secret_value() for name, pbx in settings.pbx.items()} == {"hq-2": "k5"}
+    assert {name: pbx.key.get_secret_value() for name, pbx in settings.pbx.items()} == {
+        "hq-2": "k5"
+    }
 
 
 def test_everything_may_come_from_the_environment(tmp_path: Path) -> None:
