@@ -251,7 +251,7 @@ def test_what_is_written_while_the_server_is_down_arrives_later_even_after_a_rel
         say(caller, "written offline")
         expect(caller.locator(".strip")).to_contain_text("Your phone call continues.")
         expect(caller.locator(".tick").last).to_have_text("On this device")
-        expect(caller.locator(".saved")).to_contain_text("saved on this device")
+        expect(caller.locator(".saved")).to_contain_text("On this device")
         session = caller.url
         caller.goto("about:blank")
         server.start()
