@@ -228,7 +228,7 @@ def test_stop_sharing_leaves_the_session_and_comes_back(
     desk, caller = people.desk(agent), people.caller(call)
     say(caller, "before")
     caller.get_by_role("button", name="Stop sharing").click()
-    expect(caller.get_by_text("Your phone call continues.")).to_be_visible()
+    expect(caller.get_by_text("Your phone call is not affected.")).to_be_visible()
     expect(desk.locator(".strip")).to_contain_text("Caller away")
     caller.get_by_role("button", name="Come back").click()
     expect(caller.locator(".line-text")).to_have_text("before")
