@@ -36,7 +36,12 @@ from collab_server.invite.settings import (
     SmtpSettings,
 )
 from collab_server.oidc.settings import OidcSettings, is_loopback
-from collab_server.settings_sources import SettingsError, from_environment, from_toml
+from collab_server.settings_sources import (
+    SettingsError,
+    from_environment,
+    from_toml,
+    in_plain_words,
+)
 
 __all__ = ["PbxSettings", "ServerSettings", "Settings", "SettingsError", "SiteSettings"]
 
@@ -387,7 +392,7 @@ def load(path: Path, environment: Mapping[str, str], *, required: bool = False) 
 
 def _explain(error: Any, origins: Mapping[str, str], path: Path) -> str:
     where = ".".join(str(part) for part in error["loc"] if part != "[key]")
-    text = str(error["msg"]).removeprefix("Value error, ")
+    text = in_plain_words(error["type"], str(error["msg"]))
     if error["type"] == "extra_forbidden":
         text = "there is no such setting"
     elif error["type"] == "missing":

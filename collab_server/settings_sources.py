@@ -13,8 +13,27 @@ _FILE = "_FILE"
 _MAX_SECRET_FILE = 65_536
 
 
+_PLAIN = {
+    "tuple_type": "expected a list in brackets",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "string_type": "expected text in quotes",
+}
+
+
 class SettingsError(Exception):
     """A wrong setting; the text is one line that names it."""
+
+
+def in_plain_words(kind: str, message: str) -> str:
+    """What pydantic says of a wrong value (its error's type and message), without its own terms."""
+    text = _PLAIN.get(kind) or message.removeprefix("Value error, ")
+    return text.replace("Input should be", "must be", 1)
 
 
 def from_toml(path: Path, *, required: bool) -> dict[str, Any]:
@@ -115,11 +134,15 @@ def _json(variable: str, text: str, kind: type, said: str) -> Any:
 
 
 def _put(variable: str, values: dict[str, Any], path: Sequence[str], value: Any) -> list[str]:
-    """Set `value` at `path`; a table that differs in case only is the one meant."""
+    """Set `value` at `path`.
+
+    A variable's name has no capitals of its own and no hyphens: ``TANDEM_PBX__HQ_2__KEY`` is meant
+    for a table ``[pbx.HQ-2]``, if there is one.
+    """
     table = values
     real: list[str] = []
     for depth, part in enumerate(path):
-        key = next((key for key in table if key.lower() == part), part)
+        key = next((key for key in table if key.lower().replace("-", "_") == part), part)
         real.append(key)
         if depth == len(path) - 1:
             table[key] = value

@@ -68,6 +68,18 @@ def _domain(value: str) -> str:
     return value
 
 
+def _context(value: str) -> str:
+    if value and not re.fullmatch(r"(?a:\w[\w.-]{0,78})", value):
+        raise ValueError(f"{value!r} is not the name of a context, such as from-internal")
+    return value
+
+
+def _authority(value: str) -> str:
+    if value and not Path(value).is_file():
+        raise ValueError(f"{value}: there is no such file")
+    return value
+
+
 def _agent_uri(value: str) -> str:
     if not re.fullmatch(r"(sips?|tel|mailto):[^\s<>]+", value):
         raise ValueError(f"{value!r} is not an agent's URI, such as sip:wang@example.org")
@@ -95,14 +107,14 @@ class PbxSettings(BaseModel):
     port: int = Field(ge=1, le=65535)
     """Asterisk 5038, FreeSWITCH 8021 when not given."""
     tls: bool = False
-    ca: str = ""
+    ca: Annotated[str, AfterValidator(_authority)] = ""
     """PEM file of the certificate authority; empty: those the machine trusts."""
     username: Text = "tandem"
     secret: Secret
     domain: Annotated[Text, AfterValidator(_domain)]
     agent_endpoints: tuple[Pattern, ...] = ()
     trust_headers: tuple[Pattern, ...] = ()
-    dial_context: str = ""
+    dial_context: Annotated[str, AfterValidator(_context)] = ""
     max_placeholders: int = Field(default=50, ge=0)
     country: str = ""
     """Only the server reads it: it compares numbers."""

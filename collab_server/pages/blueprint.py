@@ -39,6 +39,14 @@ a checkout run: <code>python collab_server/web/build.py</code></p>
 def _shell(session_id: str | None = None) -> Response:
     if session_id is not None:
         services().lines.page_asked(session_id[:80])
+    answer = _document()
+    if answer.status_code == 200:
+        answer.add_etag()
+        answer.make_conditional(request)
+    return answer
+
+
+def _document() -> Response:
     if not (DIST / "index.html").is_file():
         return Response(_NOT_BUILT, 503, mimetype="text/html", headers={"Retry-After": "60"})
     index = DIST / "index.html"
@@ -46,8 +54,6 @@ def _shell(session_id: str | None = None) -> Response:
         _branded(index, index.stat().st_mtime_ns, services().brands.now()), mimetype="text/html"
     )
     answer.headers["Cache-Control"] = "no-cache"  # it names the assets of this version
-    answer.add_etag()
-    answer.make_conditional(request)
     return answer
 
 
@@ -70,6 +76,23 @@ for _name, _path in {
     "setup": "/setup",
 }.items():
     bp.add_url_rule(_path, _name, _page)
+
+
+@bp.app_errorhandler(404)
+def nowhere(_error: object) -> Response:
+    """An address that leads nowhere: a page for who follows a link, a problem for programs."""
+    takes = request.accept_mimetypes
+    if (
+        request.method not in ("GET", "HEAD")
+        or request.path.startswith(("/v1/", "/assets/"))
+        or takes["text/html"] <= takes["application/json"]
+    ):
+        answer = NotFound().response()
+    else:
+        answer = _document()
+        answer.status_code = max(answer.status_code, 404)
+    answer.vary.add("Accept")
+    return answer
 
 
 @bp.get("/assets/<path:name>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import threading
 import time
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 START_TIMEOUT = 10.0
+STOP_TIMEOUT = 2.0
 SLICE = 0.02
 """Seconds of the loop's time that one hand-over takes before others have their turn."""
 LOOK_EVERY = 8
@@ -36,7 +38,9 @@ class HubThread:
         self._wake: Any = None
         self._calls: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._running = threading.Event()
-        threading.Thread(target=self._run, name="gevent hub", daemon=True).start()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="gevent hub", daemon=True)
+        self._thread.start()
         if not self._running.wait(START_TIMEOUT):
             raise RuntimeError(f"gevent's hub did not start within {START_TIMEOUT:g} s")
 
@@ -45,6 +49,21 @@ class HubThread:
         self._calls.append((function, arguments))
         self._wake.send()
 
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End the thread; nothing runs in it afterwards.
+
+        An interpreter that ends under a running hub dies of a segmentation fault now and then: its
+        daemon threads are ended where they stand, and libev's loop has greenlets' stacks below it.
+        """
+        self._stopping = True
+        self.call(lambda: gevent.get_hub().loop.break_())
+        self._thread.join(STOP_TIMEOUT)
+
     def _run(self) -> None:
         hub = gevent.get_hub()
         # It also keeps the hub running while there is no connection.
@@ -52,7 +71,8 @@ class HubThread:
         self._wake.start(self._run_calls)
         hub.loop.run_callback(self._running.set)
         hub.join()
-        log.critical("gevent's hub has ended; no FreeSWITCH can be reached until a restart")
+        if not self._stopping:
+            log.critical("gevent's hub has ended; no FreeSWITCH can be reached until a restart")
 
     def _run_calls(self) -> None:
         while self._calls:
@@ -73,6 +93,7 @@ def the_hub() -> HubThread:
     with _starting:
         if _hub is None:
             _hub = HubThread()
+            atexit.register(_hub.stop)
         return _hub
 
 

@@ -87,6 +87,15 @@ def test_a_mangled_link_says_what_to_do(people: People) -> None:
     phone = people.phone("/join#not-a-token")
     expect(phone.get_by_role("heading", name="This link is not complete")).to_be_visible()
     expect(phone.get_by_text("Open the whole link from your message.")).to_be_visible()
+    phone.get_by_role("link", name="Use a code instead").click()
+    expect(phone.get_by_label("Your code")).to_be_visible()
+
+
+def test_an_address_that_leads_nowhere_leads_to_the_start(people: People) -> None:
+    phone = people.phone("/desk/old")
+    expect(phone.get_by_role("heading", name="There is no page here.")).to_be_visible()
+    phone.get_by_role("link", name="To the start page").click()
+    expect(phone.get_by_label("Your code")).to_be_visible()
 
 
 def test_a_session_that_is_not_this_browsers_is_not_shown(

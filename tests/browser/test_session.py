@@ -228,7 +228,7 @@ def test_stop_sharing_leaves_the_session_and_comes_back(
     desk, caller = people.desk(agent), people.caller(call)
     say(caller, "before")
     caller.get_by_role("button", name="Stop sharing").click()
-    expect(caller.get_by_text("Your phone call continues.")).to_be_visible()
+    expect(caller.get_by_text("Your phone call is not affected.")).to_be_visible()
     expect(desk.locator(".strip")).to_contain_text("Caller away")
     caller.get_by_role("button", name="Come back").click()
     expect(caller.locator(".line-text")).to_have_text("before")
@@ -251,7 +251,7 @@ def test_what_is_written_while_the_server_is_down_arrives_later_even_after_a_rel
         say(caller, "written offline")
         expect(caller.locator(".strip")).to_contain_text("Your phone call continues.")
         expect(caller.locator(".tick").last).to_have_text("On this device")
-        expect(caller.locator(".saved")).to_contain_text("saved on this device")
+        expect(caller.locator(".saved")).to_contain_text("On this device")
         session = caller.url
         caller.goto("about:blank")
         server.start()

@@ -5,7 +5,7 @@ import threading
 import gevent
 import pytest
 
-from connectors.freeswitch.hub import the_hub
+from connectors.freeswitch.hub import HubThread, the_hub
 
 WITHIN = 10.0
 
@@ -47,3 +47,19 @@ def test_calls_are_run_in_order_and_one_that_fails_stops_no_other(
     assert done.wait(WITHIN)
     assert seen == [0, 1, 2]
     assert caplog.messages == ["a call into gevent's hub failed"] * 3
+
+
+def test_the_hub_ends_before_the_interpreter_does() -> None:
+    """One that is left running takes the whole process down with it now and then (SIGSEGV)."""
+    hub = HubThread()
+    beats = threading.Event()
+
+    def for_ever() -> None:
+        while True:
+            beats.set()
+            gevent.sleep(0)
+
+    hub.call(lambda: gevent.spawn(for_ever))
+    assert beats.wait(WITHIN)
+    hub.stop()
+    assert not hub.running

@@ -96,6 +96,9 @@ def test_the_environment_alone_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("line", "says"),
     [
+        ('ca = "/nowhere/ca.pem"', "pbx.hq.ca: /nowhere/ca.pem: there is no such file"),
+        ('dial_context = "out,1"', "pbx.hq.dial_context: 'out,1' is not the name of a context"),
+        ('dial_context = "out\\nside"', "pbx.hq.dial_context: 'out\\nside' is not the name of a"),
         ("port = 70000", "pbx.hq.port: input should be less than or equal to 65535, not 70000"),
         ('port = "ami"', "pbx.hq.port: expected a whole number, not 'ami'"),
         ('kind = "cisco"', "pbx.hq.kind: input should be 'asterisk' or 'freeswitch', not 'cisco'"),

@@ -86,6 +86,20 @@ def test_every_page_is_the_same_shell_under_a_strict_policy(server: Server, path
 
 
 @pytest.mark.usefixtures("built")
+def test_an_address_that_leads_nowhere_is_a_page_for_a_browser_alone(server: Server) -> None:
+    browser = server.browser().client
+    accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = browser.get("/nothing", headers=accept)
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert "<!doctype html>" in page.text
+    again = browser.get("/nothing", headers=accept | {"If-None-Match": "*"})
+    assert (again.status_code, again.text) == (404, page.text)
+    for path, headers in (("/v1/nothing", accept), ("/assets/no.js", accept), ("/nothing", {})):
+        answer = browser.get(path, headers=headers)
+        assert (answer.status_code, answer.mimetype) == (404, "application/problem+json"), path
+
+
+@pytest.mark.usefixtures("built")
 def test_assets_are_kept_for_long_and_nothing_else_is_served(server: Server) -> None:
     browser = server.browser()
     answer = browser.get("/assets/main-abc123.js")

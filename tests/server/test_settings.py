@@ -160,6 +160,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.server.sites["main"].origins == ("https://a.example",)
 
 
+def test_a_name_with_a_hyphen_is_reached_from_the_environment(tmp_path: Path) -> None:
+    with_hyphen = GOOD.replace("[pbx.hq", "[pbx.hq-2")
+    settings = read(tmp_path, with_hyphen, TANDEM_PBX__HQ_2__KEY="k5")
+    assert {name: pbx.key.get_secret_value() for name, pbx in settings.pbx.items()} == {
+        "hq-2": "k5"
+    }
+
+
 def test_everything_may_come_from_the_environment(tmp_path: Path) -> None:
     settings = load(tmp_path / "tandem.toml", {"TANDEM_SERVER__SECRET": "x" * 32})
     assert settings.secret == "x" * 32
@@ -185,8 +193,10 @@ def test_secrets_do_not_show_in_a_print(tmp_path: Path) -> None:
     ("line", "name"),
     [
         ("grase = 30", "server.grase: there is no such setting"),
-        ('grace = "soon"', "server.grace: "),
-        ("grace = -1", "server.grace: "),
+        ('grace = "soon"', "server.grace: expected a whole number"),
+        ("grace = -1", "server.grace: must be greater than or equal to 0"),
+        ('outcomes = "solved"', "server.outcomes: expected a list in brackets"),
+        ("database = 5", "server.database: expected text in quotes"),
         ("retention = 0", "server.retention: "),
         ('listen = "8080"', "server.listen: expected an address and a port"),
         ('listen = "127.0.0.1:99999"', "server.listen: "),

@@ -104,6 +104,7 @@ export const en = {
   "join.ended": "There is nothing to join any more. If you still need help, please call again.",
   "join.none.title": "This link is not complete",
   "join.none": "Open the whole link from your message.",
+  "join.byCode": "Use a code instead",
   "join.agentTitle": "Join this call",
   "join.user": "Caller",
 
@@ -148,7 +149,7 @@ export const en = {
   "user.call": "Call {number}",
   "user.backToEnd": "Done",
   "user.left.title": "You have left this page",
-  "user.left": "Nothing is shared any more. Your phone call continues.",
+  "user.left": "Nothing is shared any more. Your phone call is not affected.",
   "user.comeBack": "Come back",
   "user.message": "Message",
   "user.stop": "Stop sharing",
@@ -216,7 +217,7 @@ export const en = {
 
   "save.saved": "Saved",
   "save.saving": "Saving …",
-  "save.device": "Offline, saved on this device",
+  "save.device": "On this device",
   "save.nowhere": "Offline, not saved",
   "save.offline": "Offline",
 

@@ -103,6 +103,7 @@ export const zh: Record<keyof typeof en, string> = {
   "join.ended": "会话已无法加入。如仍需帮助，请再次致电。",
   "join.none.title": "链接不完整",
   "join.none": "请打开消息中的完整链接。",
+  "join.byCode": "改用代码",
   "join.agentTitle": "加入此通话",
   "join.user": "来电者",
 
@@ -146,7 +147,7 @@ export const zh: Record<keyof typeof en, string> = {
   "user.call": "致电 {number}",
   "user.backToEnd": "完成",
   "user.left.title": "您已离开此页面",
-  "user.left": "已停止共享。您的电话仍在继续。",
+  "user.left": "已停止共享。您的电话不受影响。",
   "user.comeBack": "返回会话",
   "user.message": "消息",
   "user.stop": "停止共享",
@@ -214,7 +215,7 @@ export const zh: Record<keyof typeof en, string> = {
 
   "save.saved": "已保存",
   "save.saving": "正在保存……",
-  "save.device": "离线，已保存在此设备",
+  "save.device": "已存在此设备",
   "save.nowhere": "离线，未保存",
   "save.offline": "离线",
 

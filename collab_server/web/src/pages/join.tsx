@@ -7,7 +7,7 @@ import { expectRole, rejoin } from "../lib/seat";
 import type { Held, Joined, JoinPreview } from "../lib/types";
 import { t } from "../lib/words";
 import { Welcome } from "../ui/brand";
-import { CardPage } from "../ui/card-page";
+import { ByCode, CardPage } from "../ui/card-page";
 import { ProblemNotice } from "../ui/parts";
 
 /** The token leaves the address bar at once: it must not reach a history, a bookmark or a copy. */
@@ -75,6 +75,7 @@ export default function JoinPage() {
     return (
       <CardPage title={t("join.none.title")}>
         <p>{t("join.none")}</p>
+        <ByCode />
       </CardPage>
     );
   }
@@ -147,6 +148,7 @@ function Refused({ why }: { why: string }) {
   return (
     <CardPage title={t(`join.${kind}.title`)}>
       <p>{t(`join.${kind}`)}</p>
+      {kind !== "ended" && <ByCode />}
     </CardPage>
   );
 }

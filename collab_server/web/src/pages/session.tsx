@@ -4,7 +4,7 @@ import { asProblem, type Problem } from "../lib/http";
 import type { Room } from "../lib/room";
 import { t } from "../lib/words";
 import { visit } from "../lib/visit";
-import { CardPage } from "../ui/card-page";
+import { ByCode, CardPage } from "../ui/card-page";
 import { HeldPage } from "../ui/held";
 import { problemText } from "../ui/parts";
 import { useRetry } from "../ui/hooks";
@@ -104,6 +104,7 @@ function NotOpen({ session, problem, again }: NotOpenProps) {
     return (
       <CardPage title={t(`join.${kind}.title`)}>
         <p>{t(`join.${kind}`)}</p>
+        {revoked && <ByCode />}
       </CardPage>
     );
   }
@@ -123,6 +124,7 @@ function NotOpen({ session, problem, again }: NotOpenProps) {
   return (
     <CardPage title={t("user.noSession.title")}>
       <p>{t("user.noSession")}</p>
+      <ByCode />
     </CardPage>
   );
 }

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { brand as business } from "../lib/brand";
+import { t } from "../lib/words";
 import { Contact } from "./brand";
 import { Brand, LanguageSwitch } from "./parts";
 import "../style/user.css";
@@ -30,5 +31,16 @@ export function CardPage({ brand, title, children }: Props) {
         </div>
       </main>
     </div>
+  );
+}
+
+/** The other way in, where a link leads nowhere. */
+export function ByCode() {
+  return (
+    <p>
+      <a class="button" href="/">
+        {t("join.byCode")}
+      </a>
+    </p>
   );
 }
