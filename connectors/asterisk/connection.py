@@ -206,7 +206,8 @@ def _tls(settings: PbxSettings) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=settings.ca or None)
     except (OSError, ssl.SSLError) as error:
-        why = getattr(error, "strerror", None) or "it holds no certificate"
+        plain = not isinstance(error, ssl.SSLError) and getattr(error, "strerror", None)
+        why = plain or "it holds no certificate"
         raise RefusedError(f"pbx.{settings.name}.ca: {settings.ca}: {why}") from None
 
 

@@ -139,11 +139,6 @@ def hang_up(leg: LegId) -> str:
     return f"uuid_kill {_fits(_LEG, leg, 'leg')}"
 
 
-def carries(context: str) -> bool:
-    """Whether a dialplan context of this name can be dialled in."""
-    return _CONTEXT.fullmatch(context) is not None
-
-
 def served(leg: LegId) -> str:
     """A placeholder is served: its wait ends no more at its time."""
     return f"sched_del {_fits(_LEG, leg, 'leg')}"

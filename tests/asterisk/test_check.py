@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,9 +71,11 @@ async def test_tls_to_a_plain_port(both: Both) -> None:
     assert "tlsenable" in mend
 
 
-async def test_an_authority_that_is_no_file_is_a_setting_of_ours(both: Both) -> None:
-    ((text, mend),) = await wrong(both, tls=True, ca="/nowhere.pem")
-    assert text == "pbx.hq.ca: /nowhere.pem: No such file or directory"
+async def test_an_authority_that_is_none_is_a_setting_of_ours(both: Both, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    ((text, mend),) = await wrong(both, tls=True, ca=str(file))
+    assert text == f"pbx.hq.ca: {file}: it holds no certificate"
     assert mend.startswith("pbx.hq.ca in tandem.toml")
 
 
