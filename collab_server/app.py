@@ -18,6 +18,7 @@ from collab_server.floor import blueprint as floor
 from collab_server.http import auth, bodies, cookies, security
 from collab_server.http.current import EXTENSION, services
 from collab_server.http.keys import Keys
+from collab_server.http.pace import PACE, pace
 from collab_server.http.proxies import Proxies
 from collab_server.http.throttle import Throttle
 from collab_server.invite import blueprint as invite
@@ -78,6 +79,7 @@ def create_app(
     app.extensions[joining.THROTTLE] = Throttle("join", joining.GUESSES)
     app.extensions[sessions.THROTTLE] = Throttle("resend", sessions.RESENDS)
     app.extensions[agreeing.THROTTLE] = Throttle("consent", agreeing.ANSWERS)
+    app.extensions[PACE] = pace()
     app.extensions[people.THROTTLES] = LoginThrottles()
     app.extensions[oidc.SIGNING_IN] = SigningIn(tandem)
     app.extensions[oidc.THROTTLES] = oidc.Throttles()

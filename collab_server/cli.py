@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from collab_server import settings as configuration
 from collab_server.app import create_app
 from collab_server.backend import DatabaseBackend
+from collab_server.db.alone import served_alone
 from collab_server.db.engine import BusyError, Database, DatabaseError, NoDatabaseError
 from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
@@ -123,7 +126,13 @@ def run(context: click.Context, file: Path | None) -> None:
     with _one_line(), ExitStack() as stack:
         settings = _load(context, file)
         database = _open(settings)
-        stack.enter_context(database.served_alone())
+        lost = threading.Event()
+
+        def stop() -> None:
+            lost.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        stack.enter_context(served_alone(database, stop))
         hub = realtime.create_hub()
         app = create_app(settings, hub=hub, database=database, realtime_alive=hub.alive)
         services = app.extensions[EXTENSION]
@@ -151,6 +160,8 @@ def run(context: click.Context, file: Path | None) -> None:
             courier.stop()
             housekeeper.stop()
             database.close()
+        if lost.is_set():
+            sys.exit(FAILED)
 
 
 @main.command("oidc")

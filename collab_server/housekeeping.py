@@ -14,6 +14,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collab_server import commands
+from collab_server.calls import leases
 from collab_server.db.calls import Call, Command
 from collab_server.db.engine import BusyError
 from collab_server.db.invitations import Invitation
@@ -60,6 +61,7 @@ class Housekeeper:
 
     def start(self) -> None:
         """Begin."""
+        leases.restarted(self._services)
         line.restarted(self._services)
         leaving.restarted(self._services)
         self._thread.start()

@@ -8,10 +8,15 @@ number came from or goes to, as ISO 3166 writes it; '' where nobody has said.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from collab_server import uris
+
+_LONGEST = 17
+"""Digits, with ``+``, that libphonenumber reads in any case; no number has more than 15."""
 
 
 def is_country(code: str) -> bool:
@@ -35,6 +40,15 @@ def international(digits: str, country: str) -> str:
     return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
 
 
+def reached(digits: str, country: str) -> str:
+    """The same of the number that is called by these digits: those behind a whole number a carrier
+    passes over, and one before it may ask the PBX for a line."""
+    parsed = _reached(digits, country)
+    if parsed is None or not phonenumbers.is_valid_number(parsed):
+        return digits
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
 def costly(digits: str, country: str) -> str | None:
     """Why a machine should not call, or write to, these digits; None: there is nothing special.
 
@@ -42,11 +56,28 @@ def costly(digits: str, country: str) -> str | None:
     """
     if country and phonenumbers.is_emergency_number(digits, country):
         return "an emergency number"
-    parsed = _parse(digits, country)
+    parsed = _reached(digits, country)
     if parsed is None:
         return None
     if phonenumbers.number_type(parsed) == PhoneNumberType.PREMIUM_RATE:
         return "a premium-rate number"
+    return None
+
+
+@lru_cache(maxsize=1_000)
+def for_emergencies(digits: str) -> bool:
+    """Whether these digits are an emergency number of any country, for a PBX of no known one."""
+    regions = phonenumbers.SUPPORTED_SHORT_REGIONS
+    return any(phonenumbers.is_emergency_number(digits, region) for region in regions)
+
+
+def _reached(digits: str, country: str) -> phonenumbers.PhoneNumber | None:
+    for dialled in (digits,) if digits.startswith("+") else (digits, digits[1:]):
+        parsed = _parse(dialled[:_LONGEST], country)
+        if parsed is not None and (
+            phonenumbers.is_valid_number(parsed) or phonenumbers.truncate_too_long_number(parsed)
+        ):
+            return parsed
     return None
 
 

@@ -14,13 +14,14 @@ _AGENT = re.compile(
 
 
 def is_user_uri(text: str) -> bool:
-    """Whether `text` is ``sip:``, ``sips:``, ``tel:``, ``mailto:`` or ``web:`` and something."""
-    return len(text) <= MAX_URI and _USER.fullmatch(text) is not None
+    """Whether `text` is ``sip:``, ``sips:``, ``tel:``, ``mailto:`` or ``web:`` and something that
+    can be seen: no mark that turns the direction of writing, and so makes it read as another."""
+    return len(text) <= MAX_URI and text.isprintable() and _USER.fullmatch(text) is not None
 
 
 def is_agent_uri(text: str) -> bool:
-    """Whether `text` is ``sip:<agent>@<domain>``."""
-    return len(text) <= MAX_URI and _AGENT.fullmatch(text) is not None
+    """Whether `text` is ``sip:<agent>@<domain>``, all of it to be seen."""
+    return len(text) <= MAX_URI and text.isprintable() and _AGENT.fullmatch(text) is not None
 
 
 def user_uri(text: str) -> str:
@@ -72,6 +73,21 @@ def dialled(uri: str | None) -> str:
     if scheme == "tel":
         user = re.sub(r"[-.()]", "", user)  # RFC 3966: visual separators
     return user if _DIALLED.fullmatch(user) else ""
+
+
+_NAME = re.compile(r"[A-Za-z][0-9A-Za-z_.+-]{1,63}")
+
+
+def is_dialled(uri: str) -> bool:
+    """Whether a PBX may be asked to call this: a number that `dialled` gives, or a name.
+
+    A name begins with a letter. What begins as a number does and is none that can be looked up
+    (``0900x1234567``, ``09001234567#``, ``%30900…``, one far too long) may be one all the same to a
+    dialplan or to a carrier.
+    """
+    scheme, _, rest = uri.partition(":")
+    name = rest.partition("@")[0] if scheme in ("sip", "sips") else ""
+    return dialled(uri) != "" or _NAME.fullmatch(name) is not None
 
 
 _NUMERIC = re.compile(r"(sips?:)([-+.0-9]*[0-9][-+.0-9]*)(@.*)")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 from uuid import UUID, uuid5
 
 from connectors import model
@@ -29,11 +28,20 @@ if TYPE_CHECKING:
 LONGEST_WAIT = 6 * 3600.0
 """Seconds a placeholder may wait in a queue, and may have waited before."""
 
+MAX_RINGING = 50
+"""Calls that are dialled at a time and whose two do not talk yet."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _QUEUE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.@+\-]{0,79}")
-_NUMBER = re.compile(r"[0-9A-Za-z_.+*#\-]{1,64}")
-_VISUAL = re.compile(r"[().\-\s]")
+_DIALLED = re.compile(r"\+?[0-9]{1,20}|[A-Za-z][0-9A-Za-z_.+\-]{1,63}")
+"""A number, or a name, which begins with a letter: ``0900x1234567`` is a number to a dialplan that
+goes by how it begins, but to nobody who looks for numbers that cost. Codes of the PBX (``*72``) are
+no one's address, digits behind a whole number or a ``#`` a carrier passes over, and an extension of
+one letter is special to Asterisk (``h``)."""
+_VISUAL = re.compile(r"[().\-]")
 """Visual separators of a telephone number (RFC 3966, 5.1.1)."""
+_SEPARATED = re.compile(r"[+0-9.\-]*[0-9][+0-9.\-]*")
+"""A number with such in a ``sip:`` address: Asterisk passes over dashes, and carriers do."""
 
 
 class CommandRefusedError(Exception):
@@ -149,6 +157,9 @@ class Commands:
         )
         if leg in self._book.names or leg in self._book.cti.legs:
             return Result(command.id, "done", "it stands already")
+        dialled = (call.placed == "dial" and not call.served for call in self._book.calls.values())
+        if sum(dialled) >= MAX_RINGING:
+            raise CommandRefusedError(f"{MAX_RINGING} calls are being dialled already", Why.FULL)
         self._placed.ask(command.id, dial, now)
         return dial
 
@@ -220,12 +231,12 @@ class Commands:
                     f"args.user_uri: {shown(uri)} is not in {self._settings.domain}",
                     Why.NOT_DIALLED,
                 )
-            number = unquote(user)
+            number = _VISUAL.sub("", user) if _SEPARATED.fullmatch(user) else user
         else:
             raise CommandRefusedError(
                 f"args.user_uri: {shown(uri)} cannot be dialled", Why.NOT_DIALLED
             )
-        if _NUMBER.fullmatch(number) is None:
+        if _DIALLED.fullmatch(number) is None or (scheme == "tel" and number[0].isalpha()):
             raise CommandRefusedError(
                 f"args.user_uri: {shown(number)} cannot be dialled", Why.NOT_DIALLED
             )

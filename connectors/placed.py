@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from connectors import model
 from connectors.book import Book
 from connectors.calls import Call
-from connectors.cti import is_phone
-from connectors.model import LegId
+from connectors.cti import Agent, is_phone
+from connectors.model import CallState, LegId
 from connectors.outgoing import Outgoing
 from connectors.reaching import Reaching
 from connectors.serving import stands_for_user
@@ -124,6 +124,8 @@ class Placed:
         if call_id == event.leg and not call.placed:
             call.placed = "queue" if queue else "dial"
             call.initiator = "user" if queue else "agent"
+        elif not call.placed:
+            call.placed = "queue"  # a placeholder that became a voice call, and is gone
         if effect is not None and call.type is None:
             self._book.mark(call, model.Marked(event.leg, effect.type, effect.user_uri), now)
         if isinstance(effect, model.PlaceCall):
@@ -149,7 +151,13 @@ class Placed:
                         self._outgoing.dialled(leg.dialled_by, leg.id, now)
             if item.mark is not None and call.type is None:
                 self._book.mark(call, item.mark, now)
-            if stands_for_user(call) and not item.queue and call.agent is None:
+        for item in listed:
+            call = self._book.names.get(item.up.placed)
+            if call is None or not stands_for_user(call) or item.queue or call.agent is not None:
+                continue
+            if item.left_by is not None and call.reached_by is None and item.up.leg == call.id:
+                self._was_left(call, item.left_by, now)
+            else:
                 call.served = True  # it left the queue, so an agent had answered
 
     def look(self, call: Call, now: float) -> None:
@@ -191,6 +199,20 @@ class Placed:
         """A call has ended: nothing that was made for it stays."""
         if call.placed == "queue" and call.user_leg != call.id and call.id in self._cti.legs:
             self._effects.append(model.HangUp(call.id))
+
+    def _was_left(self, call: Call, interface: str, now: float) -> None:
+        """An agent has answered a placeholder and hung the phone up, both out of sight."""
+        uris = self._cti.agents.uris_at(interface)
+        self._book.touch(call)
+        if len(uris) != 1:
+            call.trace(now, "agent", "somebody has answered and hung up, and nobody knows who")
+            self._effects.append(model.HangUp(call.id))
+            return
+        (uri,) = uris
+        call.trace(now, "agent", f"{uri} has answered, has hung the phone up and serves on")
+        call.agent = call.last_agent = Agent("", uri)
+        call.served = True
+        call.enter(CallState.ACTIVE, now)
 
     def _is_with_somebody(self, leg: LegId) -> bool:
         legs = self._cti.legs.values()

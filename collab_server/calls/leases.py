@@ -14,6 +14,9 @@ it has not begun, and its successor is handed that. A message made before may ha
 message is sent once at most: it is given up as unknown. So is whatever rings people (`ONCE`). All
 other commands have the same effect when they are carried out again.
 
+While the server is down nobody can renew, and what the holder had to say meanwhile only the holder
+knows. So a server that starts takes its lease for renewed (`restarted`), and it comes back first.
+
 A holder that is told to stop lets the lease go with its last report (`release`), and says itself
 which commands it had begun: its successor is handed all others at once.
 """
@@ -23,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from collab_server import commands
 from collab_server.db.calls import Command, Lease
@@ -93,6 +96,13 @@ def release(work: Work, pbx: str, connector: str | None) -> Claim:
     if connector and lease.holder == connector:
         lease.renewed = _NEVER
     return Claim(True, lease.epoch, 0.0)
+
+
+def restarted(services: Services) -> None:
+    """Give every holder the time of a lease to come back, now that the server can be reached."""
+    with services.write() as work:
+        held = Lease.renewed != _NEVER
+        work.db.execute(update(Lease).where(held).values(renewed=work.now))
 
 
 def of_link(db: Session, pbx: str, connector: str | None, now: float) -> int | None:

@@ -38,7 +38,9 @@ def show(db: Session, calls: Sequence[Call]) -> list[dict[str, Any]]:
     names: dict[int, list[str]] = defaultdict(list)
     if calls:
         ids = [call.id for call in calls]
-        for alias in db.scalars(select(CallAlias).where(CallAlias.call.in_(ids))):
+        for alias in db.scalars(
+            select(CallAlias).where(CallAlias.call.in_(ids)).order_by(CallAlias.n, CallAlias.alias)
+        ):
             names[alias.call].append(alias.alias)
     return [_shown(call, names[call.id]) for call in calls]
 

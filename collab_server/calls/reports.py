@@ -16,7 +16,7 @@ which marked the call anew: its session is of that type then, if nobody was invi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -179,17 +179,28 @@ def _remember_aliases(
 ) -> None:
     """The call goes by the id it is reported with, that of its user leg now; its former ids stay
     aliases. A name that means another call already keeps meaning that."""
+    more = []
     if call.call_id != reported.id and known.get(reported.id, call) is call:
         former, call.call_id = call.call_id, reported.id
         taken = CallAlias.pbx == call.pbx, CallAlias.alias == reported.id
         work.db.execute(delete(CallAlias).where(*taken))
-        work.db.add(CallAlias(pbx=call.pbx, alias=former, call=call.id))
+        more.append(former)
         known[former] = known[reported.id] = call
         trace(work, call, "server", f"the call goes on as {reported.id}; it was {former}")
     for name in (reported.id, *reported.aliases):
         if name != call.call_id and name not in known:
-            work.db.add(CallAlias(pbx=call.pbx, alias=name, call=call.id))
+            more.append(name)
             known[name] = call
+    if more:
+        _add_aliases(work, call, more, reported.aliases)
+
+
+def _add_aliases(work: Work, call: Call, names: Sequence[str], order: Sequence[str]) -> None:
+    """Add names of a call, and bring them all into the order in which they are reported."""
+    work.db.add_all(CallAlias(pbx=call.pbx, alias=name, call=call.id) for name in names)
+    work.db.flush()
+    for row in work.db.scalars(select(CallAlias).where(CallAlias.call == call.id)):
+        row.n = order.index(row.alias) if row.alias in order else len(order)
 
 
 def _update(

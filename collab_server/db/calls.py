@@ -81,6 +81,8 @@ class CallAlias(Base):
     pbx: Mapped[str] = mapped_column(String(63), primary_key=True)
     alias: Mapped[str] = mapped_column(String(CALL), primary_key=True)
     call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
+    n: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Where it comes among the call's: the first id of all has the least."""
 
 
 class TraceLine(Base):

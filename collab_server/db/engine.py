@@ -10,9 +10,9 @@ steps and is unfair; on PostgreSQL an advisory lock gives the same order.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +38,8 @@ from collab_server.times import Clock, system_clock
 
 log = logging.getLogger(__name__)
 
+PROBE_SECONDS = 1.0
+"""Seconds for which it is known that the database takes writes."""
 BUSY_TIMEOUT = 5_000
 """Milliseconds a statement waits for another process's lock (``tandem-server agent add``)."""
 WRITER_TIMEOUT = 10.0
@@ -55,7 +57,8 @@ _POSTGRESQL = {
 sent stays unacknowledged. By itself it waits for minutes, or for ever."""
 POOL = 20
 _ADVISORY_LOCK = 0x74616E64656D
-_SERVER_LOCK = _ADVISORY_LOCK + 1
+SERVER_LOCK = _ADVISORY_LOCK + 1
+"""Of the one server that a database has."""
 _BEGIN = "tandem_begin"
 
 
@@ -148,6 +151,8 @@ class Database:
         one_state = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reading = self.engine.execution_options(**one_state)
         self._turn = threading.Lock()
+        self._probed = -PROBE_SECONDS
+        """When it last took a probe, by time.monotonic()."""
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -187,8 +192,11 @@ class Database:
         """Raise unless the database takes a write, which leaves it as it was.
 
         Waits so many seconds for its turn among this server's writers (then BusyError), and as many
-        for another process's lock.
+        for another process's lock. That it took one is good for `PROBE_SECONDS`: strangers may ask
+        as often as they like, and each probe takes a turn of who has something to write.
         """
+        if time.monotonic() < self._probed + PROBE_SECONDS:
+            return
         with self._my_turn(within), self._writing.connect() as connection:
             if self.sqlite:
                 with _patience(connection, within):
@@ -198,32 +206,7 @@ class Database:
             else:
                 connection.exec_driver_sql("CREATE TEMPORARY TABLE tandem_probe (n integer)")
                 connection.rollback()
-
-    @contextmanager
-    def served_alone(self) -> Iterator[None]:
-        """Be the one server of this database; DatabaseError when another one is.
-
-        Two would answer from it alike, but each tells only its own browsers and connectors what
-        changed. The lock goes with the process, however that ends.
-        """
-        taken = f"server.database: another tandem-server already serves {self.name}"
-        if self.sqlite:
-            with contextlib.ExitStack() as stack:
-                try:
-                    file = stack.enter_context(Path(f"{self.url.database}.lock").open("w"))
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise DatabaseError(taken) from None
-                except OSError as error:
-                    raise DatabaseError(f"server.database: {error}") from None
-                yield
-        else:
-            with self.engine.connect() as connection:
-                held = f"SELECT pg_try_advisory_lock({_SERVER_LOCK})"
-                if not connection.exec_driver_sql(held).scalar_one():
-                    raise DatabaseError(taken)
-                connection.commit()  # the lock is the connection's, not the transaction's
-                yield
+        self._probed = time.monotonic()
 
     def check(self) -> None:
         """Raise DatabaseError, with one line that says why, when the database cannot be used."""

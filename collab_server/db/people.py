@@ -42,6 +42,9 @@ class Agent(Base):
     """Of the OpenID provider this account signs in with; None: a local account only."""
     subject: Mapped[str | None] = mapped_column(String(PROVIDER))
     """Who it is there for good (``sub``); None: they have not signed in yet."""
+    provider_name: Mapped[str] = mapped_column(String(DISPLAY_NAME), default="", server_default="")
+    """What the provider called them at their last log-in; a `display_name` that is another is an
+    administrator's."""
     signs_in_as: Mapped[str | None] = mapped_column(String(PROVIDER))
     """Name there by which they are known at their first log-in (`collab_server.oidc.accounts`)."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import smtplib
+import socket
 import ssl
+import threading
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -18,6 +20,8 @@ from collab_server.invite.ways import Begun, DoubtfulError, NotSentError, Refuse
 from collab_server.times import utc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from collab_server.db.calls import Call
     from collab_server.db.engine import Work
     from collab_server.invite.settings import SmtpSettings
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from collab_server.services import Services
 
 MAX_SHOWN = 160
+STEPS = 3
+"""Time-outs that all of a delivery may take."""
 
 
 class MailWay:
@@ -41,9 +47,9 @@ class MailWay:
         return None if address_of(uri) else Explained(Why.NO_MAIL, "this is no e-mail address")
 
     def destination(self, uri: str) -> str:
-        """``mailto:`` and the address, its domain in small letters."""
-        local, _, domain = address_of(uri).rpartition("@")
-        return f"mailto:{local}@{domain.lower()}"
+        """``mailto:`` and the address, in small letters: hardly a mail server tells them from
+        others, so to a limit ``Ann@`` and ``aNN@`` are one."""
+        return f"mailto:{address_of(uri).lower()}"
 
     def begin(self, services: Services, work: Work, errand: Errand) -> Begun:
         """Hand it to the worker."""
@@ -81,8 +87,14 @@ def compose(
 
 def send(settings: SmtpSettings, message: EmailMessage) -> None:
     """Hand a message in. Raises WayError."""
+    connection = _connection(settings)
+    with _within(connection, settings.timeout * STEPS):
+        _send(connection, settings, message)
+
+
+def _send(connection: smtplib.SMTP, settings: SmtpSettings, message: EmailMessage) -> None:
     try:
-        connection = _connect(settings)
+        _connect(connection, settings)
     except smtplib.SMTPAuthenticationError as error:
         raise RefusedError(f"the mail server refuses the log-in: {_said(error)}") from None
     except smtplib.SMTPNotSupportedError as error:
@@ -105,24 +117,54 @@ def send(settings: SmtpSettings, message: EmailMessage) -> None:
             connection.quit()
 
 
-def _connect(settings: SmtpSettings) -> smtplib.SMTP:
-    tls = ssl.create_default_context(cafile=settings.ca or None)
+def _connection(settings: SmtpSettings) -> smtplib.SMTP:
+    """A connection that is yet to be made."""
     connection: smtplib.SMTP
     if settings.tls == "tls":
-        connection = smtplib.SMTP_SSL(
-            settings.host, settings.port, timeout=settings.timeout, context=tls
-        )
+        connection = smtplib.SMTP_SSL(timeout=settings.timeout, context=_tls(settings))
     else:
-        connection = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout)
+        connection = smtplib.SMTP(timeout=settings.timeout)
+    # The name a certificate is for is taken from the constructor alone, which connects at once
+    # where it is given one.
+    connection._host = settings.host  # type: ignore[attr-defined]
+    return connection
+
+
+def _connect(connection: smtplib.SMTP, settings: SmtpSettings) -> None:
     try:
+        code, said = connection.connect(settings.host, settings.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, said)
         if settings.tls == "starttls":
-            connection.starttls(context=tls)
+            connection.starttls(context=_tls(settings))
         if settings.username:
             connection.login(settings.username, settings.password.get_secret_value())
     except BaseException:
         connection.close()
         raise
-    return connection
+
+
+def _tls(settings: SmtpSettings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.ca or None)
+
+
+@contextlib.contextmanager
+def _within(connection: smtplib.SMTP, seconds: float) -> Iterator[None]:
+    """Cut a connection off after so long: `smtplib` bounds each read, and a server that sends a
+    byte now and then would hold its thread for ever."""
+
+    def cut() -> None:
+        if connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _refused(code: int, said: bytes | str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def denied(settings: InviteSettings, destination: str) -> Explained | None:
     """Why nobody may be reached there, by whatever way; None: no pattern is against it."""
-    if any(re.fullmatch(pattern, destination) for pattern in settings.deny):
+    if any(re.fullmatch(pattern, destination, re.IGNORECASE) for pattern in settings.deny):
         sentence = f"{destination} is among the destinations denied (server.invite.deny)"
         return Explained(Why.DENIED, sentence)
     return None
@@ -41,20 +41,24 @@ def _costly(uri: str, country: str) -> Explained | None:
 def called(uri: str, country: str) -> str:
     """Whom a call to a ``sip:`` or ``tel:`` address reaches from a PBX in this country, in the one
     form that patterns and limits are for: ``tel:`` and the number, where it is one with its
-    country or a whole one of that country."""
-    number = numbers.international(uris.dialled(uri), country)
-    return f"tel:{number}" if number.startswith("+") else uri
+    country or a whole one of that country; else the address in small letters."""
+    number = numbers.reached(uris.dialled(uri), country)
+    return f"tel:{number}" if number.startswith("+") else uri.lower()
 
 
 def denied_to_call(settings: InviteSettings, uri: str, country: str) -> Explained | None:
     """Why nobody may be called there, however the address is written; None: they may."""
+    if not uris.is_dialled(uri):
+        sentence = f"{uri} is neither a number nor a name that a PBX could be asked to call"
+        return Explained(Why.NOT_DIALLED, sentence)
     return denied(settings, uri) or denied(settings, called(uri, country)) or _costly(uri, country)
 
 
 def refused(settings: InviteSettings, destination: str) -> Explained | None:
     """Why no third party may carry an invitation there; None: it may."""
     why = denied(settings, destination) or _costly(destination, "")
-    if why is None and not any(re.fullmatch(p, destination) for p in settings.allow):
+    allowed = (re.fullmatch(p, destination, re.IGNORECASE) for p in settings.allow)
+    if why is None and not any(allowed):
         sentence = f"{destination} is not among the destinations allowed (server.invite.allow)"
         why = Explained(Why.NOT_ALLOWED, sentence)
     return why

@@ -63,10 +63,7 @@ def enter(services: Services, work: Work, person: Person) -> Agent:
         raise NoAccountError("role", "none of server.oidc.agents is among their roles")
     agent = _found(work.db, person) or _linked(work.db, person) or _made(work, settings, person)
     _give_roles(services, work, person, agent)
-    if person.display_name and not agent.display_name:  # what an administrator wrote stays
-        agent.display_name = person.display_name
-        named = {"display_name": ["", person.display_name]}
-        accounts.note(work, settings.shown, "changed", agent.name, named)
+    _name(work, settings, person, agent)
     return agent
 
 
@@ -169,6 +166,18 @@ def _give_roles(services: Services, work: Work, person: Person, agent: Agent) ->
     if accounts.ends_log_ins(agent, roles):
         # Pages that are open elsewhere were opened with more rights than there are now.
         signing_out.everywhere(services, work, agent.id, agent.uri)
+
+
+def _name(work: Work, settings: OidcSettings, person: Person, agent: Agent) -> None:
+    """Their name as the provider has it now, unless an administrator wrote another."""
+    if not person.display_name:
+        return
+    before = agent.display_name
+    if before in ("", agent.provider_name) and before != person.display_name:
+        agent.display_name = person.display_name
+        named = {"display_name": [before, person.display_name]}
+        accounts.note(work, settings.shown, "changed", agent.name, named)
+    agent.provider_name = person.display_name
 
 
 def _names_another(work: Work, agent: Agent, shown: str | None) -> None:

@@ -142,16 +142,18 @@ class SigningIn:
         Raises TokenError and UnreachableError, and SignInError when too many ask.
         """
         with self._places_taken():
-            sub, sid = tokens.logout_token(provider, self._services.clock, token)
+            out = tokens.logout_token(provider, self._services.clock, token)
         wanted = (
             select(Login.id, Agent)
             .join(Agent, Agent.id == Login.agent_id)
             .where(Agent.issuer == provider.settings.issuer, Login.id_token.is_not(None))
         )
-        if sub is not None:
-            wanted = wanted.where(Agent.subject == sub)
-        if sid is not None:
-            wanted = wanted.where(Login.sid == sid)
+        if out.sub is not None:
+            wanted = wanted.where(Agent.subject == out.sub)
+        if out.sid is not None:
+            wanted = wanted.where(Login.sid == out.sid)
+        else:  # told late, or once more, it does not end what has begun since
+            wanted = wanted.where(Login.created <= out.at + tokens.SLACK)
         with self._services.write() as work:
             ended = work.db.execute(wanted).all()
             for login_id, agent in ended:

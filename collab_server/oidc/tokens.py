@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from authlib.oauth2.claims import JWTClaims
 from authlib.oidc.core import CodeIDToken
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_TOKEN = 64 * 1024
 LEEWAY = 60
 """Seconds the provider's clock may differ from ours."""
+SLACK = 10
+"""Seconds by which a log-in counts as made before a log-out, though by our clock it was not."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -47,8 +49,17 @@ def id_token(
     return dict(claims)
 
 
-def logout_token(provider: Provider, clock: Clock, token: Any) -> tuple[str | None, str | None]:
-    """Whom, and which session, the provider logs out: (sub, sid), one of them at least.
+class LogOut(NamedTuple):
+    """Whom the provider logs out: a subject, one of its sessions, or a subject in that session."""
+
+    sub: str | None
+    sid: str | None
+    at: float
+    """When; who names no session does not mean those that began later."""
+
+
+def logout_token(provider: Provider, clock: Clock, token: Any) -> LogOut:
+    """Whom the provider logs out.
 
     Raises TokenError, and UnreachableError for want of keys.
     """
@@ -64,7 +75,7 @@ def logout_token(provider: Provider, clock: Clock, token: Any) -> tuple[str | No
     sub, sid = (_identifier(claims.get(name)) for name in ("sub", "sid"))
     if sub is None and sid is None:
         raise TokenError("the logout token names neither sub nor sid")
-    return sub, sid
+    return LogOut(sub, sid, float(claims["iat"]))
 
 
 def session_of(claims: Mapping[str, Any]) -> str | None:

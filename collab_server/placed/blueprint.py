@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
@@ -49,7 +50,11 @@ def create() -> tuple[Response, int, dict[str, str]]:
     key = request.headers.get("Idempotency-Key")
     with tandem.write() as work:
         session, status = once(
-            work, f"site:{site}", key, asked, lambda: post(tandem, work, site, address, asked)
+            work,
+            _poster(site, address),
+            key,
+            asked,
+            lambda: post(tandem, work, site, address, asked),
         )
         work.flush()
         placed = work.db.scalars(
@@ -101,6 +106,14 @@ def delete(call_id: str) -> tuple[str, int]:
         call = work.db.get_one(Call, placed.call)
         service.end(tandem, work, session, call, Reason.USER, f"site {site}")
     return "", 204
+
+
+def _poster(site: str, address: str) -> str:
+    """Whose an Idempotency-Key is: a site's visitor at an address cannot have another's call by it.
+    A program that posts for its users has them all to itself."""
+    if not address:
+        return f"site:{site}"
+    return f"site:{hashlib.sha256(f'{site} {address}'.encode()).hexdigest()}"
 
 
 def _site() -> str:

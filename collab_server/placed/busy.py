@@ -29,6 +29,9 @@ FREE_SECONDS = 86_400
 REASON = "collaboration"
 """Marks a pause as ours: the connector ends no other one for us."""
 
+_MAY_STAND = ("done", "unknown")
+"""What became of a pause that is there now, or may be."""
+
 
 def pause(
     services: Services, work: Work, placed: PlacedCall, session: CollabSession, agent_uri: str
@@ -49,7 +52,7 @@ def free(services: Services, work: Work, placed: PlacedCall, session: CollabSess
     if agent_uri is None:
         return
     asked = work.db.get(Command, _name(session.id, placed.pauses))
-    if asked is not None and asked.status in ("done", "unknown"):
+    if asked is not None and asked.status in _MAY_STAND:
         _ask(services, work, _freeing(asked.id), placed.pbx, agent_uri, paused=False)
 
 
@@ -64,9 +67,11 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
     agent_uri = command.args.get("agent_uri", "")
     said = command.status + (f" ({command.detail})" if command.detail else "")
     trace(work, call, "agent", f"{what} of {agent_uri} in the queue: {said}")
-    pausing = command.args.get("paused") is True and command.status in ("done", "unknown")
-    if placed is not None and pausing and placed.busy != agent_uri:
-        # Nobody waited for it: the session has ended since, or another agent has it.
+    if placed is None or command.args.get("paused") is not True:
+        return
+    if command.status not in _MAY_STAND or placed.busy != agent_uri:
+        # Another session may have left them to this one; or nobody has waited for it: the session
+        # has ended since, or another agent has it.
         _ask(services, work, _freeing(command.id), placed.pbx, agent_uri, paused=False)
 
 
@@ -83,7 +88,8 @@ def _ask(
 
 
 def _busy_elsewhere(work: Work, pbx: str, agent_uri: str, name: str) -> bool:
-    """Whether the agent, in another session, is paused for a call without a telephone too."""
+    """Whether the agent, in another session, is paused for a call without a telephone too, or is
+    about to be."""
     ended, _, _ = name.partition("-")
     others = select(PlacedCall).where(
         PlacedCall.busy == agent_uri, PlacedCall.pbx == pbx, PlacedCall.session_id != ended
@@ -92,7 +98,7 @@ def _busy_elsewhere(work: Work, pbx: str, agent_uri: str, name: str) -> bool:
         work.db.get(Command, _name(other.session_id, other.pauses))
         for other in work.db.scalars(others).all()
     ]
-    return any(one is not None and one.status in ("done", "unknown") for one in asked)
+    return any(one is not None and one.status in ("open", *_MAY_STAND) for one in asked)
 
 
 def _name(session_id: str, n: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, jsonify, request
 
 from collab_server.db.calls import Call
-from collab_server.http import auth, bodies
+from collab_server.http import auth, bodies, pace
 from collab_server.http.current import services
 from collab_server.http.keys import Client
 from collab_server.http.openapi import operation
@@ -74,7 +74,7 @@ def no_call(session_id: str) -> tuple[str, int]:
     body=Body,
     answers={204: None},
     auth=("participant",),
-    problems=(401, 403, 404, 410, 422),
+    problems=(401, 403, 404, 410, 422, 429),
 )
 def closed(session_id: str) -> tuple[str, int]:
     auth.require_somebody()
@@ -82,6 +82,7 @@ def closed(session_id: str) -> tuple[str, int]:
     tandem = services()
     with tandem.write() as work:
         role, _, session = _who(work.db, session_id, "user")
+        pace.step(session_id, role)
         if role == "user":
             call = work.db.get(Call, session.call) if session.call is not None else None
             leaving.closed(tandem, work, session, call)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from collab_server import commands
+from collab_server import commands, numbers, uris
 from collab_server.calls.unreached import why_of
 from collab_server.db.calls import Call
 from collab_server.db.placed import PlacedCall, VoiceCall
@@ -98,6 +98,9 @@ def place(
         raise Invalid(Explained(Why.NO_NUMBER, "uri: which number is to be called?"), "uri")
     country = services.settings.country(placed.pbx)
     why = policy.denied_to_call(services.settings.server.invite, number, country)
+    if why is None and not country and numbers.for_emergencies(uris.dialled(number)):
+        # The user came by a web site, and calls nobody's extension that is one somewhere.
+        why = Explained(Why.DENIED, f"{number} is an emergency number somewhere (country)")
     if why is not None:
         raise Forbidden(why)
     reached = policy.called(number, country)

@@ -119,6 +119,10 @@ class Limits:
     # HTTP
     http_head: int = 64 * KIB
     http_head_time: float = 20.0
+    http_fields: int = 200
+    """Of a head, and behind a body."""
+    http_pipelined: int = 16
+    """Requests of one connection that wait for those before them."""
     http_body: int = 4 * MIB
     """Of a connector's report."""
     http_small_body: int = 256 * KIB

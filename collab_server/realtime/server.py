@@ -11,15 +11,17 @@ import resource
 import signal
 import socket
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 import uvloop
 
 from collab_server.realtime.asgi import AsgiPort
+from collab_server.realtime.bounded import bounded
 from collab_server.realtime.http import HttpSide
 from collab_server.realtime.live import LiveHub
-from collab_server.realtime.splice import BoundedHttp, Sockets, spliced
+from collab_server.realtime.splice import Sockets, spliced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,14 +124,9 @@ class Port:
     def _config(self, kind: str) -> uvicorn.Config:
         limits = self._hub.limits
         _keep_tokens_out_of_logs()
-        plain: type[BoundedHttp] = type(
-            "BoundedHttp",
-            (BoundedHttp,),
-            {"head_size": limits.http_head, "head_time": limits.http_head_time},
-        )
         config = uvicorn.Config(
             AsgiPort(self._http, self._hub),
-            http=spliced(self._sockets) if kind == "picows" else plain,
+            http=spliced(self._sockets) if kind == "picows" else bounded(limits),
             ws="none" if kind == "picows" else "websockets-sansio",
             ws_max_size=4 * limits.message,
             ws_ping_interval=limits.link_ping,
@@ -250,13 +247,26 @@ _SECRETS = re.compile(
 )
 
 
+_OFTEN = ("Invalid HTTP request received.", "Unsupported upgrade request.")
+"""What any stranger can have uvicorn say, as often as they like."""
+
+
 class _WithoutTokens(logging.Filter):
-    """uvicorn logs the target of a web socket, and at DEBUG each header: tokens stay out."""
+    """uvicorn logs the target of a web socket, and at DEBUG each header: tokens stay out. What
+    strangers have it say fills no log: the first, second, fourth, eighth … of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: Counter[str] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.INFO:
             return False
         message = record.getMessage()
+        if message in _OFTEN:
+            count = self._said[message] = self._said[message] + 1
+            record.msg, record.args = f"{message} ({count} so far)", None
+            return count & (count - 1) == 0
         cleaned = _SECRETS.sub(r"\1…", message)
         if cleaned != message:
             record.msg, record.args = cleaned, None

@@ -24,9 +24,9 @@ from picows import (
     WSUpgradeResponseWithListener,
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collab_server.realtime.backend import Refusal
+from collab_server.realtime.bounded import BoundedHttp
 from collab_server.realtime.http import REASONS, problem
 from collab_server.realtime.upgrade import decode_path, handshake_fault, read_upgrade
 
@@ -74,52 +74,6 @@ class Sockets:
         for connection in list(self.open):
             connection.look(now)
         self._timer = loop.call_later(self._every, self._look)
-
-
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a bound on the head of a request: its size and its time."""
-
-    head_size = 64 * 1024
-    head_time = 20.0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._in_head = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_is_done()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
-            self._expect_head()
-        self._in_head += len(data)
-        super().data_received(data)
-        if (
-            self._head_timer is not None
-            and self._in_head > self.head_size
-            and not self.transport.is_closing()
-        ):
-            self.send_400_response("The head of the request is too large.")
-
-    def on_headers_complete(self) -> None:
-        self._head_is_done()
-        super().on_headers_complete()
-
-    def _expect_head(self) -> None:
-        self._in_head = 0
-        self._head_timer = self.loop.call_later(self.head_time, self._too_slow)
-
-    def _head_is_done(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _too_slow(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.close()
 
 
 class SplicedHttp(BoundedHttp):
@@ -206,12 +160,7 @@ class SplicedHttp(BoundedHttp):
 
 def spliced(sockets: Sockets) -> type[SplicedHttp]:
     """Make the protocol class that hands web sockets to this hub."""
-    limits = sockets.hub.limits
-    members = {
-        "sockets": sockets,
-        "head_size": limits.http_head,
-        "head_time": limits.http_head_time,
-    }
+    members = {"sockets": sockets, "limits": sockets.hub.limits}
     return type("SplicedHttp", (SplicedHttp,), members)
 
 

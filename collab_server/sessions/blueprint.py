@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select
 from collab_server.db.calls import Call, CallAlias
 from collab_server.db.sessions import CollabSession, SessionEvent
 from collab_server.explain import Why
-from collab_server.http import auth, bodies
+from collab_server.http import auth, bodies, pace
 from collab_server.http.auth import Guest
 from collab_server.http.current import services
 from collab_server.http.keys import Client
@@ -238,7 +238,7 @@ def invite(session_id: str) -> tuple[Response, int]:
     body=schemas.NoteBody,
     answers={200: schemas.WrapUp},
     auth=_ANYBODY,
-    problems=(401, 403, 404, 409, 410, 422),
+    problems=(401, 403, 404, 409, 410, 422, 429),
 )
 def note(session_id: str) -> Response:
     auth.require_somebody()
@@ -248,6 +248,7 @@ def note(session_id: str) -> Response:
         callers = auth.callers(work.db, session_id)
         session = access.load(work.db, session_id)
         by = access.note_writer(work.db, session, callers)
+        pace.step(session_id, "note")
         choice = tandem.settings.server.outcomes
         program = isinstance(callers[0], Client)  # a CRM may have words of its own
         if choice and not program and asked.outcome not in ("", session.outcome, *choice):
@@ -271,7 +272,7 @@ def note(session_id: str) -> Response:
     body=schemas.RoleBody,
     answers={200: schemas.Joined},
     auth=("participant", "desk"),
-    problems=(401, 403, 404, 409, 410, 422),
+    problems=(401, 403, 404, 409, 410, 422, 429),
 )
 def token(session_id: str) -> Response:
     auth.require_somebody()
@@ -285,6 +286,7 @@ def token(session_id: str) -> Response:
             raise Forbidden("a key opens no document: exchange a join link")
         session = access.load(work.db, session_id)
         place = access.enter(work.db, session, callers, asked.role)
+        pace.step(session_id, place.role)
         at_desk = not any(isinstance(c, Guest) and c.role == place.role for c in callers)
         if place.joined is None:
             if at_desk:

@@ -80,7 +80,7 @@ class Views:
             )
             self._links = {link.participant: link for link in self._db.scalars(open_links)}
             named = select(CallAlias).where(CallAlias.call.in_(self._calls))
-            for row in self._db.scalars(named.order_by(CallAlias.alias)):
+            for row in self._db.scalars(named.order_by(CallAlias.n, CallAlias.alias)):
                 self._aliases[row.call].append(row.alias)
         return self._links
 

@@ -14,7 +14,7 @@ from connectors import model
 from connectors.asterisk.actions import answer, message_send
 from connectors.asterisk.connection import Ami
 from connectors.asterisk.pausing import Pausing
-from connectors.asterisk.placing import dial_both, far_id, onward, place_call
+from connectors.asterisk.placing import dial_both, far_id, hang_up, onward, place_call
 from connectors.asterisk.trust import ForgedError, check_complete, last, only
 from connectors.asterisk.wire import Frame
 from connectors.model import Effect, LegId, PbxEvent, Why
@@ -203,7 +203,7 @@ async def _far_half_waits(ami: Ami, effect: model.Onward) -> None:
 
 async def _hang_up(ami: Ami, effect: model.HangUp) -> Outcome:
     try:
-        await ami.ask({"Action": "Hangup", "Channel": effect.leg, "Cause": "16"})
+        await ami.ask(hang_up(effect))
     except ActionError as error:
         if "No such channel" not in str(error):
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from connectors.model import DialBoth, LegId, Onward, PlaceCall
+from connectors.model import DialBoth, HangUp, LegId, Onward, PlaceCall
 from connectors.runtime.driver import ActionError
 
 WAITING, FAR, VOICE, DIAL = "collab-wait", "collab-far", "collab-voice", "collab-dial"
@@ -31,10 +31,11 @@ Action = dict[str, str | list[str]]
 
 _MAJOR = re.compile(r"(?:certified[/-])?(\d+)\.")
 _ID = re.compile(r"[0-9a-f-]{36}")
+_LEG = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,149}")
 _QUEUE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.+-]{0,79}")
 _PHONE = re.compile(r"PJSIP/[0-9A-Za-z_][0-9A-Za-z_.+-]{0,79}")
 _CONTEXT = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,78}")
-_NUMBER = re.compile(r"[0-9A-Za-z_+*#][0-9A-Za-z_.+*#-]{0,63}")
+_NUMBER = re.compile(r"\+?[0-9]{1,20}|[A-Za-z][0-9A-Za-z_.+-]{1,63}")
 _TYPE = re.compile(r"[a-z]{1,32}")
 
 
@@ -106,6 +107,13 @@ def onward(effect: Onward) -> list[dict[str, str]]:
             "Priority": "1",
         },
     ]
+
+
+def hang_up(effect: HangUp) -> Action:
+    """End one channel. Raises `ActionError`: Asterisk takes what stands in slashes for a pattern,
+    and ends all channels whose names match (manager.c, action_hangup)."""
+    leg = _checked("the leg", _LEG, effect.leg)
+    return {"Action": "Hangup", "Channel": leg, "Cause": "16"}
 
 
 def _runs(context: str, extension: str) -> dict[str, str]:

@@ -37,6 +37,7 @@ from connectors.model import (
     BridgeKind,
     LegRole,
     LegsPaired,
+    LegUp,
     Marked,
     MemberKnown,
     Snapshot,
@@ -61,7 +62,10 @@ MARK_VARIABLES = (
     "COLLAB_HEADER_USER_URI",
 )
 
-VARIABLES = (CALL_VARIABLE, *MARK_VARIABLES)
+MEMBER_VARIABLE = "MEMBERINTERFACE"
+"""Who has answered, of a queue with ``setinterfacevar``."""
+
+VARIABLES = (CALL_VARIABLE, MEMBER_VARIABLE, *MARK_VARIABLES)
 
 _ANNOUNCEMENTS = frozenset({"UserEvent", "AgentCalled", "AgentConnect", "AgentRingNoAnswer"})
 """Events no list repeats: they count, whichever look they came with."""
@@ -230,7 +234,16 @@ def _leg(
         queue=entry.get("Queue") if entry else "",
         position=position(entry.get("Position")) if entry else None,
         dialled_by=linked if outgoing and linked != leg and linked in dialling else None,
+        left_by=_left_by(up, item, variables or {}),
     )
+
+
+def _left_by(up: LegUp, item: Frame, variables: dict[str, str]) -> str | None:
+    """See `SnapshotLeg.left_by`: behind Queue() a placeholder waits for its end (collab.conf)."""
+    alone = item.get("Application") == "Wait" and not known(item.get("BridgeID"))
+    if up.role is not LegRole.INTERNAL or up.placed != up.leg or not alone:
+        return None
+    return variables.get(MEMBER_VARIABLE, "")
 
 
 def _variables(item: Frame) -> dict[str, str] | None:

@@ -33,7 +33,8 @@ RINGBACK = "%(1000,4000,425)"
 
 _LEG = re.compile(r"(?a:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _QUEUE = re.compile(r"(?a:[\w.@+-]{1,80})")
-_NUMBER = re.compile(r"(?a:[\w.+*#-]{1,64})")
+_NUMBER = re.compile(r"\+?[0-9]{1,20}|[A-Za-z](?a:[\w.+-]{1,63})")
+"""`transfer` takes ``-bleg`` for an option."""
 _CONTEXT = re.compile(r"(?a:[\w.-]{1,80})")
 _PHONE = re.compile(r"user/(?a:[\w.+-]{1,64})@(?a:[\w.-]{1,253})")
 _NAME = re.compile(r"[\w .-]{0,60}")

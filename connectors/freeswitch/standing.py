@@ -40,6 +40,7 @@ def snapshot_of(
             position=places.get(leg, ("", None))[1],
             dialled_by=_dialled_by(dump, dumps),
             talked=bool(dump.get("variable_last_bridge_to")),
+            left_by=_left_by(dump, agents),
         )
         for leg, dump in dumps.items()
     )
@@ -124,6 +125,16 @@ def _places(dumps: Mapping[str, Headers]) -> dict[str, tuple[str, int | None]]:
         for queue, line in lines.items()
         for place, (_, _, leg) in enumerate(sorted(line), 1)
     }
+
+
+def _left_by(dump: Headers, agents: Mapping[str, Agent]) -> str | None:
+    """See `SnapshotLeg.left_by`: a placeholder parks when its agent hangs up. mod_callcenter has
+    noted on it with whom it was bridged; without that it parks for a moment, and waits again."""
+    up, name = leg_up(dump), dump.get("variable_cc_agent", "")
+    parks = dump.get("Channel-State") == "CS_PARK" and up.placed == up.leg
+    if up.role is not LegRole.INTERNAL or not parks or not name:
+        return None
+    return agents[name].interface if name in agents else ""
 
 
 def _mark(leg: str, dump: Headers) -> Marked | None:

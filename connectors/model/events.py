@@ -268,6 +268,9 @@ class SnapshotLeg:
     """Who rings it, where the list says so."""
     talked: bool | None = None
     """Whether it has talked to anybody, now or before; None: the list does not tell."""
+    left_by: str | None = None
+    """Of a placeholder that a queue's member has answered and left alone: the member's interface,
+    empty where the list does not tell; None: of all others."""
 
 
 @dataclass(frozen=True, slots=True)

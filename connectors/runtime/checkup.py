@@ -46,7 +46,15 @@ async def check_pbx_and_server(settings: PbxSettings, listen: float = 0.0) -> li
     pbx, server = await asyncio.gather(
         check_for(settings)(settings, listen), check_server(settings)
     )
-    return [*pbx, *server]
+    return [*pbx, *server, *_numbers(settings)]
+
+
+def _numbers(settings: PbxSettings) -> list[Finding]:
+    """Whether the server can tell which numbers that it has called cost, or are for emergencies."""
+    if settings.country or not settings.dial_context:
+        return []
+    text = "numbers: without a country those for emergencies and most premium-rate ones are called"
+    return [Finding(True, text, f'pbx.{settings.name}.country = "…", by its two letters')]
 
 
 def check_for(settings: PbxSettings) -> Check:
@@ -132,7 +140,7 @@ async def _standby(http: aiohttp.ClientSession, settings: PbxSettings) -> list[F
         answer = await response.content.read(ANSWER_LIMIT)
     try:
         number = json.loads(answer)["pbx_detail"][settings.name]["standby"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return []  # it is not ready, or knows of no such thing
     if type(number) is not int or number < 1:
         return []

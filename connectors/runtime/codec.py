@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -11,6 +12,10 @@ from typing import Any
 import orjson
 
 from connectors.model import CallReport, CallState, Command, Pairing, Result, TraceItem, Unreached
+
+_ID = re.compile(r"[!-~]{1,200}")
+_KIND = re.compile(r"[a-z_]{1,40}")
+"""Both stand in the log and in the outbox as they came."""
 
 
 class CommandError(ValueError):
@@ -156,11 +161,11 @@ def command_of(body: object, now: float) -> Command:
     if not isinstance(body, dict):
         raise CommandError("a command is a JSON object")
     given = body.get("id")
-    if not isinstance(given, str) or not 0 < len(given) <= 200:
-        raise CommandError("a command needs an id, a string of at most 200 characters")
+    if not isinstance(given, str) or _ID.fullmatch(given) is None:
+        raise CommandError("a command needs an id, 1 to 200 characters of ASCII")
     kind, call, args = body.get("kind"), body.get("call"), body.get("args", {})
-    if not isinstance(kind, str):
-        raise CommandError("kind must be a string", given)
+    if not isinstance(kind, str) or _KIND.fullmatch(kind) is None:
+        raise CommandError("kind must be a word", given)
     if call is not None and not isinstance(call, str):
         raise CommandError("call must be a string or null", given)
     if not isinstance(args, dict):

@@ -1,4 +1,4 @@
-"""Network errors of aiohttp in an administrator's words."""
+"""What aiohttp brings: answers of a bounded size, network errors in an administrator's words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ import os
 import ssl
 
 import aiohttp
+
+
+async def read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body of an answer. Raises ValueError when it has more than `limit` bytes."""
+    body = bytearray()
+    async for part in response.content.iter_chunked(64 * 1024):
+        body += part
+        if len(body) > limit:
+            raise ValueError(f"the answer has more than {limit} bytes")
+    return bytes(body)
 
 
 def why(error: BaseException) -> str:

@@ -34,9 +34,12 @@ CEILING = 5.0
 QUEUE_LIMIT = 1000
 WORKERS = 8
 """Commands carried out at a time: one that Asterisk sits on does not hold up the others."""
-IN_TURN = "queue"
-"""The kind of commands that are carried out one after the other, beside the others: a placeholder
-is in line before the next one is made, or they would come there in any order."""
+IN_TURN = ("queue", "pause")
+"""Kinds of commands of which one is carried out after the other, beside all others: a placeholder
+is in line before the next one is made, and an agent is paused and let work as it was asked."""
+LASTING = "pause"
+"""The kind of commands that are wanted as long as they say, however long the PBX is away: an agent
+who is paused there, and whom nobody lets work again, stays so."""
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
@@ -79,7 +82,7 @@ class Commands:
         self._outbox = outbox
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
-        self._in_turn: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
+        self._in_turn = {kind: asyncio.Queue[Command](QUEUE_LIMIT) for kind in IN_TURN}
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
@@ -130,8 +133,8 @@ class Commands:
             if error.id is not None:
                 self._outbox.put_result(Result(error.id, "failed", Why.MALFORMED.says(str(error))))
             return
-        except ValueError:
-            log.warning("the link brought what is not JSON")
+        except (ValueError, RecursionError):
+            log.warning("the link brought what is not JSON, or no end of lists in lists")
             return
         known = self._outbox.result_of(command.id)
         if known is not None and not (command.kind == "queue" and known.status == "failed"):
@@ -140,7 +143,7 @@ class Commands:
             self._taken[command.id] = epoch
             self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
-            queue = self._in_turn if command.kind == IN_TURN else self._queue
+            queue = self._in_turn.get(command.kind, self._queue)
             if queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
@@ -152,7 +155,8 @@ class Commands:
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(self._queue), name=f"commands {number}")
-            group.create_task(self._work(self._in_turn), name="commands in turn")
+            for kind, queue in self._in_turn.items():
+                group.create_task(self._work(queue), name=f"commands in turn: {kind}")
             group.create_task(self._clear_up(), name="the core's own effects")
 
     async def _clear_up(self) -> None:
@@ -187,7 +191,8 @@ class Commands:
                 break
             await asyncio.sleep(AGAIN)
         if outcome.status != "done":
-            log.warning("%s: %s (%s)", effect, outcome.status, outcome.detail)
+            detail = shown(outcome.detail, 300)
+            log.warning("%s: %s (%s)", effect, outcome.status, detail)
 
     async def _work(self, queue: asyncio.Queue[Command]) -> None:
         while True:
@@ -279,8 +284,10 @@ class Commands:
 
 def _patience(command: Command) -> float:
     """Seconds a command may yet wait for whatever it needs."""
-    patience = PATIENCE if command.expires is None else command.expires - time.time()
-    return max(0.0, min(patience, PATIENCE))
+    if command.expires is None:
+        return PATIENCE
+    left = max(0.0, command.expires - time.time())
+    return left if command.kind == LASTING else min(left, PATIENCE)
 
 
 class Link:

@@ -12,8 +12,8 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,11 +24,11 @@ from connectors.runtime.codec import (
     as_reported,
     call_body,
     call_of,
-    encoded,
     result_body,
     timestamp,
     trace_body,
 )
+from connectors.runtime.entries import LINE_SIZE, Batch, Entry, knows_less, names_of
 from connectors.runtime.journal import Journal
 from connectors.runtime.store import Statement, Store, StoreError
 
@@ -40,8 +40,6 @@ TRACE_LIMIT = 200
 BATCH_CALLS = 1000
 BATCH_BYTES = 3 * 1024 * 1024
 """The server takes 4 MiB."""
-LINE_SIZE = 150
-"""Bytes of a trace line besides its text; a character of that has at most 12 (an escaped pair)."""
 WRITE_PAUSE = 1.0
 """Seconds between attempts while the file cannot be written."""
 GATHER_LEAST, GATHER_LIMIT = 0.05, 0.5
@@ -52,60 +50,13 @@ _KEEP = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?)"
 _FORGET = "DELETE FROM calls WHERE id = ?"
 
 
-@dataclass(slots=True)
-class _Entry:
-    """One call."""
-
-    body: dict[str, Any]
-    seq: int
-    dirty: bool
-    ended: bool
-    trace: list[dict[str, Any]] = field(default_factory=list)
-    """Unsent lines."""
-    last_line: dict[str, Any] | None = None
-    """The newest line, sent or not: a new process counts on from its number."""
-    aside: bool = False
-    """The server refuses it; not sent until it changes."""
-    _json: bytes = b""
-
-    def changed_to(self, body: dict[str, Any], seq: int) -> None:
-        """Its newest state, to be sent."""
-        self.body, self.seq, self._json = body, seq, b""
-        self.dirty, self.aside = True, False
-
-    def json(self) -> bytes:
-        """Its state for the file; written oftener than it changes."""
-        self._json = self._json or encoded(self.body)
-        return self._json
-
-    def size(self) -> int:
-        """The bytes it has in a report at most."""
-        return len(self.json()) + sum(LINE_SIZE + 12 * len(item["text"]) for item in self.trace)
-
-    def row(self, call: str) -> tuple[Any, ...]:
-        """What the file has of it."""
-        trace = encoded(self.trace).decode() if self.trace else "[]"
-        return call, self.json().decode(), self.dirty, trace, encoded(self.last_line).decode()
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one report carries."""
-
-    body: dict[str, Any]
-    sent: dict[str, tuple[int, int]]
-    """Call id -> (seq, number of its last trace line sent)."""
-    results: Mapping[str, str]
-    """Command id -> the status reported."""
-
-
 class Outbox:
     """All methods run on the event loop; only `attempting` and `flush` wait for the file."""
 
     def __init__(self, path: Path, now: float) -> None:
         """Open the file and take up what it holds. Raises `StoreError`."""
         self._store = Store(path)
-        self._calls: dict[str, _Entry] = {}
+        self._calls: dict[str, Entry] = {}
         self._ended: dict[str, None] = {}
         """The calls that ended, those that ended first before others."""
         self._dirty: dict[str, None] = {}
@@ -160,7 +111,7 @@ class Outbox:
             lines = [trace_body(item) for item in report.trace]
             entry = self._calls.get(report.id)
             if entry is None:
-                entry = self._calls[report.id] = _Entry({}, 0, True, False)
+                entry = self._calls[report.id] = Entry({}, 0, True, False)
             entry.changed_to(call_body(report), self._seq)
             entry.ended = report.state is CallState.ENDED
             self._dirty[report.id] = None
@@ -212,10 +163,10 @@ class Outbox:
     def take_up(self, known: Iterable[CallReport], now: float) -> None:
         """Go on with calls as another connector has reported them, unless more was seen here of
         them than it has told: how they went on, and that they ended."""
-        mine = {name: call for call, entry in self._calls.items() for name in _names(entry.body)}
+        mine = {name: call for call, entry in self._calls.items() for name in names_of(entry.body)}
         for report in known:
             entry = self._calls.get(mine.get((report.id, *report.aliases)[-1], ""))
-            if entry is not None and (entry.ended or not _knows_less(entry.body, report)):
+            if entry is not None and (entry.ended or not knows_less(entry.body, report)):
                 continue
             for name in {report.id, *report.aliases} & mine.keys():
                 self._remove(mine.pop(name))
@@ -403,26 +354,9 @@ class Outbox:
             state = json.loads(body)
             call_of(state)
             ended = state["state"] == CallState.ENDED.value
-            entry = self._calls[call] = _Entry(state, self._seq, bool(dirty), ended)
+            entry = self._calls[call] = Entry(state, self._seq, bool(dirty), ended)
             entry.trace, entry.last_line = json.loads(trace), json.loads(newest)
             if ended:
                 self._ended[call] = None
             if dirty:
                 self._dirty[call] = None
-
-
-def _names(body: Mapping[str, Any]) -> Iterable[str]:
-    """All legs a call has been known by, the present one of its user last."""
-    return (body["id"], *body["aliases"])
-
-
-def _knows_less(body: Mapping[str, Any], report: CallReport) -> bool:
-    """Whether whoever only stood by has missed what it would have known had it carried out the
-    commands: that a call is one that was placed, and so of what kind, and whose it is; and, if it
-    came later, who serves a placeholder whose phone is hung up."""
-    without_phone = report.state is CallState.ACTIVE and report.agent_leg is None
-    return (
-        body["id"] != report.id
-        or (body["type"] is None and report.type is not None)
-        or (body["agent_uri"] is None and report.agent_uri is not None and without_phone)
-    )

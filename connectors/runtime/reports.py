@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import re
 import time
@@ -17,9 +16,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from connectors.runtime.backoff import Pause, gathering, waits
 from connectors.runtime.codec import encoded
-from connectors.runtime.http import why
+from connectors.runtime.entries import Batch
+from connectors.runtime.http import read, why
 from connectors.runtime.lease import KNOWN, Lease
-from connectors.runtime.outbox import BATCH_CALLS, Batch, Outbox
+from connectors.runtime.outbox import BATCH_CALLS, Outbox
 from connectors.runtime.standing import Standing
 from connectors.runtime.trouble import Trouble
 
@@ -31,6 +31,8 @@ CEILING = 5.0
 GATHER_LEAST, GATHER_LIMIT = 0.01, 0.08
 """Seconds between two reports, and under load."""
 RETRY_AFTER_LIMIT = 300.0
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer."""
 LEAVE_TIMEOUT = 2.0
 """Seconds the last report may take; without it the lease lapses by itself."""
 
@@ -225,7 +227,7 @@ class Reporter:
                 self._url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
             ) as response:
                 if response.status == 200:
-                    answer = await response.read()
+                    answer = await read(response, ANSWER_LIMIT)
                     log.debug("reported %d calls, %d bytes", len(batch.sent), len(body))
                     if self._lease.answered(_lease_in(answer), asked):
                         self._taken = True
@@ -235,6 +237,8 @@ class Reporter:
                 problem = await _problem(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ReportError(f"the server cannot be reached ({why(error)})") from None
+        except ValueError as error:
+            raise ReportError(f"the server cannot be understood: {error}") from None
         status = response.status
         if status in (413, 422):
             self._refused(batch, problem)
@@ -291,7 +295,7 @@ async def _problem(response: aiohttp.ClientResponse) -> str:
     """``401 title: detail`` of a problem+json answer, or the bare status."""
     said: Any = {}
     with contextlib.suppress(aiohttp.ClientError, ValueError):
-        said = json.loads(await response.content.read(8192))
+        said = orjson.loads(await response.content.read(8192))
     parts = [said.get("title"), said.get("detail")] if isinstance(said, dict) else []
     text = ": ".join(part for part in parts if isinstance(part, str))
     text = re.sub(r"\s+", " ", "".join(c if c.isprintable() else " " for c in text))[:300]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.asterisk.placing import dial_both, onward, place_call
+from connectors.asterisk.placing import dial_both, hang_up, onward, place_call
 from connectors.asterisk.protocol import check_line
-from connectors.model import DialBoth, Onward, PlaceCall
+from connectors.model import DialBoth, HangUp, Onward, PlaceCall
 from connectors.runtime.driver import ActionError
 
 ID = "0b0f5b8e-6f6e-4d3a-9f0b-2f1f7a1c9d11"
@@ -93,6 +93,9 @@ def actions_of(effect: PlaceCall | DialBoth | Onward) -> object:
         replace(DIAL, number="1@other"),
         replace(DIAL, number="1&2"),
         replace(DIAL, number="-1"),
+        replace(DIAL, number="1-2"),
+        replace(DIAL, number="0900x1"),
+        replace(DIAL, number="*72"),
         replace(DIAL, context="a,b"),
         replace(DIAL, call="${EXTEN}"),
         Onward(ID, "1/n", "x"),
@@ -103,6 +106,12 @@ def actions_of(effect: PlaceCall | DialBoth | Onward) -> object:
 def test_what_asterisk_could_misread_is_refused(effect: PlaceCall | DialBoth | Onward) -> None:
     with pytest.raises(ActionError, match="is not one that Asterisk can be given"):
         actions_of(effect)
+
+
+@pytest.mark.parametrize("leg", ["/^PJSIP/", "", "1.1\r\nAction: Ping", "a" * 151])
+def test_no_pattern_of_channels_is_hung_up(leg: str) -> None:
+    with pytest.raises(ActionError, match="the leg is not one"):
+        hang_up(HangUp(leg))
 
 
 @given(name=st.text(max_size=60), uri=st.text(max_size=256))

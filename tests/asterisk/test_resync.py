@@ -75,6 +75,27 @@ def test_marks_are_read_from_the_variables_and_unset_ones_are_nothing() -> None:
     assert leg.mark is None
 
 
+def test_who_has_left_a_placeholder_is_told_by_its_queue() -> None:
+    """Behind Queue() it waits for its end; ``setinterfacevar`` notes who had answered."""
+
+    def left(application: str, *lines: str, half: str = "2", bridge: str = "") -> str | None:
+        name = f"Local/to_support@collab-wait-00000001;{half}"
+        found = status(name, "p", *lines, bridge=bridge)
+        found = [
+            line.replace("Application: Queue", f"Application: {application}") for line in found
+        ]
+        data = event("Status", "Call", *found)
+        (leg,) = snapshot_of(Lists(items(b"\r\n" + data, "Status"), [], []), restarted=False).legs
+        return leg.left_by
+
+    member = "Variable: MEMBERINTERFACE=PJSIP/agent1"
+    assert left("Wait", member) == "PJSIP/agent1"
+    assert left("Wait", "Variable: MEMBERINTERFACE=(null)") == ""
+    assert left("Queue", member) is None
+    assert left("Wait", member, bridge="b") is None
+    assert left("Wait", member, half="1") is None
+
+
 def test_who_dials_is_told_by_the_dialling_legs_linkedid() -> None:
     agent = ["Linkedid: 1.1", "Application: Dial"]
     calls = [

@@ -220,6 +220,24 @@ async def test_a_new_connector_knows_the_placeholders_again(tandem: Placing, pbx
         await new.nothing_stands()
 
 
+async def test_a_new_connector_knows_who_answered_and_hung_up_out_of_sight(
+    tandem: Placing, pbx: Any
+) -> None:
+    tandem.pbx.on_ring("agent1", Rings(answer_after=0.5))
+    call = await tandem.queue()
+    (known,) = tandem.core.calls()
+    assert known.state.value == "queued"
+    await tandem.call(call, state="active", agent_uri=AGENT)
+    await tandem.bridged(call)
+    await tandem.pbx.hang_up("agent1")
+    await tandem.call(call, state="active", agent_leg=None)
+    async with placing(pbx, [known]) as new:
+        (found,) = new.core.calls()
+        assert (found.state.value, found.agent_uri, found.agent_leg) == ("active", AGENT, None)
+    await tandem.do("hangup", call)
+    await tandem.call(call, state="ended", cause="hangup")
+
+
 @pytest.mark.parametrize("how", ["voice", "dial"])
 async def test_a_new_connector_finds_who_talks_by_telephone(
     how: str, tandem: Placing, pbx: Any

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from connectors.commands import MAX_RINGING
 from connectors.model import (
     Command,
     DialBoth,
+    LegRole,
+    LegUp,
     MemberKnown,
     PauseMember,
     PlaceCall,
@@ -94,6 +97,19 @@ def test_only_letters_and_digits_of_a_name_reach_a_telephone() -> None:
         (dial(user_uri="sip:1%402@pbx.example.org"), "cannot be dialled"),
         (dial(user_uri="sip:a,b@pbx.example.org"), "cannot be dialled"),
         (dial(user_uri="tel:"), "args.user_uri"),
+        # what a server that was broken into could hope to be dialled as a number it is not seen as
+        (dial(user_uri="tel:0900x1234567"), "cannot be dialled"),
+        (dial(user_uri="tel:0900_1234567"), "cannot be dialled"),
+        (dial(user_uri="tel:robin"), "cannot be dialled"),
+        (dial(user_uri="sip:%30900%31234567@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:0900x1234567@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:0900_1234567@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:++499001234567@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:09001234567%23@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri=f"sip:09001234567{'0' * 10}@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:*7209001234567@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:-bleg@pbx.example.org"), "cannot be dialled"),
+        (dial(user_uri="sip:h@pbx.example.org"), "cannot be dialled"),
         (Command("v", "voice", ID, {"user_uri": "tel:1"}), "does not stand"),
         (Command("p", "pause", None, {"agent_uri": "sip:1001@x", "paused": True}), "no queue has"),
         (Command("p", "pause", None, {"agent_uri": "sip:1001@x", "paused": 1}), "args.paused"),
@@ -109,8 +125,9 @@ def test_a_value_of_another_form_is_refused_by_name(command: Command, reason: st
         ("tel:+49-30-123.45", "+493012345"),
         ("tel:7042;phone-context=pbx.example.org", "7042"),
         ("sip:1002@PBX.example.org", "1002"),
-        ("sips:*97@pbx.example.org", "*97"),
-        ("sip:%23%2a@pbx.example.org;user=phone", "#*"),
+        ("sips:+49.30-12345@pbx.example.org;user=phone", "+493012345"),
+        ("sip:robin_m@pbx.example.org", "robin_m"),
+        ("sip:alice-1.2@pbx.example.org", "alice-1.2"),
     ],
 )
 def test_what_is_dialled_for_a_users_uri(uri: str, number: str) -> None:
@@ -142,6 +159,17 @@ def test_placeholders_are_capped_and_one_that_failed_counts_no_more() -> None:
 
 def test_no_placeholders_where_none_are_allowed() -> None:
     assert why(decide(queue(), World(replace(DIALS, max_placeholders=0)))).startswith("full")
+
+
+def test_telephones_are_rung_so_many_at_a_time() -> None:
+    world = World(DIALS)
+    ids = [f"{n:08x}{ID[8:]}" for n in range(MAX_RINGING + 1)]
+    for leg in ids[:-1]:
+        assert isinstance(decide(dial(leg), world), DialBoth)
+        world(LegUp(leg, f"PJSIP/1001-{leg}", "PJSIP/1001", "", LegRole.OUTBOUND, placed=leg))
+    assert why(decide(dial(ids[-1]), world)).startswith("full: 50 calls are being dialled")
+    world.down(ids[0])
+    assert isinstance(decide(dial(ids[-1]), world), DialBoth)
 
 
 def test_the_members_of_an_agent_are_paused_as_the_queues_name_them() -> None:

@@ -395,6 +395,41 @@ def test_without_its_notes_it_knows_that_somebody_has_served() -> None:
     assert now(world)[3] == "hangup"
 
 
+def test_an_agent_who_answered_and_hung_up_out_of_sight_serves_on() -> None:
+    left = placeholder(queue="", position=None, left_by="PJSIP/1001")
+    for world in (World(DIALS), again(waits())):
+        world(listed(*left))
+        assert now_of(world) == ("active", WANG, None)
+        assert world.hangs_up() == []
+        assert act(world, HANG_UP) == HangUp(ID)
+
+
+def test_a_placeholder_whose_agent_nobody_knows_is_lost() -> None:
+    """Its user would wait, in no queue, for an agent who does not know of it."""
+    world = again(waits())(listed(*placeholder(queue="", position=None, left_by="PJSIP/gone")))
+    assert world.hangs_up() == [HangUp(ID)]
+    world.down(ID)
+    assert now(world) == ("ended", None, None, "lost")
+
+
+def test_who_dials_the_user_on_has_not_left_the_placeholder() -> None:
+    old, leg = redialled()
+    left = placeholder(queue="", position=None, left_by="PJSIP/gone")
+    for world in (World(DIALS), again(old)):
+        world(listed(*left, phone(leg, "1001", placed=ID)))
+        assert world.hangs_up() == []
+
+
+def test_a_new_process_ends_a_voice_call_whose_placeholder_is_gone() -> None:
+    old, leg = redialled()
+    old.rings("u", "PJSIP/trunk", by=leg).bridge("v", "u", leg).down(ID)
+    talks = (phone(leg, "1001", placed=ID, bridge="v"), phone("u", "trunk", bridge="v"))
+    world = again(old)(listed(*talks))
+    assert act(world, HANG_UP) == HangUp("u")
+    world.down("u")
+    assert now(world)[3] == "hangup"
+
+
 def test_a_new_process_finds_the_user_of_a_voice_call() -> None:
     legs = (
         replace(placeholder()[0], bridge="v"),

@@ -54,7 +54,12 @@ class Attacked(Beside):
         self.victim = self.pbx.place(Call("form-1001"))
         await self.victim.until("talking")
         self._before = await self.session(self.victim.id, agent=uri("1001"))
+        await until(self._invited, "the caller's message")  # nothing is under way any more
         self._small = psutil.Process(self.connector.pid).memory_info().rss
+
+    async def _invited(self) -> tuple[bool, Any]:
+        messages = self.pbx.phone("caller").messages
+        return bool(messages), messages
 
     def send(self, *data: bytes) -> None:
         """Bytes to the connector, as if FreeSWITCH had sent them."""

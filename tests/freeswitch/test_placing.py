@@ -106,12 +106,14 @@ SAFE_PLACE = re.compile(
 SAFE_DIAL = re.compile(
     r"originate \{(?:[a-z_]+=[\w.~%+*#-]*,)*[a-z_]+=[\w.~%+*#-]*\}user/[\w.+-]+@[\w.-]+ "
     r"'m:\^:execute_extension:collab_features XML collab\^set:hangup_after_bridge=true"
-    r"\^set:transfer_ringback=%\(1000,4000,425\)\^transfer:[\w.+*#-]+ XML [\w.-]+' inline"
+    r"\^set:transfer_ringback=%\(1000,4000,425\)\^transfer:(?:\+?[0-9]+|[A-Za-z][\w.+-]+) "
+    r"XML [\w.-]+' inline"
 )
 SAFE_ONWARD = re.compile(
     r"uuid_transfer [0-9a-f-]{36} 'm:\^:set:collab_call=[0-9a-f-]{36}"
     r"\^set:hangup_after_bridge=true\^set:continue_on_fail=true"
-    r"\^set:transfer_ringback=%\(1000,4000,425\)\^execute_extension:[\w.+*#-]+ XML [\w.-]+"
+    r"\^set:transfer_ringback=%\(1000,4000,425\)\^execute_extension:(?:\+?[0-9]+|[A-Za-z][\w.+-]+) "
+    r"XML [\w.-]+"
     r"\^set:collab_parks=\$\{uuid_setvar_multi\([0-9a-f-]{36} "
     r"park_after_bridge=true;park_timeout=43200\)\}\^intercept:[0-9a-f-]{36}\^hangup' inline"
 )

@@ -20,6 +20,7 @@ from connectors.freeswitch.resync import (
     resync,
     uuids_of,
 )
+from connectors.freeswitch.standing import snapshot_of
 from connectors.freeswitch.wire import Event
 from connectors.model import (
     CallState,
@@ -250,6 +251,24 @@ async def test_a_call_whose_agent_has_just_gone_is_known_to_have_been_served() -
     world = World(CoreSettings("pbx.example.org"))
     world(found.snapshot).down("c", "d")
     assert [world.latest[leg].cause for leg in "cd"] == ["hangup", "abandoned"]
+
+
+@pytest.mark.parametrize(
+    ("state", "agent", "left"),
+    [
+        ("CS_PARK", "1001@default", "user/1001"),
+        ("CS_PARK", "gone@default", ""),
+        ("CS_PARK", "", None),  # the bridge has failed, and the queue offers it to the next agent
+        ("CS_EXECUTE", "1001@default", None),
+    ],
+)
+async def test_who_has_left_a_placeholder_is_told_by_its_queue(
+    state: str, agent: str, left: str | None
+) -> None:
+    headers = channel("p", "null/collab-p", collab_call="p", cc_agent=agent)
+    agents = {"1001@default": Agent("user/1001", ("support@default",))}
+    snapshot = snapshot_of({"p": {**headers, "Channel-State": state}}, agents, restarted=False)
+    assert snapshot.legs[0].left_by == left
 
 
 async def test_a_channel_that_ends_meanwhile_ended_as_it_says() -> None:

@@ -60,6 +60,17 @@ async def test_one_line_announces_and_marks_a_call(
     assert await variable(tandem, event["Channel"], "COLLAB_USER_URI") == user
 
 
+async def test_an_address_is_passed_on_as_it_came_or_not_at_all(
+    phones: Phones, tandem: Ami
+) -> None:
+    """FILTER() alone would make ann.o'neil@ ann.oneil@, who is somebody else."""
+    await phones.listen("agent1", answer=0.01)
+    headers = {"X-Collab-Type": "chat", "X-Collab-User": "mailto:ann.o'neil@example.org"}
+    await (await phones.call("caller", "header-support", headers=headers)).answered()
+    event = await tandem.event("UserEvent", UserEvent="CollabRequest")
+    assert event["HeaderUserURI"] == "unreadable"
+
+
 async def test_an_ordinary_call_is_not_announced(phones: Phones, tandem: Ami) -> None:
     await phones.listen("agent1", answer=0.01)
     call = await phones.call("caller", "q-support", headers={"X-Collab-Type": "form"})

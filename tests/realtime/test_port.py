@@ -209,6 +209,37 @@ def test_an_endless_head_is_cut_off(port: RunningPort) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [b"X: " + b"x" * 400_000, b"X: x\r\n" * 300, b"X: x\r\n" * 100_000],
+    ids=["one that does not end", "more than there may be", "no end of them"],
+)
+def test_what_is_behind_a_body_is_bounded_too(port: RunningPort, more: bytes) -> None:
+    """A trailer is kept like a head, and one without an end would be kept until memory ends."""
+    connection = connect(port)
+    try:
+        head = b"POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + b"2\r\n{}\r\n0\r\n")
+        connection.sendall(more)
+        connection.sendall(b"\r\n\r\n")
+    except OSError:
+        pass
+    answer = read_all(connection)
+    assert answer == b"" or b" 400 " in answer
+    connection.close()
+
+
+def test_requests_ahead_of_their_answers_are_bounded(start: StartPort) -> None:
+    """Else one connection that reads no answers could have any number of them kept."""
+    port = start(limits=Limits(http_pipelined=4))
+    for sent, answered in ((5, 5), (50, 0)):
+        connection = connect(port)
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHost: t\r\n\r\n" * (sent - 1))
+        connection.sendall(b"GET /hello HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+        assert read_all(connection).count(b"HTTP/1.1 ") == answered
+        connection.close()
+
+
 def test_a_head_that_does_not_end_is_cut_off_in_time(start: StartPort) -> None:
     port = start(limits=Limits(http_head_time=0.5))
     connection = connect(port)

@@ -23,6 +23,8 @@ class ServerDouble:
         self.tries = 0
         self.answers: list[tuple[int, dict[str, str], dict[str, Any]]] = []
         """Status, headers and problem to answer the next reports with."""
+        self.raw: list[bytes] = []
+        """Bodies of a 503 to answer the next reports with."""
         self.lease: dict[str, Any] | None = None
         """Its word of the lease, in each answer."""
         self.standing: list[dict[str, Any]] = []
@@ -111,6 +113,8 @@ class ServerDouble:
             await self.slow.wait()
         if request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"title": "Unauthorized"}, status=401)
+        if self.raw:
+            return web.Response(body=self.raw.pop(0), status=503)
         if self.answers:
             status, headers, problem = self.answers.pop(0)
             return web.json_response(problem, status=status, headers=headers)

@@ -272,13 +272,22 @@ async def test_a_command_that_cannot_be_done_says_why(
 async def test_garbage_on_the_link_harms_nothing(tmp_path: Path) -> None:
     async with both() as (pbx, server), connector(pbx, server, tmp_path):
         await server.until(lambda: snapshots(server) == 1 and bool(server.links))
-        for text in ("", "[]", "{", '{"id": 7}', '{"id": "c0"}', "null"):
+        for text in (
+            "", "[]", "{", '{"id": 7}', '{"id": "c0"}', "null", "[" * 100_000, '{"id":' * 30_000,
+            '{"id": "\\ud800", "kind": "hangup"}', '{"id": "x\\nERROR", "kind": "hangup"}',
+            '{"id": "c2", "kind": "\\ud800"}', '{"id": "c3", "kind": "a\\nb"}',
+            '{"id": "c4", "kind": "hangup", "call": "\\ud800", "lease": 1e999}',
+            '{"id": "c5", "kind": "hangup", "expires": "0001-01-01T00:00:00+23:59"}',
+            '{"id": "c6", "kind": "pause", "args": {"agent_uri": "\\ud800", "paused": true}}',
+            '{"withdraw": "\\ud800"}', "NaN", "1" * 5000,
+        ):  # fmt: skip
             await server.links[-1].send_str(text)
         pbx.push(queued())
         await server.until(lambda: "1.1" in server.calls)
         await server.send(command())
         await server.until(lambda: any(r["id"] == "c1" for r in server.results))
         assert [r["status"] for r in server.results if r["id"] == "c1"] == ["done"]
+        assert len(server.connectors) == 1, "the link stood all the while"
 
 
 async def test_a_call_that_got_its_agent_while_the_connector_was_away_is_bound_on_return_once(

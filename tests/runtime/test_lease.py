@@ -289,7 +289,9 @@ async def test_a_connector_that_takes_over_goes_on_from_what_the_other_has_told(
             await server.until(lambda: len(server.reports) >= 3)
             # Two others have ended since; their reports say nothing that cannot be understood.
             gone = told | {"id": "1.5", "aliases": ["1.4"]}
-            server.standing = [gone, told | {"state": "odd"}, told]
+            odd = ({"state": "odd"}, {"user_uri": {"a": 1}}, {"aliases": [None]}, {"id": 7},
+                   {"position": "1"}, {"since": "0001-01-01T00:00:00+23:59"})  # fmt: skip
+            server.standing = [gone, *(told | more for more in odd), 7, told]
             server.lease = word(6)
             await server.until(lambda: snapshots(server) == 1)
             (listed,) = [body["calls"] for body in server.reports if body["snapshot"]]

@@ -237,3 +237,15 @@ async def test_what_is_no_text_is_reported_as_json_all_the_same(tmp_path: Path) 
         outbox.put_result(Result("command", "failed", "half a pair: \ud83d"))
         await server.until(settled(server, 1))
         assert server.results[0]["detail"] == "half a pair: \ud83d"
+
+
+async def test_an_answer_that_is_no_json_is_a_server_in_trouble(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is: lists in lists would end a parser that calls itself."""
+    async with ServerDouble() as server, reporting(server, tmp_path) as (outbox, _):
+        server.raw = [b"[" * 8_000, b"\xff", b""]
+        outbox.put([call("1.1")])
+        await server.until(settled(server, 1))
+        assert server.tries == 4
+    assert "crashed" not in caplog.text

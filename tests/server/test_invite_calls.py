@@ -424,10 +424,22 @@ def test_a_number_is_one_whether_or_not_its_country_is_dialled(start: Start) -> 
     for user, said in (
         ("09001234567", "a premium-rate number"),
         ("+499001234567", "a premium-rate number"),
+        ("09001234567890123456", "a premium-rate number"),
+        ("00499001234567" + "8", "a premium-rate number"),
+        ("009001234567", "a premium-rate number"),
+        ("90049900123456799", "a premium-rate number"),
         ("112", "an emergency number"),
+        ("09001234567" + "0" * 10, "neither a number nor a name"),
+        ("0900a1234567", "neither a number nor a name"),
+        ("0900_1234567", "neither a number nor a name"),
+        ("09001234567#", "neither a number nor a name"),
+        ("*7209001234567", "neither a number nor a name"),
+        ("++499001234567", "neither a number nor a name"),
+        ("03012345678901", "server.invite.deny"),
     ):
         status, why = call(f"sip:{user}@pbx.example.org")
-        assert (status, said in why) == (403, True), user
+        assert (status, said in why) == (403, True), (user, why)
+    assert call("tel:+4990012345678")[0] == 403, "what is behind the number is passed over"
     assert server.hub.commands == []
     assert call("sip:1120@pbx.example.org")[0] == 201, "an extension"
     assert call("sip:alice-1.2@pbx.example.org")[0] == 201

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server.carrier import begin
 from tests.server.conftest import LI, WANG, Server
-from tests.server.doubles import Gateway, gateway
+from tests.server.doubles import Gateway, gateway, mail_server
 from tests.server.test_invite import PHONE, invite, set_up
 
 Start = Callable[..., Server]
@@ -47,6 +47,16 @@ def test_one_destination_is_reached_so_often_an_hour_and_a_day(start: Start, sms
     server.clock.turn(86_400)
     assert went_out(server, server.establish(user_uri=PHONE)) == [True]
     assert len(sms.asked) == 5
+
+
+def test_capitals_make_no_other_address_of_one(start: Start) -> None:
+    with mail_server() as mail:
+        server = start(**set_up(mail=mail, limits={"destination_hour": 1}, deny=["mailto:boss@.*"]))
+        desk = server.desk("wang", WANG)
+        for uri in ("mailto:ann@example.org", "mailto:aNN@EXAMPLE.org", "mailto:BOSS@example.org"):
+            invite(desk, uri)
+        server.carry()
+        assert [to for to, _ in mail.came] == [["ann@example.org"]]
 
 
 def test_one_agent_reaches_so_many_an_hour(start: Start, sms: Gateway) -> None:

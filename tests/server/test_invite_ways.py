@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,6 +197,29 @@ def test_what_a_mail_server_says_is_believed_as_far_as_it_goes(
         settings = smtp(double.port, tls="none")
         with pytest.raises(error):
             mail.send(settings, letter(settings))
+
+
+@pytest.mark.parametrize("greeting", [b"", b"220 hello\r\n"])
+def test_a_mail_server_that_sends_a_byte_now_and_then_holds_nobody_up(greeting: bytes) -> None:
+    """Each byte comes in time; the line never ends."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            peer, _ = listening.accept()
+            with peer, contextlib.suppress(OSError):
+                peer.sendall(greeting)
+                while not over.wait(0.05):
+                    peer.sendall(b"2")
+
+        server = threading.Thread(target=drip, daemon=True)
+        server.start()
+        settings = smtp(listening.getsockname()[1], tls="none", timeout=0.2)
+        with pytest.raises((NotSentError, DoubtfulError)):
+            mail.send(settings, letter(settings))
+        over.set()
+        server.join(10)
+        assert not server.is_alive()
 
 
 def test_what_surely_did_not_go_out_is_tried_again_and_what_may_have_is_not(

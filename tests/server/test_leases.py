@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from collab_server.calls import leases
 from collab_server.calls.leases import LEASE_SECONDS, START_SECONDS
 from collab_server.db.engine import Database
 from connectors.runtime import lease
@@ -173,6 +174,21 @@ def test_the_epoch_rises_over_a_restart_of_the_server(server: Server) -> None:
     assert server.backend.link_lease("hq", TWO) == 2
     server.clock.turn(LEASE_SECONDS)
     assert holds(say(server, ONE)) == (True, 3)
+
+
+def test_who_held_the_lease_when_the_server_went_down_comes_back_first(server: Server) -> None:
+    """What has happened meanwhile only the holder knows: the other does not know what for."""
+    say(server, ONE, *calls("1.1"))
+    server.clock.turn(600)
+    leases.restarted(server.services)
+    assert holds(say(server, TWO, *calls("1.1", state="ended", cause="hangup"))) == (False, 1)
+    assert holds(say(server, ONE, *calls("1.1", seq=2))) == (True, 1)
+    assert state(server, "1.1") == "active"
+    server.clock.turn(LEASE_SECONDS)
+    assert holds(say(server, TWO)) == (True, 2), "it has not come back"
+    say(server, TWO, leaving=True)
+    leases.restarted(server.services)
+    assert holds(say(server, ONE)) == (True, 3), "nobody is to come back"
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out(server: Server) -> None:

@@ -194,6 +194,17 @@ def test_the_same_key_posts_one_call(server: Server) -> None:
     assert (other.status_code, json_of(other)["field"]) == (422, "Idempotency-Key")
 
 
+def test_a_visitor_gets_no_others_call_by_the_same_key(server: Server) -> None:
+    key = {"Idempotency-Key": "1"}
+    posts = [
+        json_of(from_address(server, address, **key))["session"]
+        for address in ("192.0.2.1", "192.0.2.1", "198.51.100.9", "2001:db8::1", "2001:db8::2")
+    ]
+    assert posts[0] == posts[1] != posts[2]
+    assert posts[3] == posts[4], "the two are of one customer's network"
+    assert len(set(posts)) == 3
+
+
 def test_a_clients_key_of_the_same_name_is_another_one(with_settings: Any) -> None:
     server = with_settings("hq", crm={"key": "site-key"})
     posted = json_of(post(server, **{"Idempotency-Key": "k"}))

@@ -128,14 +128,22 @@ def test_an_alias_means_the_same_call(server: Server) -> None:
 
 
 def test_a_call_goes_by_its_present_user_leg_and_former_ids_stay_aliases(server: Server) -> None:
-    server.connector.report("1.1", "active", agent_uri=WANG)
-    first = server.session_of("1.1")
-    for leg, former in (("2.2", ["1.1"]), ("3.3", ["1.1", "2.2"]), ("2.2", ["1.1", "3.3"])):
+    server.connector.report("7.7", "active", agent_uri=WANG)
+    first = server.session_of("7.7")
+    moves = (
+        ("9.9", ["7.7"]),
+        ("3.3", ["7.7", "9.9"]),
+        ("5.5", ["7.7", "9.9", "3.3"]),
+        ("9.9", ["7.7", "3.3", "5.5"]),
+        ("7.7", ["3.3", "5.5", "9.9"]),
+        ("2.2", ["7.7", "3.3", "5.5", "9.9", "1.1"]),
+    )
+    for leg, former in moves:
         server.connector.report(leg, "active", agent_uri=WANG, aliases=former)
-        session = server.session_of("1.1")
+        session = server.session_of("7.7")
         assert session["id"] == first["id"] == server.session_of(leg)["id"]
-        assert session["call"]["id"] == leg
-        assert sorted(session["call"]["aliases"]) == former
+        assert (session["call"]["id"], session["call"]["aliases"]) == (leg, former)
+        assert server.trace(leg)["call"]["aliases"] == former
 
 
 def test_a_transfer_revokes_the_old_agent_and_invites_the_new_one(server: Server) -> None:

@@ -95,6 +95,8 @@ def test_a_reported_hangup_ends_what_a_client_established(server: Server) -> Non
         ({"type": None}, "type"),
         ({"user_uri": "alice"}, "user_uri"),
         ({"user_uri": "sip:a\x00b"}, "user_uri"),
+        ({"user_uri": "mailto:ann\u202emoc.live@example.org"}, "user_uri"),
+        ({"agent_uri": "sip:li\u2066x@pbx.example.org"}, "agent_uri"),
         ({"user_uri": ["sip:a"]}, "user_uri"),
         ({"user_uri": "sip:" + "a" * 300}, "user_uri"),
         ({"agent_uri": "tel:1"}, "agent_uri"),
@@ -469,3 +471,18 @@ def test_a_users_terminal_cannot_be_flooded_with_invitations(server: Server) -> 
     assert int(again[-1].headers["Retry-After"]) >= 1
     assert len(server.hub.commands) == 21
     assert server.api.post(path, {"role": "user"}).status_code == 201
+
+
+def test_a_browser_that_is_in_asks_and_writes_so_often_and_keeps_nobody_else_from_it(
+    server: Server,
+) -> None:
+    session = server.establish()
+    path = f"/v1/sessions/{session['id']}"
+    user, desk = server.browser(), server.desk("wang", WANG)
+    user.open(session["user"]["join_url"])
+    statuses = [user.post(f"{path}/token", {}).status_code for _ in range(121)]
+    assert (statuses.count(200), statuses[-1]) == (120, 429)
+    assert user.post(f"{path}/closed", {}).status_code == 429
+    assert desk.post(f"{path}/token", {}).status_code == 200
+    notes = [desk.post(f"{path}/note", {"note": "x"}).status_code for _ in range(121)]
+    assert (notes.count(200), notes[-1]) == (120, 429)

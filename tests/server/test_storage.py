@@ -323,6 +323,8 @@ def test_a_look_at_readiness_waits_for_its_turn_like_every_writer(server: Server
         assert answers == []
     asking.join(10)
     assert answers == [200]
+    with server.database.write():  # strangers who ask on and on take no turn each
+        assert server.api.get("/readyz").status_code == 200
 
 
 @pytest.mark.skipif(bool(POSTGRES), reason="SQLite's lock is the file's")

@@ -11,6 +11,8 @@ test.each([
     ["https://en.wikipedia.org/wiki/Duet_(music)"],
   ],
   ["请看https://example.org/表单，谢谢", ["https://example.org/%E8%A1%A8%E5%8D%95"]],
+  ['[http://a.example/x[1]](y)]!?"', ["http://a.example/x[1]](y)"]],
+  [`http://a.example/${")]".repeat(1_995)}`, ["http://a.example/"]],
   ["two http://a.example http://b.example", ["http://a.example/", "http://b.example/"]],
 ])("finds the links of %j", (text, expected) => {
   expect(links(text)).toEqual(expected);

@@ -26,12 +26,16 @@ from .dialplan import Dialplan, Feature
 COLLAB = r"""
 [collab]
 exten => request,1,Set(LOCAL(type)=${FILTER(A-Za-z0-9_\x2d,${ARG1:0:32})})
- same => n,Set(LOCAL(user)=${FILTER(A-Za-z0-9%._~\x2d,${URIENCODE(${ARG2:0:300})})})
+ same => n,Set(LOCAL(raw)=${URIENCODE(${ARG2:0:300})})
+ same => n,Set(LOCAL(user)=${FILTER(A-Za-z0-9%._~\x2d,${raw})})
+ same => n,ExecIf($[${LEN(${user})} != ${LEN(${raw})}]?Set(LOCAL(user)=unreadable))
  same => n,Set(LOCAL(header_type)=)
  same => n,Set(LOCAL(header_user)=)
  same => n,GotoIf($["${CHANNEL(channeltype)}" != "PJSIP"]?mark)
  same => n,Set(LOCAL(header_type)=${FILTER(A-Za-z0-9_\x2d,${PJSIP_HEADER(read,X-Collab-Type):0:32})})
- same => n,Set(LOCAL(header_user)=${FILTER(A-Za-z0-9%._~\x2d,${URIENCODE(${PJSIP_HEADER(read,X-Collab-User):0:300})})})
+ same => n,Set(LOCAL(raw)=${URIENCODE(${PJSIP_HEADER(read,X-Collab-User):0:300})})
+ same => n,Set(LOCAL(header_user)=${FILTER(A-Za-z0-9%._~\x2d,${raw})})
+ same => n,ExecIf($[${LEN(${header_user})} != ${LEN(${raw})}]?Set(LOCAL(header_user)=unreadable))
  same => n(mark),Set(COLLAB_TYPE=${type})
  same => n,Set(COLLAB_USER_URI=${user})
  same => n,Set(COLLAB_HEADER_TYPE=${header_type})

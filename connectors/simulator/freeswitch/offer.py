@@ -299,6 +299,7 @@ class Race:
             member.state, member.race, member.agent, member.bridged = "Waiting", None, "", 0
             self._free(agent, ended)
             caller.locks -= 1
+            pbx.poke(caller)  # who may have hung up since
             return
         caller.set("cc_queue_terminated_epoch", str(ended))
         left: Headers = [

@@ -114,6 +114,13 @@ def test_what_the_provider_calls_somebody_is_what_callers_read_until_it_is_chang
     office.provider.claims = {"name": "Wang Xiu"}
     office.sign_in()
     assert (office.me() or {})["display_name"] == "Wang Xiu"
+    office.provider.claims = {"name": "Wang Xiu-Ying"}
+    office.sign_in()
+    assert (office.me() or {})["display_name"] == "Wang Xiu-Ying", "it is kept up to date"
+    office.provider.claims = {}
+    office.sign_in()
+    assert (office.me() or {})["display_name"] == "Wang Xiu-Ying"
+    office.provider.claims = {"name": "Wang Xiu-Ying"}
     with office.server.database.write() as work:
         agent = agents.named(work.db, "Wang Li")
         assert agent is not None

@@ -271,6 +271,13 @@ def test_the_provider_ends_log_ins_by_itself(office: Office) -> None:
     assert told(provider.logout_token(sid="s-1", sub=None)) == 200
     assert there() == [False, True, False, True]
     assert len(server.hub.signed_out) == 2
+    late = provider.logout_token(sid=None, exp=now + 3600)
+    server.clock.turn(11)
+    provider.sid = "s-3"
+    desks[0] = office.browser = server.browser()
+    office.sign_in()
+    assert told(late) == 200
+    assert there() == [True, False, False, True], "a log-in that was made since is not meant"
     assert told(provider.logout_token(sid=None)) == 200
     assert there() == [False, False, False, True]
 

@@ -128,6 +128,8 @@ export const enDesk = {
 
   "side.title": "Details",
   "side.caller": "Caller",
+  "side.name": "Name",
+  "side.unchecked": "As given on the web site, not checked",
   "side.address": "Address",
   "side.presence": "On the page",
   "side.here": "Here",

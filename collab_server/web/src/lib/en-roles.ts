@@ -7,6 +7,7 @@ export const enRoles = {
   "join.supervisors.joined": "A supervisor may read along; this page says so when one joins.",
 
   "consent.title": "May {agent} see this page?",
+  "consent.about": "On this page: {type}.",
   "consent.text": "{agent} sees the messages here once you agree.",
   "consent.yes": "Go on with {agent}",
   "consent.no": "Not now",

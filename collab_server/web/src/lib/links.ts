@@ -9,7 +9,8 @@ export interface Piece {
 // The listed full-width marks (， ； ！ ？ （ ） 、 。 …) end a link in Chinese text.
 const LINK =
   /https?:\/\/[^\s<>"'`\u3001\u3002\u300a-\u3011\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f]+/giu;
-const TRAILING = /[.,;:!?'")\]}]+$/u;
+const TRAILING = ".,;:!?'\")]}";
+const OPENS: Record<string, string> = { ")": "(", "]": "[" };
 
 /** Split a text into plain pieces and links, in order; joined they give the text again. */
 export function pieces(text: string): Piece[] {
@@ -27,17 +28,21 @@ export function pieces(text: string): Piece[] {
   return found;
 }
 
-/** Punctuation at the end belongs to the sentence, a closing bracket only when it was not opened. */
+/**
+ * Punctuation at the end belongs to the sentence, a closing bracket only when it was not opened.
+ * Each character is looked at once: who writes lines full of brackets must hold up no page.
+ */
 function trimmed(raw: string): string {
-  let link = raw;
-  for (;;) {
-    const tail = TRAILING.exec(link)?.[0];
-    if (!tail) return link;
-    const last = tail.at(-1);
-    const opens = last === ")" ? "(" : last === "]" ? "[" : "";
-    if (opens && link.split(opens).length >= link.split(last as string).length) return link;
-    link = link.slice(0, -1);
+  const left: Record<string, number> = {};
+  for (const mark of raw) left[mark] = (left[mark] ?? 0) + 1;
+  let end = raw.length;
+  for (; TRAILING.includes(raw.charAt(end - 1)); end--) {
+    const last = raw.charAt(end - 1);
+    const opens = OPENS[last];
+    if (opens && (left[opens] ?? 0) >= left[last]!) break;
+    left[last]!--;
   }
+  return raw.slice(0, end);
 }
 
 function address(raw: string): string | undefined {

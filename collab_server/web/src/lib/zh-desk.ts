@@ -129,6 +129,8 @@ export const zhDesk: Record<keyof typeof enDesk, string> = {
 
   "side.title": "详情",
   "side.caller": "来电者",
+  "side.name": "姓名",
+  "side.unchecked": "来自网站填写，未经核实",
   "side.address": "地址",
   "side.presence": "页面状态",
   "side.here": "在线",

@@ -9,6 +9,7 @@ export const zhRoles: Record<keyof typeof enRoles, string> = {
   "join.supervisors.joined": "主管可能旁听；主管加入时，此页面会注明。",
 
   "consent.title": "是否让 {agent} 查看此页面？",
+  "consent.about": "此页面的内容：{type}。",
   "consent.text": "您同意后，{agent} 才能看到这里的消息。",
   "consent.yes": "继续，由 {agent} 接待",
   "consent.no": "暂不",

@@ -4,7 +4,7 @@ import { asking, refused } from "../lib/consent";
 import { asProblem, type Problem, request } from "../lib/http";
 import { personName } from "../lib/people";
 import type { View } from "../lib/types";
-import { t } from "../lib/words";
+import { t, tOr } from "../lib/words";
 import { ProblemNotice } from "./parts";
 import "../style/consent.css";
 
@@ -37,7 +37,10 @@ export function ConsentBar({ view }: { view: View }) {
       {asking(view) && (
         <>
           <h2>{t("consent.title", { agent })}</h2>
-          <p>{t("consent.text", { agent })}</p>
+          <p>
+            {t("consent.about", { type: tOr(`type.${view.type}`, view.type) })}{" "}
+            {t("consent.text", { agent })}
+          </p>
           <p class="actions">
             <button class="primary" type="button" disabled={busy} onClick={() => void answer(true)}>
               {t("consent.yes", { agent })}

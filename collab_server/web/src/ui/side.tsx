@@ -52,6 +52,12 @@ export function Side({ view, gone, atDesk = false, admin = false, done, mine }: 
       <section>
         <h2>{t("side.caller")}</h2>
         <dl>
+          {view.user.name && (
+            <Fact name={t("side.name")}>
+              <span class="break">{view.user.name}</span>
+              <p class="muted">{t("side.unchecked")}</p>
+            </Fact>
+          )}
           <Fact name={t("side.address")}>
             <span class="break">{view.user.label || view.user.uri}</span>
             {view.user.label && <p class="muted">{t("side.paired")}</p>}

@@ -1,16 +1,19 @@
-"""What the core itself wants done on the PBX: by whoever serves it, in turn, tried again."""
+"""How commands, and what the core itself wants, are carried out: by whom, in turn, for how long."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connectors.application import Application, CoreSettings
-from connectors.model import HangUp
+from connectors.model import HangUp, MemberKnown, PauseMember, Result
 from connectors.runtime import link
+from connectors.runtime.codec import timestamp
 from connectors.runtime.driver import Outcome
 from connectors.runtime.lease import MARGIN, Lease
 from connectors.runtime.link import Commands
@@ -51,9 +54,24 @@ class Bench:
     def __init__(self, tmp_path: Path) -> None:
         self.clock, self.hands = Clock(), Hands()
         self.lease = Lease(self.clock)
-        outbox = Outbox(tmp_path / "outbox", AT)
-        core = Application(CoreSettings("pbx.example.org"))
-        self.commands = Commands(core, self.hands, outbox, asyncio.Event(), self.lease)
+        self.outbox = Outbox(tmp_path / "outbox", AT)
+        self.synced = asyncio.Event()
+        core = Application(CoreSettings("pbx.example.org", agent_endpoints=("PJSIP/.*",)))
+        core.handle(MemberKnown("support", "PJSIP/1001"), AT)
+        self.commands = Commands(core, self.hands, self.outbox, self.synced, self.lease)
+
+    def take(self, name: str, kind: str, **args: Any) -> None:
+        """A command comes down the link."""
+        body = {"id": name, "kind": kind, "args": args, "expires": timestamp(time.time() + 60)}
+        self.commands.take(json.dumps(body))
+
+    async def result(self, name: str) -> Result:
+        """What became of a command."""
+        async with asyncio.timeout(10):
+            while (result := self.outbox.result_of(name)) is None:
+                self.commands._done.clear()
+                await self.commands._done.wait()
+        return result
 
     async def finished(self) -> list[str]:
         """What has been done once there is nothing left to do."""
@@ -132,3 +150,23 @@ async def test_a_stop_waits_for_what_is_wanted(bench: Bench) -> None:
         bench.hands.busy.set()
         await stopping
     assert len(bench.hands.done) == 2
+
+
+AGENT = "sip:1001@pbx.example.org"
+
+
+async def test_a_pause_waits_for_a_pbx_that_is_away_and_each_in_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is paused there, and is let work by nobody when it is back, stays so."""
+    monkeypatch.setattr(link, "PATIENCE", 0.05)
+    bench.hands.says = [Outcome("unknown")]
+    bench.take("busy", "pause", agent_uri=AGENT, paused=True, busy=True, reason="x")
+    bench.take("free", "pause", agent_uri=AGENT, paused=False, busy=True, reason="x")
+    bench.take("ring", "voice", user_uri="tel:+4930")
+    assert (await bench.result("ring")).detail.startswith("pbx_away")
+    assert bench.outbox.result_of("busy") is None
+    bench.synced.set()
+    assert (await bench.result("free")).status == "done"
+    done = [effect.paused for effect in bench.hands.done if isinstance(effect, PauseMember)]
+    assert done == [True, True, False]
