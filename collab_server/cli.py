@@ -20,7 +20,7 @@ from collab_server import settings as configuration
 from collab_server.app import create_app
 from collab_server.backend import DatabaseBackend
 from collab_server.db.alone import served_alone
-from collab_server.db.engine import BusyError, Database, DatabaseError
+from collab_server.db.engine import BusyError, Database, DatabaseError, NoDatabaseError
 from collab_server.db.migrate import migrate
 from collab_server.housekeeping import Housekeeper
 from collab_server.http.current import EXTENSION
@@ -54,6 +54,8 @@ def _one_line() -> Iterator[None]:
         _fail(str(error), WRONG_SETTING)
     except accounts.AgentError as error:
         _fail(f"{_OPTIONS.get(error.field, '')}{error}")
+    except NoDatabaseError as error:
+        _fail(str(error), WRONG_SETTING)
     except DatabaseError as error:
         _fail(str(error))
     except BusyError:

@@ -43,19 +43,23 @@ config_option = click.option(
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tandem", prog_name="tandem-connector")
-def main() -> None:
+@config_option
+@click.pass_context
+def main(context: click.Context, config: str | None) -> None:
     """Connects a PBX to the collaboration server."""
+    context.obj = config
 
 
 @main.command(short_help="Run the connector of a PBX.")
 @click.argument("name")
 @config_option
 @click.option("--verbose", is_flag=True, help="Log every report and command as well.")
-def run(name: str, config: str | None, verbose: bool) -> None:
+@click.pass_obj
+def run(before: str | None, name: str, config: str | None, verbose: bool) -> None:
     """Run the connector of PBX NAME until it is told to stop."""
     from connectors.runtime.connector import run as run_connector
 
-    sys.exit(run_connector(_load(name, config), verbose=verbose))
+    sys.exit(run_connector(_load(name, config or before), verbose=verbose))
 
 
 @main.command(short_help="Say what is wrong with the set-up of a PBX.")
@@ -68,11 +72,12 @@ def run(name: str, config: str | None, verbose: bool) -> None:
     metavar="SECONDS",
     help="Watch that long for a call as well, and say what it shows.",
 )
-def check(name: str, config: str | None, listen: float) -> None:
+@click.pass_obj
+def check(before: str | None, name: str, config: str | None, listen: float) -> None:
     """Say what is wrong with the set-up of PBX NAME, and the line that mends it."""
     from connectors.runtime.checkup import run as run_checkup
 
-    sys.exit(run_checkup(_load(name, config), listen))
+    sys.exit(run_checkup(_load(name, config or before), listen))
 
 
 def _load(name: str, config: str | None) -> settings.PbxSettings:

@@ -25,7 +25,7 @@ bp = Blueprint("calls", __name__, url_prefix="/v1/calls")
 class CallQuery(BaseModel):
     """Parameters of ``GET /v1/calls``."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     pbx: str | None = None
     all: bool = False

@@ -66,6 +66,10 @@ class DatabaseError(Exception):
     """The database cannot be used; the text is one line for the administrator."""
 
 
+class NoDatabaseError(DatabaseError):
+    """The setting names a file that cannot be a database."""
+
+
 class BusyError(Exception):
     """No turn to write in time."""
 
@@ -242,14 +246,14 @@ def _texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
 def _check_file(path: Path) -> None:
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise DatabaseError(f"server.database: the folder {folder} does not exist")
+        raise NoDatabaseError(f"server.database: the folder {folder} does not exist")
     if path.is_dir():
-        raise DatabaseError(f"server.database: {path} is a folder")
+        raise NoDatabaseError(f"server.database: {path} is a folder")
     if path.exists():
         with path.open("rb") as file:
             head = file.read(16)
         if head and head != b"SQLite format 3\0":
-            raise DatabaseError(f"server.database: {path} is not an SQLite database")
+            raise NoDatabaseError(f"server.database: {path} is not an SQLite database")
         return
     with contextlib.suppress(OSError):  # the probe that follows says what is wrong
         # Conversations are nobody's business but the server's; SQLite gives its other files the

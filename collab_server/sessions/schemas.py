@@ -101,7 +101,7 @@ class NewSession(Body):
 class SessionQuery(BaseModel):
     """Parameters of ``GET /v1/sessions``."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     state: StateName | None = None
     agent_uri: str | None = None
@@ -169,7 +169,7 @@ class EventList(Answer):
 class EventQuery(BaseModel):
     """Parameters of ``GET /v1/sessions/{id}/events``."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     after: Annotated[int, Field(ge=0, lt=2**31)] = 0
     limit: Annotated[int, Field(ge=1, le=500)] = 200

@@ -216,3 +216,11 @@ def test_an_outbox_that_cannot_be_opened_ends_the_command_with_status_2(tmp_path
     assert output == (
         f"Error: pbx.hq.outbox: {tmp_path}/nowhere/x.db: there is no directory {tmp_path}/nowhere"
     )
+
+
+def test_the_file_may_be_named_before_the_command_too(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text(GOOD.replace('domain = "pbx.example.org"', 'domain = ""'))
+    result = CliRunner().invoke(main, ["--config", str(path), "check", "hq"])
+    assert result.exit_code == 2
+    assert result.output.strip() == "Error: pbx.hq.domain: it must not be empty"

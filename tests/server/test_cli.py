@@ -204,12 +204,12 @@ def test_a_second_server_of_one_database_is_refused_in_one_line(tmp_path: Path) 
 def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "tandem.db").write_text("this is a shopping list, not a database")
-    assert "is not an SQLite database" in one_line(tandem(tmp_path, "run"), 1)
+    assert "is not an SQLite database" in one_line(tandem(tmp_path, "run"), 2)
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     write(tmp_path, database="nowhere/tandem.db")
-    assert "nowhere does not exist" in one_line(tandem(tmp_path, "run"), 1)
+    assert "nowhere does not exist" in one_line(tandem(tmp_path, "run"), 2)
 
 
 def test_an_unwritable_database_is_one_line(tmp_path: Path) -> None:

@@ -422,6 +422,14 @@ def test_nobody_learns_of_parameters_without_a_key(server: Server, path: str) ->
     assert server.api.client.get(path).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/v1/sessions", "/v1/calls"])
+def test_a_misspelled_parameter_is_named_and_lists_nothing(server: Server, path: str) -> None:
+    answer = server.api.get(f"{path}?stat=active")
+    assert answer.status_code == 422
+    assert json_of(answer)["field"] == "stat"
+
+
+
 def test_a_long_list_takes_no_more_statements_than_a_short_one(server: Server) -> None:
     statements: list[str] = []
 
