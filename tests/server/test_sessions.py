@@ -429,7 +429,6 @@ def test_a_misspelled_parameter_is_named_and_lists_nothing(server: Server, path:
     assert json_of(answer)["field"] == "stat"
 
 
-
 def test_a_long_list_takes_no_more_statements_than_a_short_one(server: Server) -> None:
     statements: list[str] = []
 
