@@ -68,7 +68,8 @@ class Call:
     cause: str | None = None
     aliases: list[str] = field(default_factory=list)
     settle_at: float | None = None
-    """When the absence of an agent counts as a suspension, not as a moment of a transfer."""
+    """When the absence of an agent counts as a suspension, not as a moment of a transfer; or of a
+    queue, not as that between the queue and the agent who answered."""
     lines: int = 0
     """The number of the last trace line."""
     written: int = 0

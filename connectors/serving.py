@@ -40,11 +40,23 @@ class Serving:
             call.settle_at = call.settle_at or now + SETTLE
             self._leaving[call.id] = call
         elif call.agent is None and not call.served:
-            call.enter(CallState.QUEUED if call.waiting else CallState.REQUESTED, now)
-            self._name_strangers(call, now)
+            self._unserved(call, now)
+
+    def _unserved(self, call: Call, now: float) -> None:
+        if call.waiting:
+            call.settle_at = None
+            call.enter(CallState.QUEUED, now)
+        elif call.state is CallState.QUEUED and call.gave_up is None:
+            # A queue may say that a caller has left it before it says who has answered.
+            call.settle_at = call.settle_at or now + SETTLE
+            self._leaving[call.id] = call
+        else:
+            call.enter(CallState.REQUESTED, now)
+        self._name_strangers(call, now)
 
     def settle(self, now: float) -> None:
-        """Suspend the calls whose agent has been out for long enough."""
+        """Say of calls whose agent has been out for long enough, and of those that have left a
+        queue, that nobody serves them."""
         for call in list(self._leaving.values()):
             at = call.settle_at
             if at is not None and now < at <= now + SETTLE:  # further away: the clock was set back
@@ -53,10 +65,13 @@ class Serving:
             if dials and stands_for_user(call):
                 continue  # It has gone on to dial the user, and is in the call meanwhile.
             del self._leaving[call.id]
-            if call.agent is None or call.settle_at is None:
+            if call.settle_at is None:
                 continue  # The agent is back, or the call has ended.
             self._book.touch(call)
             call.settle_at = None
+            if call.agent is None:
+                call.enter(CallState.REQUESTED, now)
+                continue
             if stands_for_user(call):
                 call.trace(now, "agent", f"{call.agent.uri} has hung the phone up and serves on")
                 call.agent = call.last_agent = Agent("", call.agent.uri)

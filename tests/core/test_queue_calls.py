@@ -247,6 +247,23 @@ def test_a_second_queue_forgets_how_the_first_ended(world: World) -> None:
     assert world.latest["c"].cause == "abandoned"
 
 
+def test_who_leaves_a_queue_is_served_or_in_the_next_before_nobody_is_said_to_serve_them(
+    world: World,
+) -> None:
+    """Asterisk says that a caller has left some 20 ms before it says who has answered."""
+    world.caller().mark().queue()(Unqueued("c", "support", "left"))
+    world.rings("a", "PJSIP/1001").offered("a", "PJSIP/1001").served("a", "PJSIP/1001")
+    world.unbridge("b", "a", "c").caller("d").mark("d").queue("d")(Unqueued("d", "support", "left"))
+    world.queue("d", queue="sales").wait(1)(Unqueued("d", "sales", "left")).wait(0.5)
+
+    def states(call: str) -> list[str]:
+        seen = [report.state.value for report in world.reports if report.id == call]
+        return [state for state, before in zip(seen, ["", *seen], strict=False) if state != before]
+
+    assert states("c") == ["requested", "queued", "active"]
+    assert states("d") == ["requested", "queued", "requested"]
+
+
 def test_places_move_up_as_others_leave_and_back_as_others_push_in(world: World) -> None:
     for place, leg in enumerate(("c1", "c2", "c3"), 1):
         world.caller(leg).mark(leg).queue(leg, place)

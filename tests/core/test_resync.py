@@ -149,8 +149,8 @@ def test_a_call_that_is_gone_is_lost_not_guessed() -> None:
 def test_a_call_that_left_its_queue_meanwhile_waits_no_more() -> None:
     world = World().caller().mark().queue()
     world(Snapshot((SnapshotLeg(CALLER, mark=MARK),)))
-    assert world.latest["c"].state is CallState.REQUESTED
     assert world.latest["c"].position is None
+    assert world.wait(0.5).latest["c"].state is CallState.REQUESTED
 
 
 def test_a_local_member_is_understood_from_a_list_alone() -> None:
