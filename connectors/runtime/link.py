@@ -37,6 +37,9 @@ WORKERS = 8
 IN_TURN = "queue"
 """The kind of commands that are carried out one after the other, beside the others: a placeholder
 is in line before the next one is made, or they would come there in any order."""
+LASTING = "pause"
+"""The kind of commands that wait for the PBX as long as they are good for anything, one after the
+other, since whom nobody lets work again is offered no call any more."""
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
@@ -50,7 +53,7 @@ UNSAID = 3.0
 FINISH = 0.5
 """Seconds that what has begun may yet take when the connector stops."""
 PATIENCE = 30.0
-"""Seconds a command without ``expires`` waits for the PBX to be back."""
+"""Seconds a command waits for the PBX to be back, if it is not worth less, or is `LASTING`."""
 
 
 class LinkError(Exception):
@@ -80,6 +83,7 @@ class Commands:
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
         self._in_turn: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
+        self._lasting: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
@@ -140,7 +144,8 @@ class Commands:
             self._taken[command.id] = epoch
             self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
-            queue = self._in_turn if command.kind == IN_TURN else self._queue
+            apart = {IN_TURN: self._in_turn, LASTING: self._lasting}
+            queue = apart.get(command.kind, self._queue)
             if queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
@@ -153,6 +158,7 @@ class Commands:
             for number in range(WORKERS):
                 group.create_task(self._work(self._queue), name=f"commands {number}")
             group.create_task(self._work(self._in_turn), name="commands in turn")
+            group.create_task(self._work(self._lasting), name="commands that last")
             group.create_task(self._clear_up(), name="the core's own effects")
 
     async def _clear_up(self) -> None:
@@ -279,8 +285,10 @@ class Commands:
 
 def _patience(command: Command) -> float:
     """Seconds a command may yet wait for whatever it needs."""
-    patience = PATIENCE if command.expires is None else command.expires - time.time()
-    return max(0.0, min(patience, PATIENCE))
+    if command.expires is None:
+        return PATIENCE
+    left = max(0.0, command.expires - time.time())
+    return left if command.kind == LASTING else min(left, PATIENCE)
 
 
 class Link:
