@@ -37,9 +37,9 @@ WORKERS = 8
 IN_TURN = "queue"
 """The kind of commands that are carried out one after the other, beside the others: a placeholder
 is in line before the next one is made, or they would come there in any order."""
-LASTING = "pause"
-"""The kind of commands that wait for the PBX as long as they are good for anything, one after the
-other, since whom nobody lets work again is offered no call any more."""
+LASTING = ("hangup", "pause")
+"""Kinds of commands that wait for the PBX as long as they are good for anything, beside the others:
+whom nobody lets work again is offered no call any more, and what nobody ends stays."""
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
@@ -144,8 +144,8 @@ class Commands:
             self._taken[command.id] = epoch
             self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
-            apart = {IN_TURN: self._in_turn, LASTING: self._lasting}
-            queue = apart.get(command.kind, self._queue)
+            queue = self._lasting if command.kind in LASTING else self._queue
+            queue = self._in_turn if command.kind == IN_TURN else queue
             if queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
@@ -157,8 +157,8 @@ class Commands:
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(self._queue), name=f"commands {number}")
+                group.create_task(self._work(self._lasting), name=f"lasting commands {number}")
             group.create_task(self._work(self._in_turn), name="commands in turn")
-            group.create_task(self._work(self._lasting), name="commands that last")
             group.create_task(self._clear_up(), name="the core's own effects")
 
     async def _clear_up(self) -> None:
@@ -288,7 +288,7 @@ def _patience(command: Command) -> float:
     if command.expires is None:
         return PATIENCE
     left = max(0.0, command.expires - time.time())
-    return left if command.kind == LASTING else min(left, PATIENCE)
+    return left if command.kind in LASTING else min(left, PATIENCE)
 
 
 class Link:
