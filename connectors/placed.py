@@ -133,6 +133,8 @@ class Placed:
         if not queue:
             if asked is not None:
                 self._reaching.begins(call, asked.command_id)
+            elif recovered and call.id == event.leg and not call.served:
+                self._reaching.begins(call, call.id)  # a `dial` has the id of its call
             self._dials(event.leg, call, now)
         self._book.touch(call)
 

@@ -37,9 +37,9 @@ WORKERS = 8
 IN_TURN = ("queue", "pause")
 """Kinds of commands of which one is carried out after the other, beside all others: a placeholder
 is in line before the next one is made, and an agent is paused and let work as it was asked."""
-LASTING = "pause"
-"""The kind of commands that are wanted as long as they say, however long the PBX is away: an agent
-who is paused there, and whom nobody lets work again, stays so."""
+LASTING = ("hangup", "pause")
+"""Kinds of commands that wait for the PBX as long as they are good for anything, beside all others:
+whom nobody lets work again is offered no call any more, and what nobody ends stays."""
 AT_MOST_ONCE = (SendMessage, DialBoth)
 """Effects of which the PBX cannot tell whether they have happened. All others say by themselves
 that there is nothing left to do, so a new process may try them again."""
@@ -53,7 +53,7 @@ UNSAID = 3.0
 FINISH = 0.5
 """Seconds that what has begun may yet take when the connector stops."""
 PATIENCE = 30.0
-"""Seconds a command without ``expires`` waits for the PBX to be back."""
+"""Seconds a command waits for the PBX to be back, if it is not worth less, or is `LASTING`."""
 
 
 class LinkError(Exception):
@@ -82,7 +82,7 @@ class Commands:
         self._outbox = outbox
         self._synced = synced
         self._queue: asyncio.Queue[Command] = asyncio.Queue(QUEUE_LIMIT)
-        self._in_turn = {kind: asyncio.Queue[Command](QUEUE_LIMIT) for kind in IN_TURN}
+        self._apart = {kind: asyncio.Queue[Command](QUEUE_LIMIT) for kind in (*IN_TURN, *LASTING)}
         self._taken: dict[str, int | None] = {}
         """Commands that wait or are under way, each with the epoch of the lease under which it was
         handed down last."""
@@ -143,7 +143,7 @@ class Commands:
             self._taken[command.id] = epoch
             self._unwanted.discard(command.id)  # asked for anew
         elif not self._outbox.under_way(command.id):
-            queue = self._in_turn.get(command.kind, self._queue)
+            queue = self._apart.get(command.kind, self._queue)
             if queue.full():
                 log.warning("too many commands at once; %s waits for the next link", command.id)
                 return
@@ -155,8 +155,9 @@ class Commands:
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(self._queue), name=f"commands {number}")
-            for kind, queue in self._in_turn.items():
-                group.create_task(self._work(queue), name=f"commands in turn: {kind}")
+            for kind, queue in self._apart.items():
+                for number in range(1 if kind in IN_TURN else WORKERS):
+                    group.create_task(self._work(queue), name=f"commands {kind} {number}")
             group.create_task(self._clear_up(), name="the core's own effects")
 
     async def _clear_up(self) -> None:
@@ -287,7 +288,7 @@ def _patience(command: Command) -> float:
     if command.expires is None:
         return PATIENCE
     left = max(0.0, command.expires - time.time())
-    return left if command.kind == LASTING else min(left, PATIENCE)
+    return left if command.kind in LASTING else min(left, PATIENCE)
 
 
 class Link:

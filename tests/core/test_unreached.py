@@ -14,7 +14,18 @@ from connectors.model import (
 )
 from connectors.unreached import word
 from tests.core.test_commands import ID
-from tests.core.test_placed import FAR, VOICE, act, dialled, redialled, serves, waits
+from tests.core.test_placed import (
+    FAR,
+    VOICE,
+    act,
+    again,
+    dialled,
+    listed,
+    phone,
+    redialled,
+    serves,
+    waits,
+)
 from tests.core.test_placed_alone import onward as agent_dials
 from tests.core.world import World
 
@@ -114,6 +125,19 @@ def test_the_agents_leg_dials_in_vain(phone: str, agent: str, said: tuple[str, s
     for world, leg in (redialled(), (dialled(), ID)):
         world.rings("u", "PJSIP/trunk", by=leg)(LegDown("u", phone), LegDown(leg, agent))
         assert told(world) == said
+
+
+@pytest.mark.parametrize(("rings", "said"), [((), ("agent", "busy")), (("u",), ("user", "busy"))])
+def test_a_new_process_says_it_too_of_a_call_it_did_not_dial(
+    rings: tuple[str, ...], said: tuple[str, str]
+) -> None:
+    world = again(dialled())(listed(phone(ID, "1001", placed=ID)))
+    for leg in rings:
+        world.rings(leg, "PJSIP/trunk", by=ID)(LegDown(leg, "17 User busy"))
+    world(LegDown(ID, "17 User busy"))
+    found = world.latest[ID].unreached
+    assert found is not None
+    assert (found.command, found.who, found.why) == (ID, *said)
 
 
 def test_the_last_of_several_telephones_counts() -> None:

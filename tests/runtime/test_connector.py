@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from connectors.asterisk.driver import AsteriskDriver
-from connectors.runtime import backoff
+from connectors.runtime import backoff, link
 from connectors.runtime.codec import timestamp
 from connectors.runtime.connector import Connector
 from connectors.runtime.outbox import Outbox
@@ -206,6 +206,33 @@ async def test_a_command_waits_for_the_pbx_to_be_known(tmp_path: Path) -> None:
             pbx.cut()
             await server.until(lambda: len(server.results) == 1)
             assert server.results[0]["status"] == "done"
+
+
+async def test_what_must_be_undone_is_however_long_the_pbx_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent is let work again, a placeholder ended; a message is worth nothing by then."""
+    monkeypatch.setattr(link, "PATIENCE", 0.1)
+    free = {"agent_uri": "sip:1001@pbx.example.org", "paused": False, "busy": True,
+            "reason": "collaboration"}  # fmt: skip
+    async with both() as (pbx, server):
+        pbx.queues = [["Event: QueueMember", "Queue: support", "Location: PJSIP/1001",
+                       "Paused: 1", "PausedReason: collaboration"]]  # fmt: skip
+        pbx.mute = True
+        async with connector(pbx, server, tmp_path):
+            until = timestamp(time.time() + 600)
+            await server.send(command("f", kind="pause", args=free, expires=until))
+            await server.send(command("h", kind="hangup", args={}, expires=until))
+            await server.send(command("m", expires=until))
+            await server.until(lambda: [r["id"] for r in server.results] == ["m"])
+            assert server.results[0]["detail"].startswith("pbx_away")
+            pbx.mute = False
+            pbx.cut()
+            await server.until(lambda: len(server.results) == 3)
+            results = {result["id"]: result["status"] for result in server.results}
+            assert results == {"m": "failed", "f": "done", "h": "done"}
+            (asked,) = pbx.asked("QueuePause")
+            assert (asked["Interface"], asked["Paused"]) == ("PJSIP/1001", "false")
 
 
 @pytest.mark.parametrize("ahead", [3600, -3600])
