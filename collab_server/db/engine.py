@@ -55,6 +55,9 @@ _POSTGRESQL = {
 }
 """How libpq notices a database that is out of reach: seconds, tries, and milliseconds that what was
 sent stays unacknowledged. By itself it waits for minutes, or for ever."""
+_KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
+"""How the database notices that we are out of its reach, and lets our locks go: seconds, tries. By
+itself it waits for hours."""
 POOL = 20
 _ADVISORY_LOCK = 0x74616E64656D
 SERVER_LOCK = _ADVISORY_LOCK + 1
@@ -236,7 +239,9 @@ def _bounded(url: URL) -> dict[str, Any]:
     """Arguments with which no connection to PostgreSQL waits for ever; the URL's own come first."""
     given = " ".join(_texts(url.query.get("options", "")))
     limits = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
-    return limits | {"options": f"-c lock_timeout={LOCK_TIMEOUT} {given}".strip()}
+    ours = {"lock_timeout": LOCK_TIMEOUT, **_KEEPALIVES}
+    options = " ".join(f"-c {name}={value}" for name, value in ours.items())
+    return limits | {"options": f"{options} {given}".strip()}
 
 
 def _texts(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -152,19 +152,23 @@ def _tls(settings: SmtpSettings) -> ssl.SSLContext:
 def _within(connection: smtplib.SMTP, seconds: float) -> Iterator[None]:
     """Cut a connection off after so long: `smtplib` bounds each read, and a server that sends a
     byte now and then would hold its thread for ever."""
+    over = threading.Event()
 
     def cut() -> None:
-        if connection.sock is not None:
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        wait = seconds
+        while not over.wait(wait):  # again: while it connects or begins TLS there is nothing to cut
+            wait = 1.0
+            sock = connection.sock
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    # Not TLS's own, which takes the encryption off first.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=cut, name="tandem-mail-cut", daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
 
 
 def _refused(code: int, said: bytes | str) -> None:

@@ -152,8 +152,8 @@ class SigningIn:
             wanted = wanted.where(Agent.subject == out.sub)
         if out.sid is not None:
             wanted = wanted.where(Login.sid == out.sid)
-        else:  # told late, or once more, it does not end what has begun since
-            wanted = wanted.where(Login.created <= out.at + tokens.SLACK)
+        else:  # told late, or once more, it does not end what has begun since, clocks allowing
+            wanted = wanted.where(Login.created <= out.at + tokens.LEEWAY)
         with self._services.write() as work:
             ended = work.db.execute(wanted).all()
             for login_id, agent in ended:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 MAX_TOKEN = 64 * 1024
 LEEWAY = 60
 """Seconds the provider's clock may differ from ours."""
-SLACK = 10
-"""Seconds by which a log-in counts as made before a log-out, though by our clock it was not."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 

@@ -73,6 +73,10 @@ def settle(services: Services, work: Work, command: Command, withdrawn: str) -> 
         # Another session may have left them to this one; or nobody has waited for it: the session
         # has ended since, or another agent has it.
         _ask(services, work, _freeing(command.id), placed.pbx, agent_uri, paused=False)
+        return
+    needless = work.db.get(Command, _freeing(command.id))
+    if needless is not None:  # asked for when it had expired, and it was done after all
+        commands.drop(services, work, needless, "the pause was done after all")
 
 
 def _ask(

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,9 +200,19 @@ def test_what_a_mail_server_says_is_believed_as_far_as_it_goes(
             mail.send(settings, letter(settings))
 
 
-@pytest.mark.parametrize("greeting", [b"", b"220 hello\r\n"])
-def test_a_mail_server_that_sends_a_byte_now_and_then_holds_nobody_up(greeting: bytes) -> None:
-    """Each byte comes in time; the line never ends."""
+@pytest.mark.parametrize("greeting", [b"", b"220 hello\r\n", b"late"])
+def test_a_mail_server_that_sends_a_byte_now_and_then_holds_nobody_up(
+    greeting: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time; the line never ends. The last is reached when the time is over."""
+    if greeting == b"late":
+        real = socket.create_connection
+
+        def slow(*arguments: Any, **named: Any) -> socket.socket:
+            time.sleep(0.8)
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(socket, "create_connection", slow)
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
 

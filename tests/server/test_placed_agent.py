@@ -100,6 +100,27 @@ def test_a_pause_whose_result_comes_after_the_end_is_ended(
     assert [name for name, *_ in pauses(site)][1:] == [f"{call.session}-free"]
 
 
+def test_a_pause_that_was_done_after_its_time_stands_until_the_session_ends(
+    site: Site, desk: Browser
+) -> None:
+    call = waiting(site)
+    site.pbx.answer(WANG)
+    calls, _ = site.pbx.said()
+    site.server.connector.send(*calls)
+    site.server.clock.turn(301)
+    site.server.housekeeper.round()
+    assert [name for name, *_ in pauses(site)][1:] == [f"{call.session}-free"]
+
+    def wanted() -> list[str]:
+        return [c["id"] for c in site.server.backend.pending_commands("hq")]
+
+    assert f"{call.session}-free" in wanted()
+    site.server.connector.send(results=[{"id": f"{call.session}-busy", "status": "done"}])
+    assert f"{call.session}-free" not in wanted()
+    desk.post(f"/v1/sessions/{call.session}/end", {})
+    assert f"{call.session}-free" in wanted()
+
+
 def test_an_agent_who_passed_the_session_on_is_free_again(site: Site, desk: Browser) -> None:
     call = together(site, desk)
     site.pbx.agent_hangs_up(call.id)

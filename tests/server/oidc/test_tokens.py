@@ -272,7 +272,7 @@ def test_the_provider_ends_log_ins_by_itself(office: Office) -> None:
     assert there() == [False, True, False, True]
     assert len(server.hub.signed_out) == 2
     late = provider.logout_token(sid=None, exp=now + 3600)
-    server.clock.turn(11)
+    server.clock.turn(61)
     provider.sid = "s-3"
     desks[0] = office.browser = server.browser()
     office.sign_in()
