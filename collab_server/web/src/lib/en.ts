@@ -176,7 +176,7 @@ export const en = {
   "placed.ended.user": "You have left.",
   "placed.ended.abandoned": "You have left the line.",
   "placed.ended.queue_timeout": "No agent was free in time.",
-  "placed.ended.hangup": "The session is over.",
+  "placed.ended.hangup": "The call is over.",
   "placed.problem.refused": "The line cannot be joined right now. Please try again later.",
   "placed.problem.unknown": "The line cannot be joined right now. Please try again later.",
   "placed.problem.away": "Nobody can be reached right now. Please try again later.",

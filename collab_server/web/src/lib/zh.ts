@@ -174,7 +174,7 @@ export const zh: Record<keyof typeof en, string> = {
   "placed.ended.user": "您已离开。",
   "placed.ended.abandoned": "您已退出排队。",
   "placed.ended.queue_timeout": "暂时没有空闲的客服。",
-  "placed.ended.hangup": "会话已结束。",
+  "placed.ended.hangup": "通话已结束。",
   "placed.problem.refused": "目前无法加入排队，请稍后再试。",
   "placed.problem.unknown": "目前无法加入排队，请稍后再试。",
   "placed.problem.away": "目前无法联系到客服，请稍后再试。",

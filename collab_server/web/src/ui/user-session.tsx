@@ -139,19 +139,23 @@ interface EndedProps {
 
 function Ended({ room, view, sentence, alone }: EndedProps) {
   const lines = room.lines.value;
+  const said = lines.length > 0;
+  const finish = room.socket.gone.value === null && (said || !!view.agent || !view.placed);
   const save = () => download(`tandem-${view.id}.txt`, copyText(lines, room.view.value));
   return (
     <div class="ended">
       <div class="card">
         <h1>{t("user.ended.title")}</h1>
         <p>{sentence}</p>
-        {(view.agent || !view.placed || lines.length > 0) && (
+        {(said || finish) && (
           <p class="actions">
-            <button class="primary" type="button" onClick={save}>
-              <Icon name="save" />
-              {t("user.copy")}
-            </button>
-            {room.socket.gone.value === null && (
+            {said && (
+              <button class="primary" type="button" onClick={save}>
+                <Icon name="save" />
+                {t("user.copy")}
+              </button>
+            )}
+            {finish && (
               <button type="button" onClick={alone}>
                 {t("user.finish")}
               </button>

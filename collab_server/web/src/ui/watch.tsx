@@ -38,17 +38,19 @@ export function Watch({ view, me, watching, watch }: Props) {
     if (whisper) document.getElementById("whisper")?.focus();
     else head.current?.focus({ preventScroll: true });
   }, [mode, whisper]);
+  const link = room?.socket.state.value ?? "online";
   const status = statusOf({
     role: "agent",
     view,
     gone: null,
     before: null,
-    link: "online",
+    link,
     kept: true,
   });
   const consent = consentStatus("agent", view);
   // What the agent is told to do is not the supervisor's to do.
-  const shown = view.held || consent ? { ...(consent ?? status), sentence: "" } : status;
+  const word = link === "offline" ? status : (consent ?? status);
+  const shown = view.held || consent || link === "offline" ? { ...word, sentence: "" } : status;
   const user = personName(view.user);
   const other: Supervision = mode === "join" ? "read" : "join";
   return (
