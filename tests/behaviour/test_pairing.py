@@ -79,6 +79,7 @@ async def test_a_code_keyed_in_before_the_queue(tandem: Tandem) -> None:
         await call.do(Press("caller", wrong))
         await call.call(ordinary=True)
         await tandem.told(call.id, "server: a wrong pairing code was keyed in")
+        assert await answered(call) == "wrong"
         # They hear that it was wrong, and what was asked for again.
         await call.do(Wait(1.0), Press("caller", shown["code"]))
 
