@@ -145,7 +145,12 @@ def _connect(connection: smtplib.SMTP, settings: SmtpSettings) -> None:
 
 
 def _tls(settings: SmtpSettings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=settings.ca or None)
+    """Raises RefusedError when the file of the authority is no good any more."""
+    try:
+        return ssl.create_default_context(cafile=settings.ca or None)
+    except OSError as error:
+        why = f"the mail server's authority is not good: {settings.ca}: {_said(error)}"
+        raise RefusedError(why) from None
 
 
 @contextlib.contextmanager

@@ -174,6 +174,16 @@ def test_a_message_is_handed_in_under_tls_to_whom_it_is_for(tmp_path: Path) -> N
     assert message.get_content().splitlines() == PLACES["text"].splitlines()
 
 
+@pytest.mark.parametrize("tls", ["tls", "starttls"])
+def test_an_authority_that_is_none_any_more_is_named(tls: str, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with mail_server(tls=tmp_path) as double:
+        settings = smtp(double.port, tls=tls, ca=str(tmp_path / "ca.pem"))
+        with pytest.raises(RefusedError, match=r"authority is not good: .*ca\.pem"):
+            mail.send(settings, letter(settings))
+    assert double.came == []
+
+
 def test_a_mail_server_that_offers_no_tls_gets_nothing() -> None:
     with mail_server() as double, pytest.raises(RefusedError, match="no TLS"):
         mail.send(smtp(double.port), letter(smtp(double.port)))
