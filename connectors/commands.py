@@ -33,11 +33,6 @@ MAX_RINGING = 50
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _QUEUE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.@+\-]{0,79}")
-_DIALLED = re.compile(r"\+?[0-9]{1,20}|[A-Za-z][0-9A-Za-z_.+\-]{1,63}")
-"""A number, or a name, which begins with a letter: ``0900x1234567`` is a number to a dialplan that
-goes by how it begins, but to nobody who looks for numbers that cost. Codes of the PBX (``*72``) are
-no one's address, digits behind a whole number or a ``#`` a carrier passes over, and an extension of
-one letter is special to Asterisk (``h``)."""
 _VISUAL = re.compile(r"[().\-]")
 """Visual separators of a telephone number (RFC 3966, 5.1.1)."""
 _SEPARATED = re.compile(r"[+0-9.\-]*[0-9][+0-9.\-]*")
@@ -236,7 +231,7 @@ class Commands:
             raise CommandRefusedError(
                 f"args.user_uri: {shown(uri)} cannot be dialled", Why.NOT_DIALLED
             )
-        if _DIALLED.fullmatch(number) is None or (scheme == "tel" and number[0].isalpha()):
+        if model.NUMBER.fullmatch(number) is None or (scheme == "tel" and number[0].isalpha()):
             raise CommandRefusedError(
                 f"args.user_uri: {shown(number)} cannot be dialled", Why.NOT_DIALLED
             )

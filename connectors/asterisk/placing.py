@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from connectors.model import DialBoth, HangUp, LegId, Onward, PlaceCall
+from connectors.model import NUMBER, DialBoth, HangUp, LegId, Onward, PlaceCall
 from connectors.runtime.driver import ActionError
 
 WAITING, FAR, VOICE, DIAL = "collab-wait", "collab-far", "collab-voice", "collab-dial"
@@ -35,7 +35,6 @@ _LEG = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,149}")
 _QUEUE = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.+-]{0,79}")
 _PHONE = re.compile(r"PJSIP/[0-9A-Za-z_][0-9A-Za-z_.+-]{0,79}")
 _CONTEXT = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,78}")
-_NUMBER = re.compile(r"\+?[0-9]{1,20}|[A-Za-z][0-9A-Za-z_.+-]{1,63}")
 _TYPE = re.compile(r"[a-z]{1,32}")
 
 
@@ -74,7 +73,7 @@ def place_call(effect: PlaceCall, dial_context: str, version: str) -> Action:
 
 def dial_both(effect: DialBoth) -> Action:
     """Originate of an agent's telephone that dials the user on. Raises `ActionError`."""
-    number = _checked("the number", _NUMBER, effect.number)
+    number = _checked("the number", NUMBER, effect.number)
     return {
         "Action": "Originate",
         "Channel": _checked("the agent's endpoint", _PHONE, effect.endpoint),
@@ -95,7 +94,7 @@ def dial_both(effect: DialBoth) -> Action:
 def onward(effect: Onward) -> list[dict[str, str]]:
     """What makes a placeholder's far half dial the user, in order. Raises `ActionError`."""
     far = far_id(_checked("the call's id", _ID, effect.leg))
-    number = _checked("the number", _NUMBER, effect.number)
+    number = _checked("the number", NUMBER, effect.number)
     context = _checked("dial_context", _CONTEXT, effect.context)
     return [
         {"Action": "Setvar", "Channel": far, "Variable": "COLLAB_DIAL", "Value": context},

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from connectors.freeswitch.channels import PLACED, PLACEHOLDER
 from connectors.freeswitch.queues import NO_LONGER
 from connectors.marks import MarkError, check_type, check_user_uri
-from connectors.model import DialBoth, LegId, Onward, PlaceCall
+from connectors.model import NUMBER, DialBoth, LegId, Onward, PlaceCall
 from connectors.runtime.driver import ActionError
 
 LONGEST = 12 * 3600
@@ -33,7 +33,6 @@ RINGBACK = "%(1000,4000,425)"
 
 _LEG = re.compile(r"(?a:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _QUEUE = re.compile(r"(?a:[\w.@+-]{1,80})")
-_NUMBER = re.compile(r"\+?[0-9]{1,20}|[A-Za-z](?a:[\w.+-]{1,63})")
 """`transfer` takes ``-bleg`` for an option."""
 _CONTEXT = re.compile(r"(?a:[\w.-]{1,80})")
 _PHONE = re.compile(r"user/(?a:[\w.+-]{1,64})@(?a:[\w.-]{1,253})")
@@ -179,7 +178,7 @@ def _steps(*steps: str) -> str:
 
 
 def _target(number: str, context: str) -> tuple[str, str]:
-    return _fits(_NUMBER, number, "number"), _fits(_CONTEXT, context, "context")
+    return _fits(NUMBER, number, "number"), _fits(_CONTEXT, context, "context")
 
 
 def _type(mark: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from connectors.model.effects import (
     NAME_LIMIT,
+    NUMBER,
     Command,
     DialBoth,
     Effect,
@@ -61,6 +62,7 @@ from connectors.model.reports import CallReport, CallState, InVain, Pairing, Tra
 __all__ = [
     "COLLAB_TYPES",
     "NAME_LIMIT",
+    "NUMBER",
     "BridgeEntered",
     "BridgeGone",
     "BridgeId",

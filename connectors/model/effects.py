@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -64,7 +65,7 @@ class DialBoth:
     endpoint: str
     """The agent's phone (``PJSIP/1001``, ``user/1001@a.example``)."""
     number: str
-    """Of the user, as `context` dials it; `NUMBER` says of which characters."""
+    """Of the user, as `context` dials it; of the form `NUMBER`."""
     context: str
     type: str
     user_uri: str
@@ -135,6 +136,11 @@ class SetAnswer:
 Effect = SendMessage | PlaceCall | DialBoth | Onward | HangUp | PauseMember | HoldMember | SetAnswer
 """What a driver carries out."""
 
+NUMBER = re.compile(r"\+?[0-9]{1,20}|[A-Za-z][0-9A-Za-z_.+\-]{1,63}")
+"""A number, or a name, which begins with a letter: ``0900x1234567`` is a number to a dialplan that
+goes by how it begins, but to nobody who looks for numbers that cost. Codes of the PBX (``*72``) are
+no one's address, digits behind a whole number or a ``#`` a carrier passes over, and an extension of
+one letter is special to Asterisk (``h``)."""
 NAME_LIMIT = 60
 """Characters of a display name or of a reason to pause."""
 
