@@ -271,12 +271,17 @@ def test_a_dropped_network_is_said_and_mended(
     call.answer(agent)
     desk, caller = people.desk(agent), people.caller(call)
     expect(caller.locator(".strip")).to_contain_text("Connected")
+    caller.set_viewport_size({"width": 360, "height": 740})
+    bar = caller.locator(".bar").bounding_box()
     caller.context.set_offline(True)
     expect(caller.locator(".strip")).to_contain_text("Offline")
+    say(caller, "meanwhile")
+    expect(caller.locator(".saved")).to_contain_text("On this device")
+    assert caller.locator(".bar").bounding_box() == bar, "it keeps its one row"
     caller.context.set_offline(False)
     expect(caller.locator(".strip")).to_contain_text("Connected")
     say(caller, "again")
-    expect(desk.locator(".line-text")).to_have_text("again")
+    expect(desk.locator(".line-text")).to_have_text(["meanwhile", "again"])
 
 
 def test_a_log_in_in_another_window_of_the_same_browser_breaks_nothing(

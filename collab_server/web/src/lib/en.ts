@@ -218,7 +218,7 @@ export const en = {
   "save.saved": "Saved",
   "save.saving": "Saving …",
   "save.device": "On this device",
-  "save.nowhere": "Offline, not saved",
+  "save.nowhere": "Not saved",
   "save.offline": "Offline",
 
   "brand.call": "Call {phone}",

@@ -216,7 +216,7 @@ export const zh: Record<keyof typeof en, string> = {
   "save.saved": "已保存",
   "save.saving": "正在保存……",
   "save.device": "已存在此设备",
-  "save.nowhere": "离线，未保存",
+  "save.nowhere": "未保存",
   "save.offline": "离线",
 
   "brand.call": "致电 {phone}",
