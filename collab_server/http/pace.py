@@ -8,7 +8,7 @@ from flask import current_app
 from collab_server.http.throttle import Throttle
 
 CHANGES = "120 per minute"
-"""Of one session, by one role in it: nobody uses up what another one has."""
+"""Of one session, by one role in it, and of its note: no caller uses up what the agent has."""
 PACE = "tandem.session-pace"
 
 
@@ -17,7 +17,7 @@ def pace() -> Throttle:
     return Throttle("session", CHANGES)
 
 
-def step(session_id: str, role: str) -> None:
-    """Count a change. Raises TooMany when it was one too many."""
+def step(session_id: str, by: str) -> None:
+    """Count a change; `by`: a role, or "note". Raises TooMany when it was one too many."""
     counted: Throttle = current_app.extensions[PACE]
-    counted.hit(f"{session_id} {role}")
+    counted.hit(f"{session_id} {by}")

@@ -49,11 +49,6 @@ class HubThread:
         self._calls.append((function, arguments))
         self._wake.send()
 
-    @property
-    def running(self) -> bool:
-        """Whether the thread is there."""
-        return self._thread.is_alive()
-
     def stop(self) -> None:
         """End the thread; nothing runs in it afterwards.
 

@@ -62,4 +62,4 @@ def test_the_hub_ends_before_the_interpreter_does() -> None:
     hub.call(lambda: gevent.spawn(for_ever))
     assert beats.wait(WITHIN)
     hub.stop()
-    assert not hub.running
+    assert not hub._thread.is_alive()
